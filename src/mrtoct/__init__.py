@@ -1,0 +1,50 @@
+"""Synthetic CT in Hounsfield units from head MRI."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mrtoct.evaluation.evaluate import evaluate
+    from mrtoct.io.files import read_volume, write_volume
+    from mrtoct.prepare.cohort import prepare_cohort
+    from mrtoct.training.recipe import load_recipe
+    from mrtoct.training.regression import train
+    from mrtoct.translate import Translator
+    from mrtoct.volume import Grid, Volume
+
+__version__ = version("mrtoct")
+
+# Imported when first used: `import mrtoct` must not wait for torch.
+_HOME = {
+    "Grid": "mrtoct.volume",
+    "Translator": "mrtoct.translate",
+    "Volume": "mrtoct.volume",
+    "evaluate": "mrtoct.evaluation.evaluate",
+    "load_recipe": "mrtoct.training.recipe",
+    "prepare_cohort": "mrtoct.prepare.cohort",
+    "read_volume": "mrtoct.io.files",
+    "train": "mrtoct.training.regression",
+    "write_volume": "mrtoct.io.files",
+}
+
+__all__ = [
+    "Grid",
+    "Translator",
+    "Volume",
+    "__version__",
+    "evaluate",
+    "load_recipe",
+    "prepare_cohort",
+    "read_volume",
+    "train",
+    "write_volume",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'mrtoct' has no attribute {name!r}")

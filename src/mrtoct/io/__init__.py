@@ -1,0 +1,1 @@
+"""The border: files in their own conventions on one side, Volume on the other."""

@@ -1,0 +1,133 @@
+"""NIfTI-1 and NIfTI-2, plain or gzipped, by nibabel."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from mrtoct.errors import FileError, GeometryError
+from mrtoct.io.atomic import new_file
+from mrtoct.volume import Array, Grid, Unit, Volume, storable
+
+log = logging.getLogger(__name__)
+
+MM_PER_UNIT = {1: 1000.0, 3: 0.001}
+"""NIfTI's codes for metre and micrometre; all else, unknown too, is millimetre."""
+
+NIFTI_ERRORS = (HeaderDataError, WrapStructError, zlib.error)
+
+
+def read(path: Path, unit: Unit) -> Volume:
+    """Read one 3-D frame; see `mrtoct.io.files.read_volume` for what is raised."""
+    try:
+        content = _content(path)
+        # nibabel's checks repair impossible headers; we look at what is stored and refuse instead.
+        header = _header(content)
+        # NaN and too large numbers are refused below and in `files`; no warning beside the error.
+        with np.errstate(over="ignore", invalid="ignore"):
+            grid = Grid(_frame_shape(header), _affine(header))
+            voxels = _voxels(header, content, grid.shape)
+    except (FileError, GeometryError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    except (OSError, EOFError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
+        raise FileError(f"{path} is not a readable NIfTI file: {_one_line(error)}") from error
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        log.warning("%s states no orientation; left and right are taken as by default", path.name)
+    return Volume(voxels, grid, unit)
+
+
+def write(path: Path, volume: Volume, *, overwrite: bool) -> None:
+    """Write with a fresh header: no scaling, sform and qform from the same affine."""
+    voxels = storable(volume.voxels)
+    header = nib.Nifti1Header()
+    header.set_data_dtype(voxels.dtype)
+    header.set_data_shape(voxels.shape)
+    header.set_xyzt_units("mm", "sec")
+    header.set_slope_inter(1.0, 0.0)
+    header.set_sform(volume.affine, code="scanner")
+    # A qform is a rotation: for a sheared affine it would contradict the sform, so it is left out.
+    header.set_qform(volume.affine, code="scanner")
+    if not np.allclose(header.get_qform(), volume.affine, atol=1e-3):
+        header.set_qform(None, code="unknown")
+    header["vox_offset"] = header.single_vox_offset
+    head = header.binaryblock.ljust(header.single_vox_offset, b"\0")
+    content = head + voxels.tobytes(order="F")
+    if path.name.lower().endswith(".gz"):
+        content = gzip.compress(content, compresslevel=1, mtime=0)  # the same bytes every time
+    with new_file(path, overwrite=overwrite) as part:
+        part.write_bytes(content)
+
+
+def _content(path: Path) -> bytes:
+    # Reading to the end lets gzip check its sum, so that damaged voxels do not pass.
+    if path.name.lower().endswith(".gz"):
+        with gzip.open(path) as stream:
+            return stream.read()
+    return path.read_bytes()
+
+
+def _header(content: bytes) -> nib.Nifti1Header:
+    for header_type, magic_at, magic in (
+        (nib.Nifti1Header, 344, b"n+1\0"),
+        (nib.Nifti2Header, 4, b"n+2\0"),
+    ):
+        if content[magic_at:].startswith(magic) and header_type.may_contain_header(content):
+            size = header_type.template_dtype.itemsize
+            return header_type(content[:size], check=False)
+    raise FileError("not a NIfTI file; it does not begin with a NIfTI header")
+
+
+def _frame_shape(header: nib.Nifti1Header) -> tuple[int, int, int]:
+    shape = tuple(int(n) for n in header.get_data_shape())
+    if len(shape) < 3:
+        raise GeometryError(f"a volume has three dimensions, got shape {shape}")
+    if any(n != 1 for n in shape[3:]):
+        raise GeometryError(f"one frame is allowed, got shape {shape}; split the frames first")
+    return shape[0], shape[1], shape[2]
+
+
+def _affine(header: nib.Nifti1Header) -> Array:
+    """Return the 4 x 4 affine in mm: the sform, else the qform, else nibabel's default."""
+    spacing = np.asarray(header["pixdim"][1:4], dtype=float)
+    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise GeometryError(f"voxel spacing must be positive, got {spacing.tolist()}")
+    if header["pixdim"][0] != -1:
+        header["pixdim"][0] = 1  # the qform's handedness; all but -1 means 1
+    affine = np.array(header.get_best_affine(), dtype=np.float64)
+    affine[:3] *= MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    return affine
+
+
+def _voxels(header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int]) -> Array:
+    code = int(header["datatype"])
+    try:
+        dtype = header.get_data_dtype()
+    except KeyError:
+        raise FileError(f"data type {code} is unknown to NIfTI") from None
+    if dtype.kind not in "iuf":
+        raise FileError(f"voxels must be real numbers, got data type {code} ({dtype})")
+    start = int(header["vox_offset"])
+    if start < header.single_vox_offset:
+        raise FileError(f"voxels cannot begin at byte {start}, inside the header")
+    count = math.prod(shape)
+    held, needed = max(len(content) - start, 0), count * dtype.itemsize
+    if held < needed:
+        raise FileError(f"its header promises {needed} bytes of voxels, the file holds {held}")
+    voxels = np.frombuffer(content, dtype, count, start).reshape(shape, order="F")
+    slope, intercept = header.get_slope_inter()
+    if slope is not None and (slope, intercept) != (1.0, 0.0):
+        voxels = voxels * np.float64(slope) + intercept
+    kept = np.float32 if voxels.dtype.kind == "f" else voxels.dtype.newbyteorder("=")
+    return voxels.astype(kept, order="C")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
