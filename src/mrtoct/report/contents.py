@@ -1,0 +1,72 @@
+"""What a report page shows: plain values that the caller gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mrtoct.errors import ValueRangeError
+from mrtoct.evaluation.evaluate import Evaluation
+from mrtoct.volume import Volume, check_same_grid
+
+Role = Literal["test", "validation", "train"]
+
+
+@dataclass(frozen=True)
+class SubjectResult:
+    """One subject: MR, real CT, synthetic CT and mask on one grid, and the methods' evaluations.
+
+    evaluations is keyed by method name in the order to show; the first is the method that made
+    the synthetic CT, the others are its rivals.
+    """
+
+    name: str
+    role: Role
+    mr: Volume
+    ct: Volume
+    sct: Volume
+    mask: Volume
+    evaluations: Mapping[str, Evaluation]
+
+    def __post_init__(self) -> None:
+        for other, name in ((self.mr, "MR"), (self.sct, "synthetic CT"), (self.mask, "mask")):
+            check_same_grid(other.grid, self.ct.grid, f"{self.name}: {name}", "CT")
+        if not self.evaluations:
+            raise ValueRangeError(f"subject {self.name} has no evaluation to show")
+
+
+@dataclass(frozen=True)
+class PreparationRow:
+    """How one subject was prepared; None where a step did not run.
+
+    shift in mm and rotation in degrees are what registration found, metric is its final value;
+    dropped_slices are (index along K, reason); coverage is the part of the head that MR covers,
+    0 to 1.
+    """
+
+    subject: str
+    grid: str
+    verdict: str
+    shift_mm: float | None = None
+    rotation_degrees: float | None = None
+    metric: float | None = None
+    dropped_slices: Sequence[tuple[int, str]] = ()
+    coverage: float | None = None
+
+
+@dataclass(frozen=True)
+class PageContents:
+    """Everything on a page; curves are rows with step, seconds, train_loss, validation_mae, ...
+
+    Heads of more than voxel_budget voxels in all are shown coarser than they were judged: twenty
+    million take about 40 MB.
+    """
+
+    title: str
+    subjects: Sequence[SubjectResult]
+    curves: Sequence[Mapping[str, float | None]] = ()
+    preparation: Sequence[PreparationRow] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    voxel_budget: int = 20_000_000

@@ -1,0 +1,230 @@
+"""Write the report page: one HTML file with everything inside, that works without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from mrtoct.errors import FileError
+from mrtoct.evaluation.evaluate import DEFINITIONS
+from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
+from mrtoct.io.atomic import write_text
+from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
+from mrtoct.report.colors import METHOD_COLORS, WINDOWS, error_table
+from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult
+from mrtoct.report.headline import comparison, headline, judged, methods_of, number, signed
+from mrtoct.report.voxels import HU_STEP, pack_subjects
+
+__all__ = ["PageContents", "PreparationRow", "Role", "SubjectResult", "write_page"]
+
+TILES = ("body.mae", "bone.mae", "bone.dice", "synthrad_2023.ssim")
+DOT_PLOTS = ("body.mae", "soft_tissue.mae", "bone.mae", "air.mae", "bone.dice")
+COHORT = (
+    "body.mae",
+    "body.me",
+    "soft_tissue.mae",
+    "bone.mae",
+    "air.mae",
+    "bone.dice",
+    "synthrad_2023.psnr",
+    "synthrad_2023.ssim",
+    "slice_discontinuity",
+)
+CURVE_TITLES = {"loss": "Loss", "mae": "Mean absolute error, HU", "rate": "Learning rate"}
+CAVEATS = ("soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "synthrad_2023.ssim")
+"""Metrics on which a method of lower body MAE may be worse: the verdict then says so."""
+
+FEWEST_IN_BIN = 30
+"""Bins of the bias curve with fewer voxels show noise, not bias."""
+
+
+def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -> None:
+    """Write the page to path, whole or not at all; an existing file stays unless overwrite."""
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileError(f"{path} exists already; choose another name or allow overwriting")
+    write_text(path, render(contents), overwrite=overwrite)
+
+
+def render(contents: PageContents) -> str:
+    """Return the page's HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mrtoct.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "signed": signed}
+    methods = methods_of(contents.subjects)
+    subjects, role = judged(contents.subjects)
+    rows = {row.metric.key: row for row in comparison(subjects, methods)}
+    colors = {name: _color(n) for n, name in enumerate(methods)}
+    packed = pack_subjects(contents.subjects, budget=contents.voxel_budget)
+    return environment.get_template("page.html.j2").render(
+        contents=contents,
+        methods=methods,
+        colors=colors,
+        role=role,
+        judged=subjects,
+        headline=headline(rows["body.mae"], methods, role, [rows[key] for key in CAVEATS]),
+        tiles=[rows[key] for key in TILES],
+        comparison=[r for key, r in rows.items() if not key.startswith("paper")],
+        paper=[r for key, r in rows.items() if key.startswith("paper")],
+        cohort=[m for m in METRICS if m.key in COHORT],
+        masks=sorted({e.mask.source for s in contents.subjects for e in s.evaluations.values()}),
+        definitions=DEFINITIONS,
+        dot_plots=[_dots(subjects, methods, rows[key].metric, colors) for key in DOT_PLOTS],
+        bias=_bias(subjects, methods, colors),
+        profiles=[_profile(s, methods, colors, n) for n, s in enumerate(contents.subjects)],
+        curves=_curves(contents.curves),
+        packed=packed,
+        viewer=_json(
+            {
+                "subjects": [
+                    {
+                        "name": p.name,
+                        "shape": p.shape,
+                        "spacing": p.spacing,
+                        "affine": p.affine,
+                        "mr": [p.mr.low, p.mr.step],
+                    }
+                    for p in packed
+                ],
+                "hu": [packed[0].ct.low, HU_STEP],
+                "errorTable": error_table().ravel().tolist(),
+            }
+        ),
+        method_colors=METHOD_COLORS,
+        fewest=FEWEST_FOR_A_CLAIM,
+        windows=WINDOWS,
+        hu_step=HU_STEP,
+        as_measured=all(p.stored_as_measured for p in packed),
+    )
+
+
+def _color(n: int) -> str:
+    """Return the style sheet's name of the n-th colour, lighter in the dark scheme."""
+    return f"var(--method-{n % len(METHOD_COLORS)})"
+
+
+def _dots(
+    subjects: Sequence[SubjectResult],
+    methods: Sequence[str],
+    metric: Metric,
+    colors: Mapping[str, str],
+) -> tuple[str, Markup]:
+    """Return a metric's title and its dot plot, methods below each other."""
+    [row] = comparison(subjects, methods, [metric])
+    rows = [
+        DotRow(m, colors[m], [(s.name, metric.of(s.evaluations[m])) for s in subjects], summary)
+        for m, summary in zip(methods, row.summaries, strict=True)
+    ]
+    label = (
+        f"{metric.title}{metric.unit and ' in ' + metric.unit}: a dot per subject, a row per method"
+    )
+    return metric.title, dot_plot(rows, label=label, unit=metric.unit)
+
+
+def _bias(
+    subjects: Sequence[SubjectResult], methods: Sequence[str], colors: Mapping[str, str]
+) -> Markup:
+    """Return mean synthetic against mean real HU: bold over all voxels, faint per subject."""
+    series = []
+    for method in methods:
+        if method == "water":
+            continue  # a horizontal line by definition
+        pooled: dict[int, list[tuple[float, float, int]]] = {}
+        for subject in subjects:
+            bins = [b for b in subject.evaluations[method].bias_curve if b.voxels >= FEWEST_IN_BIN]
+            if method == methods[0] and len(subjects) > 1:
+                points = [(b.ct, b.sct) for b in bins]
+                series.append(Series(subject.name, colors[method], points, faint=True))
+            for b in bins:
+                pooled.setdefault(round(b.ct / 100), []).append((b.ct, b.sct, b.voxels))
+        points = []
+        for key in sorted(pooled):
+            real, synthetic, voxels = np.array(pooled[key], dtype=np.float64).T
+            points.append(
+                (
+                    float(np.average(real, weights=voxels)),
+                    float(np.average(synthetic, weights=voxels)),
+                )
+            )
+        series.append(Series(method, colors[method], points, dots=method == methods[0]))
+    return line_chart(
+        series,
+        label="Mean synthetic HU against mean real HU; the dashed line is no bias",
+        x_label="real CT, HU",
+        y_label="mean synthetic CT, HU",
+        identity=True,
+        y_range=(-1100, 2100),
+        x_range=(-1100, 2100),
+        height=420,
+    )
+
+
+def _profile(
+    subject: SubjectResult, methods: Sequence[str], colors: Mapping[str, str], index: int
+) -> Markup:
+    """Return the in-mask error of each transverse slice against its height, RAS mm."""
+    middle = (np.array(subject.ct.grid.shape) - 1) / 2
+    series = []
+    for method in methods:
+        points = []
+        for row in subject.evaluations[method].slice_profile:
+            height = subject.ct.grid.to_world([middle[0], middle[1], row.index])[2]
+            points.append((float(height), row.mae))
+        series.append(Series(method, colors[method], points))
+    return line_chart(
+        series,
+        label=f"{subject.name}: mean absolute error of each transverse slice",
+        x_label="height of the slice, mm (superior to the right)",
+        y_label="MAE, HU",
+        identifier=f"profile-{index}",
+        width=1180,
+        height=210,
+    )
+
+
+def _curves(
+    rows: Sequence[Mapping[str, float | None]],
+) -> list[tuple[str, Markup, list[tuple[str, str]]]]:
+    """Return a title, chart and legend for each quantity that was logged over steps.
+
+    Columns that end alike (train_loss, validation_loss) share a chart.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        if name not in ("step", "seconds", "epoch"):
+            groups.setdefault(name.rpartition("_")[2], []).append(name)
+    charts = []
+    for ending, names in groups.items():
+        title = CURVE_TITLES.get(ending, ending)
+        series = []
+        for n, name in enumerate(names):
+            points = [
+                (float(step), float(value))
+                for row in rows
+                if (step := row.get("step")) is not None
+                and (value := row.get(name)) is not None
+                and np.isfinite(value)
+            ]
+            readable = name.replace("_", " ").replace("mae", "MAE")
+            series.append(Series(readable, _color(n), points, dots=len(points) < 60))
+        if any(s.points for s in series):
+            label = f"{title} over training steps"
+            svg = line_chart(series, label=label, x_label="step", y_label=title, height=280)
+            charts.append((title, svg, [(s.name, s.color) for s in series]))
+    return charts
+
+
+def _json(value: Any) -> Markup:
+    """Return JSON that cannot end the script element that holds it."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
