@@ -1,0 +1,126 @@
+"""A trained translator on disk: weights and everything needed to use them, no pickle.
+
+BUNDLE/bundle.json           architecture, normalisation, spacing, provenance, figures
+BUNDLE/weights.safetensors   the network's tensors
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from mrtoct.errors import BundleError
+from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.models.unet import UNet, UNetConfig
+from mrtoct.prepare.intensity import HuWindow, MrScaling
+
+FORMAT = 1
+DESCRIPTION = "bundle.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a translator is, apart from its weights."""
+
+    model: UNetConfig
+    spacing: tuple[float, float, float]
+    """Voxel spacing of the network's input in mm."""
+    window: HuWindow = HuWindow()
+    scaling: MrScaling = MrScaling()
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Recipe, data, seed, step and code version that made it."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """Figures on the validation subjects; empty if there were none."""
+
+
+def write_bundle(
+    path: Path | str, bundle: Bundle, weights: dict[str, Tensor], *, overwrite: bool = False
+) -> None:
+    """Write a bundle folder, all at once."""
+    with new_folder(Path(path), overwrite=overwrite) as folder:
+        tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+        safetensors.torch.save_file(tensors, folder / WEIGHTS)
+        record = {
+            "format": FORMAT,
+            "weights_sha256": _sha256(folder / WEIGHTS),
+            "model": {"kind": "unet", **asdict(bundle.model)},
+            "spacing_mm": list(bundle.spacing),
+            "hu_window": asdict(bundle.window),
+            "mr_scaling": asdict(bundle.scaling),
+            "provenance": bundle.provenance,
+            "validation": bundle.validation,
+        }
+        write_text(folder / DESCRIPTION, json.dumps(record, indent=1))
+
+
+def read_bundle(path: Path | str) -> tuple[Bundle, UNet]:
+    """Read a bundle and return its description and its network, in evaluation mode on the CPU.
+
+    Raises BundleError if a file is missing, damaged, of another version, or does not fit.
+    """
+    path = Path(path)
+    record = read_description(path)
+    weights_path = path / WEIGHTS
+    if not weights_path.is_file():
+        raise BundleError(f"{weights_path} is missing")
+    if _sha256(weights_path) != record.get("weights_sha256"):
+        raise BundleError(
+            f"{weights_path} is damaged: its checksum is not the one in {DESCRIPTION}"
+        )
+    try:
+        model = dict(record["model"])
+        kind = model.pop("kind")
+        if kind != "unet":
+            raise BundleError(f"{path} holds a model of kind {kind!r}; this version knows 'unet'")
+        i, j, k = record["spacing_mm"]
+        bundle = Bundle(
+            model=UNetConfig(**model),
+            spacing=(float(i), float(j), float(k)),
+            window=HuWindow(**record["hu_window"]),
+            scaling=MrScaling(**record["mr_scaling"]),
+            provenance=record["provenance"],
+            validation=record["validation"],
+        )
+        network = UNet(bundle.model)
+        network.load_state_dict(safetensors.torch.load_file(weights_path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{path / DESCRIPTION} is damaged: {_one_line(error)}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise BundleError(
+            f"{weights_path} does not fit {DESCRIPTION}: {_one_line(error)}"
+        ) from error
+    return bundle, network.eval()
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read and check bundle.json alone; BundleError if it is missing or damaged."""
+    description = path / DESCRIPTION
+    if not description.is_file():
+        best = path / "best" / DESCRIPTION
+        hint = f"; did you mean {best.parent}?" if best.is_file() else ""
+        raise BundleError(f"{path} is not a bundle: it holds no {DESCRIPTION}{hint}")
+    try:
+        record = json.loads(description.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{description} is damaged: {_one_line(error)}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        found = record.get("format") if isinstance(record, dict) else None
+        raise BundleError(f"{description} has format {found}; this version reads {FORMAT}")
+    return record
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,34 @@
+"""What the machine has and computes fast in."""
+
+from __future__ import annotations
+
+import torch
+
+from mrtoct.errors import ValueRangeError
+
+
+def device_named(name: str) -> torch.device:
+    """Return the torch device of a name: "auto" takes a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueRangeError(
+            f"device {name!r} is not available here; allowed: auto, cpu, and cuda or cuda:N where "
+            "there is a GPU"
+        ) from error
+    return device
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Tell whether a device is faster in bfloat16 than in float32, from what it states.
+
+    On CPUs without AVX512-BF16 instructions bfloat16 convolutions are emulated and many times
+    slower; with them they are about twice as fast (benchmarks/unet.py).
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and bool(native and native())

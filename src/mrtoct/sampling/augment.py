@@ -1,0 +1,82 @@
+"""Mild random changes of a batch of paired slices: a head is still a head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mrtoct.sampling.slices import Batch
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a slice may be changed; 0 or false switches a change off."""
+
+    flip: bool = False
+    """Mirror left and right in half of the slices."""
+    rotation: float = 0.0
+    """Largest rotation in the slice, degrees."""
+    scale: float = 0.0
+    """Largest relative change of size."""
+    shift: float = 0.0
+    """Largest shift as a part of the slice's side."""
+    gain: float = 0.0
+    """Largest relative change of MR brightness."""
+    gamma: float = 0.0
+    """Largest change of the exponent of MR contrast from 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "scale", "shift", "gain", "gamma"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if max(self.scale, self.shift, self.gain, self.gamma) >= 1:
+            raise ValueError("scale, shift, gain and gamma must be below 1")
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change place."""
+        return self.flip or max(self.rotation, self.scale, self.shift) > 0
+
+
+def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
+    """Return the batch changed at random; the same generator state gives the same changes."""
+    count = batch.mr.shape[0]
+    mr, ct, covered, head = batch.mr, batch.ct, batch.covered, batch.head
+    if settings.moves:
+        grid = _moved_grid(count, batch.mr.shape, settings, generator)
+        # One pass for all channels; air is 0 in each, outside the scan counts as covered.
+        stacked = torch.cat([mr, ct, 1 - covered, head], dim=1)
+        stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
+        mr, ct, uncovered, head = stacked.split(1, dim=1)
+        covered, head = 1 - uncovered, (head >= 0.5).float()
+    if settings.gain or settings.gamma:
+        gain = 1 + settings.gain * _uniform(count, generator)
+        gamma = 1 + settings.gamma * _uniform(count, generator)
+        mr = gain[:, None, None, None] * mr.clamp(min=0) ** gamma[:, None, None, None]
+    return Batch(mr, ct, covered, head)
+
+
+def _moved_grid(
+    count: int, shape: torch.Size, settings: Augmentation, generator: torch.Generator
+) -> Tensor:
+    angle = torch.deg2rad(settings.rotation * _uniform(count, generator))
+    scale = 1 + settings.scale * _uniform(count, generator)
+    shift = 2 * settings.shift * torch.stack([_uniform(count, generator) for _ in range(2)], dim=1)
+    mirror = torch.ones(count)
+    if settings.flip:
+        mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    aspect = shape[2] / shape[3]
+    # Normalised coordinates stretch a slice that is not square; the aspect undoes it.
+    rows = [
+        torch.stack([mirror * cos, -mirror * sin * aspect, shift[:, 0]], dim=1),
+        torch.stack([sin / aspect, cos, shift[:, 1]], dim=1),
+    ]
+    return F.affine_grid(torch.stack(rows, dim=1), list(shape), align_corners=False)
+
+
+def _uniform(count: int, generator: torch.Generator) -> Tensor:
+    return 2 * torch.rand(count, generator=generator) - 1

@@ -1,0 +1,1 @@
+"""Learning: recipes and loops."""

@@ -1,0 +1,179 @@
+"""A recipe is a whole experiment in one TOML file; a wrong key or value is named at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mrtoct.errors import FileError, RecipeError
+from mrtoct.models.unet import UNetConfig
+from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.sampling.augment import Augmentation
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSection(_Section):
+    """What the network sees."""
+
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Voxel spacing in mm."""
+    size: tuple[int, int] = (256, 256)
+    """Pixels of a training slice along right-left and back-front; padded or cropped to it."""
+    hu_window: HuWindow = HuWindow()
+    mr_scaling: MrScaling = MrScaling()
+
+    @field_validator("spacing")
+    @classmethod
+    def _positive(cls, spacing: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not all(0.2 <= s <= 10 for s in spacing):
+            raise ValueError(f"spacing must be 0.2 to 10 mm, got {list(spacing)}")
+        return spacing
+
+
+class LossTerm(_Section):
+    """One weighted term of the distance loss."""
+
+    term: Literal["mae", "mse", "gdl", "gdl_absolute", "gdl_l1"]
+    weight: float = Field(default=1.0, gt=0)
+    reduction: Literal["mean", "sum"] = "mean"
+
+
+class OptimizerSection(_Section):
+    """Adam; the defaults are the paper's Table 6."""
+
+    learning_rate: float = Field(default=2e-4, gt=0)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: a short warm-up, then down to zero at the last step."""
+
+
+class TrainingSection(_Section):
+    """How long and how."""
+
+    steps: int = Field(ge=1)
+    batch: int = Field(default=16, ge=1)
+    validate_every: int = Field(default=500, ge=1)
+    """Steps between validations and checkpoints."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Stop in good order after this time, even if steps are left."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the hardware computes in it, float32 elsewhere."""
+    seed: int = Field(default=1, ge=0)
+
+
+class SplitSection(_Section):
+    """Who trains, who chooses the best checkpoint, who judges: always whole patients."""
+
+    validation: float = Field(default=0.2, ge=0, lt=1)
+    test: float = Field(default=0.0, ge=0, lt=1)
+    seed: int = Field(default=1, ge=0)
+
+
+class Recipe(_Section):
+    """Everything about a training but the data."""
+
+    name: str
+    description: str = ""
+    data: DataSection = DataSection()
+    model: UNetConfig = UNetConfig()
+    loss: tuple[LossTerm, ...] = Field(default=(LossTerm(term="mae"),), min_length=1)
+    optimizer: OptimizerSection = OptimizerSection()
+    training: TrainingSection
+    augmentation: Augmentation = Augmentation()
+    split: SplitSection = SplitSection()
+
+    def model_post_init(self, _context: Any) -> None:
+        """Check what concerns two sections at once."""
+        divisor = self.model.divisor
+        if any(side % divisor for side in self.data.size):
+            raise ValueError(
+                f"data.size must be multiples of {divisor} for a u-net of depth "
+                f"{self.model.depth}, got {list(self.data.size)}"
+            )
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with mrtoct."""
+    folder = resources.files("mrtoct") / "recipes"
+    return sorted(
+        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """Read a built-in recipe by name, or a TOML file; raises RecipeError naming what is wrong."""
+    text = str(name)
+    if text in recipe_names():
+        content = (resources.files("mrtoct") / "recipes" / f"{text}.toml").read_text("utf-8")
+        return parse_recipe(content, text)
+    path = Path(name)
+    if path.suffix.lower() != ".toml":
+        near = difflib.get_close_matches(text, recipe_names(), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise RecipeError(
+            f"no recipe {text!r}{hint}; built-in: {', '.join(recipe_names())}; or name a .toml file"
+        )
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} is not a readable text file") from error
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: str, source: str) -> Recipe:
+    """Check a recipe's TOML text; source names it in messages."""
+    try:
+        raw = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{source} is not valid TOML: {error}") from error
+    raw.setdefault("name", Path(source).stem)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(f"{source}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors()
+    # A misspelt key also makes its right name missing: the misspelling is the cause.
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    problem = next((p for p in problems if p["type"] in unknown), problems[0])
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in unknown:
+        near = difflib.get_close_matches(
+            str(problem["loc"][-1]), _keys_of(problem["loc"][:-1]), n=1, cutoff=0.5
+        )
+        return f"unknown key {where!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if problem["type"] == "missing":
+        return f"{where!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] != "value_error":  # our own messages say what they got
+        message += f", got {problem['input']!r}"
+    return f"{where!r}: {message}" if where else message
+
+
+def _keys_of(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at a place of the recipe."""
+    owner: Any = Recipe
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if part == "loss":
+            owner = LossTerm
+        elif hasattr(owner, "model_fields"):
+            owner = owner.model_fields[part].annotation
+    fields = getattr(owner, "model_fields", None) or getattr(owner, "__dataclass_fields__", {})
+    return list(fields)

@@ -1,0 +1,248 @@
+"""Train a u-net to regress CT slices from MR slices: the paper's section 4.1, step by step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+import mrtoct
+from mrtoct import losses
+from mrtoct.bundle import Bundle, write_bundle
+from mrtoct.errors import RecipeError
+from mrtoct.hardware import bfloat16_pays, device_named
+from mrtoct.models.unet import UNet
+from mrtoct.prepare.store import read_manifest
+from mrtoct.sampling.augment import augment
+from mrtoct.sampling.slices import Batch, SliceSet
+from mrtoct.training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from mrtoct.training.curves import CurvePoint, Curves
+from mrtoct.training.recipe import LossTerm, Precision, Recipe
+from mrtoct.training.run import finish_run, open_run
+from mrtoct.training.split import Split, split_subjects
+
+LOSSES = {
+    "mae": losses.mae,
+    "mse": losses.mse,
+    "gdl": losses.gdl,
+    "gdl_absolute": losses.gdl_absolute,
+    "gdl_l1": losses.gdl_l1,
+}
+
+WARM_UP_STEPS = 20
+
+
+def train(
+    store: Path | str,
+    run: Path | str,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_step: Callable[[int, CurvePoint | None], None] = lambda step, point: None,
+) -> Path:
+    """Train a recipe on a prepared store; return the folder of the best bundle.
+
+    With resume, a run that was stopped goes on and ends with the weights of one that never
+    stopped. on_step is called with the number of steps done and, after a validation, its figures.
+    """
+    store, run = Path(store), Path(run)
+    subjects = read_manifest(store).subjects
+    wanted = recipe.split
+    split = split_subjects(subjects, wanted.validation, wanted.test, wanted.seed)
+    training_slices = slice_set(store, split.train, recipe)
+    validation_slices = slice_set(store, split.validation, recipe) if split.validation else None
+    open_run(run, store, recipe, split, resume=resume, overwrite=overwrite)
+
+    torch.manual_seed(recipe.training.seed)
+    network = UNet(recipe.model)
+    adam = torch.optim.Adam(
+        network.parameters(),
+        lr=recipe.optimizer.learning_rate,
+        betas=(recipe.optimizer.beta1, recipe.optimizer.beta2),
+    )
+    fabric, model, optimizer = set_up(network, adam, recipe.training.precision)
+    progress = Progress()
+    if resume and (run / "last").is_dir():
+        progress = read_checkpoint(run / "last", network, adam)
+    curves = Curves(run, until=progress.step)
+
+    clock = time.monotonic() - progress.seconds
+    loss_sum = torch.zeros((), device=fabric.device)
+    loss_count = 0
+    for step in range(progress.step, recipe.training.steps):
+        done = _done(recipe, step, time.monotonic() - clock)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.optimizer.learning_rate * learning_rate_factor(recipe, step, done)
+
+        # Everything random in a step comes from its number, so a resumed run draws the same.
+        torch.manual_seed(_seed(recipe, step, stream=0))  # dropout
+        generator = torch.Generator().manual_seed(_seed(recipe, step, stream=1))
+        batch = training_slices.batch(_indices(len(training_slices), recipe, step))
+        batch = augment(batch, recipe.augmentation, generator).to(fabric.device)
+
+        model.train()
+        loss = distance_loss(recipe.loss, model(batch.mr), batch)
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        optimizer.step()
+
+        loss_sum += loss.detach()
+        loss_count += 1
+        seconds = time.monotonic() - clock
+        last = step + 1 == recipe.training.steps or _done(recipe, step + 1, seconds) >= 1
+        point = None
+        if last or (step + 1) % recipe.training.validate_every == 0:
+            point = CurvePoint(
+                step=step + 1,
+                seconds=round(seconds, 2),
+                learning_rate=optimizer.param_groups[0]["lr"],
+                train_loss=float(loss_sum) / loss_count,
+                validation_mae=(
+                    validation_mae(model, validation_slices, recipe, fabric.device)
+                    if validation_slices
+                    else None
+                ),
+            )
+            if not math.isfinite(point.train_loss):
+                raise RecipeError(
+                    f"the training loss became {point.train_loss} by step {step + 1}; "
+                    "lower optimizer.learning_rate"
+                )
+            curves.add(point)
+            progress = _save(run, recipe, split, network, adam, progress, point)
+            loss_sum.zero_()
+            loss_count = 0
+        on_step(step + 1, point)
+        if last:
+            break
+    finish_run(run, step=progress.step, seconds=progress.seconds, device=fabric.device.type)
+    return run / "best"
+
+
+def set_up(
+    network: UNet, adam: torch.optim.Adam, precision: Precision
+) -> tuple[Fabric, nn.Module, torch.optim.Optimizer]:
+    """Bring network and optimizer to the device, in the memory layout and precision that pay."""
+    device = device_named("auto")
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(device))
+    fabric = Fabric(
+        accelerator=device.type, devices=1, precision="bf16-mixed" if bfloat16 else "32-true"
+    )
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model, optimizer = fabric.setup(network, adam)
+    return fabric, model, optimizer
+
+
+def distance_loss(terms: tuple[LossTerm, ...], prediction: Tensor, batch: Batch) -> Tensor:
+    """Return the weighted sum of a recipe's loss terms, where the MR was measured."""
+    total = prediction.new_zeros(())
+    for term in terms:
+        value = LOSSES[term.term](prediction, batch.ct, batch.covered, term.reduction)
+        total = total + term.weight * value
+    return total
+
+
+@torch.no_grad()
+def validation_mae(
+    model: nn.Module, slices: SliceSet, recipe: Recipe, device: torch.device
+) -> float:
+    """Return the mean absolute error in HU inside the head, over all slices."""
+    model.eval()
+    error, voxels = 0.0, 0.0
+    size = recipe.training.batch
+    for start in range(0, len(slices), size):
+        batch = slices.batch(list(range(start, min(start + size, len(slices))))).to(device)
+        inside = batch.head * batch.covered
+        difference = (model(batch.mr).clamp(0, 1) - batch.ct).abs() * inside
+        error += float(difference.sum())
+        voxels += float(inside.sum())
+    return error / voxels * (recipe.data.hu_window.high - recipe.data.hu_window.low)
+
+
+def learning_rate_factor(recipe: Recipe, step: int, done: float) -> float:
+    """Return what the learning rate is multiplied by at a step, with a part of the work done."""
+    if recipe.optimizer.schedule == "constant":
+        return 1.0
+    warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+    return warm_up * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def slice_set(store: Path, names: list[str], recipe: Recipe) -> SliceSet:
+    """Load the slices of some subjects as a recipe wants them."""
+    data = recipe.data
+    return SliceSet(
+        store,
+        names,
+        spacing=data.spacing,
+        size=data.size,
+        window=data.hu_window,
+        scaling=data.mr_scaling,
+    )
+
+
+def _indices(count: int, recipe: Recipe, step: int) -> list[int]:
+    """Return the slices of a step: each epoch is a new permutation, cut into batches."""
+    batch = recipe.training.batch
+    wanted = range(step * batch, (step + 1) * batch)
+    permutations = {
+        epoch: np.random.default_rng([recipe.training.seed, epoch]).permutation(count)
+        for epoch in {position // count for position in wanted}
+    }
+    return [int(permutations[position // count][position % count]) for position in wanted]
+
+
+def _done(recipe: Recipe, step: int, seconds: float) -> float:
+    """Return the part of the work that is done: by steps, or by time where that is limited."""
+    by_time = seconds / (60 * recipe.training.minutes) if recipe.training.minutes else 0.0
+    return max(step / recipe.training.steps, by_time)
+
+
+def _seed(recipe: Recipe, step: int, stream: int) -> int:
+    sequence = np.random.SeedSequence([recipe.training.seed, step, stream])
+    return int(sequence.generate_state(1)[0])
+
+
+def _save(
+    run: Path,
+    recipe: Recipe,
+    split: Split,
+    network: UNet,
+    adam: torch.optim.Adam,
+    progress: Progress,
+    point: CurvePoint,
+) -> Progress:
+    """Write the last and, if this is the best so far, the best bundle."""
+    figures = {} if point.validation_mae is None else {"mae_hu": point.validation_mae}
+    bundle = Bundle(
+        model=recipe.model,
+        spacing=recipe.data.spacing,
+        window=recipe.data.hu_window,
+        scaling=recipe.data.mr_scaling,
+        provenance={
+            "mrtoct": mrtoct.__version__,
+            "torch": torch.__version__,
+            "recipe": recipe.model_dump(mode="json"),
+            "step": point.step,
+            "subjects": {
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+            },
+        },
+        validation=figures,
+    )
+    best = point.validation_mae is None or point.validation_mae < (progress.best_mae or math.inf)
+    progress = replace(progress, step=point.step, seconds=point.seconds)
+    if best:
+        write_bundle(run / "best", bundle, network.state_dict(), overwrite=True)
+        progress = replace(progress, best_mae=point.validation_mae)
+    write_checkpoint(run / "last", bundle, network, adam, progress)
+    return progress
