@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Workers = Annotated[
+    int,
+    typer.Option(min=1, help="Processes that work at once.", show_default="one a processor core"),
+]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda or cuda:N. auto takes a GPU where there is one.")
+]
+
+
+def processors() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

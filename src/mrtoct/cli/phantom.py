@@ -1,0 +1,63 @@
+"""mrtoct phantom: raw MR and CT scans of made-up heads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite, Workers, processors
+
+
+class Preset(StrEnum):
+    """Scan geometries."""
+
+    demo = "demo"
+    rire = "rire"
+    tiny = "tiny"
+
+
+def phantom(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the cohort.")],
+    subjects: Annotated[int, typer.Option(min=1, max=999, help="How many heads.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 1,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            help="demo: CT 1x1x2 mm, MR 1.2x1.2x3 mm. rire: CT 0.65x0.65x4 mm, MR 1.25x1.25x4 mm, "
+            "T1, T2 and PD. tiny: coarse, for trying things out."
+        ),
+    ] = Preset.demo,
+    workers: Workers = processors(),
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.
+
+    Each subject's folder holds ct.nii.gz and mr.nii.gz on different grids: the MR is turned and
+    shifted against the CT, both are noisy, the CT shows table and holder. Under truth/ are the
+    tissue labels and the true transform, which no later step reads.
+    """
+    from mrtoct.cli.terminal import progress, say
+    from mrtoct.datasets.phantom import DEMO, RIRE, TINY
+    from mrtoct.datasets.phantom.cohort import write_cohort
+
+    settings = {Preset.demo: DEMO, Preset.rire: RIRE, Preset.tiny: TINY}[preset]
+    made: list[str] = []
+    with progress("phantom", subjects) as advance:
+
+        def on_subject(name: str) -> None:
+            made.append(name)
+            advance(len(made), name)
+
+        write_cohort(
+            folder,
+            subjects,
+            seed=seed,
+            settings=settings,
+            workers=workers,
+            overwrite=overwrite,
+            on_subject=on_subject,
+        )
+    say(f"{subjects} subjects in {folder}; next: mrtoct prepare {folder} STORE")

@@ -1,0 +1,62 @@
+"""mrtoct report: judge a run on its held-out subjects and make the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+
+if TYPE_CHECKING:
+    from mrtoct.report.contents import SubjectResult
+
+
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run made by mrtoct train.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write.", show_default="RUN/report.html")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Where the store is now, if it was moved.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Translate and evaluate a run's held-out subjects and show them on one page.
+
+    The page is a single HTML file that opens without a network: MR, synthetic CT, CT and their
+    difference in three planes, metrics beside two baselines (water in the head; the best map from
+    MR value to HU), curves, registration and dropped slices. The synthetic CTs and all metrics are
+    left in RUN/evaluation.
+    """
+    run(run_folder, out or run_folder / "report.html", store, overwrite)
+
+
+def run(run_folder: Path, page: Path, store: Path | None, overwrite: bool) -> list[SubjectResult]:
+    """Assess with a progress bar, write the page, print the table."""
+    from rich.console import Console
+
+    from mrtoct.assess import assess, write_report
+    from mrtoct.cli.terminal import progress, say
+    from mrtoct.io.atomic import check_absent
+    from mrtoct.report.tables import method_table
+    from mrtoct.training.run import read_run
+
+    check_absent(page, overwrite=overwrite)
+    split = read_run(run_folder).split
+    judged = split.test or split.validation or split.train
+    with progress("evaluate", len(judged)) as advance:
+        results = assess(
+            run_folder, store=store, on_subject=lambda name, done, total: advance(done, name)
+        )
+        advance(len(judged), "done")
+    write_report(run_folder, results, page, store=store, overwrite=overwrite)
+    Console().print(
+        method_table(
+            {m: [r.evaluations[m] for r in results] for m in results[0].evaluations},
+            title=f"{len(results)} {results[0].role} subjects: mean ± standard deviation",
+        )
+    )
+    say(f"page: {page}; synthetic CTs and metrics: {run_folder / 'evaluation'}")
+    return results

@@ -1,0 +1,67 @@
+"""mrtoct train: a store and a recipe into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+
+if TYPE_CHECKING:
+    from mrtoct.training.curves import CurvePoint
+    from mrtoct.training.recipe import Recipe
+
+
+def train(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store made by mrtoct prepare.")],
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of this training.")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="What to train and how: a built-in recipe (demo, unet, paper-unet-mae, "
+            "paper-unet-mae-gdl) or a .toml file."
+        ),
+    ],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a stopped training was.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a u-net on a prepared store.
+
+    RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
+    Subjects are split into training, validation and test by the recipe, whole patients always. A
+    GPU is used where there is one. Stopped at any time, the run goes on with --resume to the same
+    weights as if it had not been.
+    """
+    from mrtoct.cli.terminal import say
+    from mrtoct.training.recipe import load_recipe
+
+    best = run(store, run_folder, load_recipe(recipe), resume=resume, overwrite=overwrite)
+    say(
+        f"best bundle in {best}; next: mrtoct translate {best} MR OUTPUT, mrtoct report {run_folder}"
+    )
+
+
+def run(
+    store: Path, run_folder: Path, recipe: Recipe, *, resume: bool = False, overwrite: bool = False
+) -> Path:
+    """Train with a progress bar; return the best bundle's folder."""
+    from mrtoct.cli.terminal import progress
+    from mrtoct.training.regression import train as train_recipe
+
+    with progress("train", recipe.training.steps) as advance:
+
+        def on_step(step: int, point: CurvePoint | None) -> None:
+            note = ""
+            if point and point.validation_mae is not None:
+                note = f"validation MAE {point.validation_mae:.0f} HU"
+            elif point:
+                note = f"loss {point.train_loss:.4g}"
+            advance(step, note)
+
+        return train_recipe(
+            store, run_folder, recipe, resume=resume, overwrite=overwrite, on_step=on_step
+        )

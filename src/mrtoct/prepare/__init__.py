@@ -1,0 +1,1 @@
+"""From a raw MR/CT pair to a training-ready subject."""

@@ -1,0 +1,71 @@
+"""Intensities the network sees: CT by a fixed HU window, MR by robust percentiles of the head.
+
+The same functions serve preparation, training and translation, and their settings travel in the
+bundle: what a network is fed never depends on which of them ran.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoct.errors import ValueRangeError
+from mrtoct.volume import Array
+
+
+@dataclass(frozen=True)
+class HuWindow:
+    """A fixed window of the CT, known for every patient, so that its inverse is too."""
+
+    low: float = -1024.0
+    """HU that becomes 0."""
+    high: float = 3071.0
+    """HU that becomes 1."""
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"a HU window rises, got {self.low} to {self.high}")
+
+    def normalise(self, hu: Array) -> Array:
+        """Map HU to [0, 1] as float32, clipped."""
+        scaled = (np.asarray(hu, dtype=np.float32) - self.low) / (self.high - self.low)
+        return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
+
+    def to_hu(self, values: Array) -> Array:
+        """Map [0, 1] back to HU as float32, clipped to the window."""
+        return np.asarray(np.clip(values, 0, 1) * (self.high - self.low) + self.low, np.float32)
+
+
+@dataclass(frozen=True)
+class MrScaling:
+    """Percentiles of the MR inside the head that become 0 and 1."""
+
+    low_percentile: float = 1.0
+    high_percentile: float = 99.0
+    ceiling: float = 1.5
+    """Brighter voxels (vessels, coil hot spots) are clipped here, after scaling."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low_percentile < self.high_percentile <= 100:
+            raise ValueError(
+                "percentiles rise within 0 to 100, got "
+                f"{self.low_percentile} and {self.high_percentile}"
+            )
+        if self.ceiling < 1:
+            raise ValueError(f"ceiling must be at least 1, got {self.ceiling}")
+
+    def measure(self, mr: Array, head: Array) -> tuple[float, float]:
+        """Return the MR values (low, high) of the two percentiles inside the head mask."""
+        inside = np.asarray(mr[head], dtype=np.float32)
+        if inside.size == 0:
+            raise ValueRangeError("the head mask is empty, so the MR cannot be scaled")
+        low, high = np.percentile(inside, (self.low_percentile, self.high_percentile))
+        if not high > low:
+            raise ValueRangeError(f"the MR is constant ({low:g}) inside the head")
+        return float(low), float(high)
+
+    def normalise(self, mr: Array, head: Array, low: float, high: float) -> Array:
+        """Map MR to [0, ceiling] as float32, 0 outside the head."""
+        scaled = (np.asarray(mr, dtype=np.float32) - low) / (high - low)
+        return np.asarray(np.where(head, np.clip(scaled, 0, self.ceiling), 0), dtype=np.float32)
