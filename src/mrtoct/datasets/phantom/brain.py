@@ -125,7 +125,7 @@ def _paint_vessels_and_dura(frame: Frame, envelope: Envelope) -> None:
         ((0, 46, -6, 10), (0, 30, 12, 12), (0, 0, 26, 8), (0, -34, 22, 4), (0, -52, 8, 1)),
         REACH,
     )
-    falx = (np.abs(x) < 0.75) & (callosal > 0) & (z > tentorium(region.points) - 1)
+    falx = (np.abs(x) < 0.6) & (callosal > 0) & (z > tentorium(region.points) - 1)
     region.paint(falx, Tissue.DURA, over=sheet)
     depth = -envelope.near(frame, envelope.cavity, low, high)
     sagittal = (depth > 0.8) & (depth < 7) & (np.abs(x) < 0.6 * (7.5 - depth)) & (z > -16)

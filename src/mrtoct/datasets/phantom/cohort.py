@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import starmap
 from pathlib import Path
 
 from mrtoct.datasets.phantom.settings import DEMO, PhantomSettings
@@ -13,6 +13,7 @@ from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
+from mrtoct.parallel import spread
 
 
 def write_cohort(
@@ -34,18 +35,20 @@ def write_cohort(
     if not 1 <= count <= 999:
         raise ValueRangeError(f"a cohort has 1 to 999 subjects, got {count}")
     folder = Path(folder)
-    if folder.exists() and not overwrite and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is a file; name a folder")
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
         raise FileError(f"{folder} exists already; name a new folder or pass --overwrite")
     names = [f"phantom-{n:03d}" for n in range(1, count + 1)]
+    for old in folder.glob("phantom-[0-9][0-9][0-9]"):
+        if old.name not in names:  # of a larger cohort, perhaps of another seed
+            shutil.rmtree(old)
     jobs = [(folder, name, [seed, n], settings) for n, name in enumerate(names)]
-    if workers <= 1 or count == 1:
-        for job in jobs:
-            on_subject(_write_subject(*job))
-        return names
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, count), context, initializer=_one_thread) as pool:
-        for future in as_completed([pool.submit(_write_subject, *job) for job in jobs]):
-            on_subject(future.result())
+    workers = min(workers, count)
+    for name in (
+        spread(_write_subject, jobs, workers) if workers > 1 else starmap(_write_subject, jobs)
+    ):
+        on_subject(name)
     return names
 
 
@@ -58,9 +61,3 @@ def _write_subject(folder: Path, name: str, seed: list[int], settings: PhantomSe
         write_volume(part / "truth" / "labels.nii.gz", subject.labels)
         write_transform(part / "truth" / "ct_to_mr.tfm", subject.ct_to_mr)
     return name
-
-
-def _one_thread() -> None:
-    import SimpleITK as sitk
-
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -59,7 +59,7 @@ def _hemispheres(lattice: Lattice, cavity: Array, gap: float) -> Array:
         ellipsoid(lattice.points, (0, -4, 18), (20, 36, 10)),
         6.0,
     )
-    medial = np.maximum(np.abs(x) - 1.2, -core)
+    medial = np.maximum(np.abs(x) - 1.0, -core)
     above = 0.9 * (z - tentorium(lattice.points)) - 1.5
     # In front of the petrous ridge the tentorium ends, and the floor is bone.
     above = np.maximum(above, y + 20 + 0.35 * np.abs(x) + 0 * z)

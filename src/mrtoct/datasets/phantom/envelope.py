@@ -26,6 +26,8 @@ from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.volume import Array
 
 LATTICE_STEP = 4.0
+SKIN_MM = 2.0
+DURA_MM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,11 @@ def make_envelope(frame: Frame, shape: HeadShape, rng: np.random.Generator) -> E
         1 + 0.25 * smooth_field(lattice.shape, (lattice.step,) * 3, 60.0, rng)
     )
     cavity = smooth_union(cavity, canal, 3.0)
-    _paint_layers(frame, lattice, head, bone, cavity, fat, shape, rng)
-    return Envelope(lattice, head, cavity)
+    envelope = Envelope(lattice, head, cavity)
+    _paint_soft(frame, envelope, fat)
+    _paint_fat_planes(frame, rng)
+    _paint_skull(frame, envelope, bone, shape, rng)
+    return envelope
 
 
 SPINAL_CANAL = (
@@ -88,9 +93,9 @@ def cranial_cavity(lattice: Lattice) -> Array:
     cerebral = smooth_intersection(cerebral, floor - z, 9.0)
     temporal = ellipsoid(side, (43, -6, -24), (25.5, 33, 27))
     posterior = smooth_union(
-        ellipsoid(side, (25, -64, -34), (36, 34, 29)),
+        ellipsoid(side, (21, -64, -33), (39, 35, 28)),
         ellipsoid(lattice.points, (0, -62, -26), (58, 43, 27)),
-        10.0,
+        16.0,
     )
     stem = chain(
         lattice.points, ((0, -12, -16, 17), (0, -22, -38, 17), (0, -36, -56, 15), (0, -42, -70, 12))
@@ -158,6 +163,8 @@ def head_surface(lattice: Lattice, vault: Array, shape: HeadShape) -> Array:
     )
     # Temple and zygoma: the skin runs straight from the orbit's rim to the ear.
     face = smooth_union(face, ellipsoid(lattice.points, (0, -2, -42), (78, 72, 34)), 14.0)
+    ear_level = ellipsoid(lattice.points, (0, -32, -58), (79, 58, 36))
+    face = smooth_union(face, ear_level, 14.0)
     chin = ellipsoid(lattice.points, (0, 58, -122), (24, 24, 18))
     neck = capsule(lattice.points, (0, -48, -75), (0, -58, -170), 60.0, 56.0)
     eyes = ellipsoid(side, (33, 63, -38), (20, 12, 15))
@@ -171,6 +178,8 @@ def head_surface(lattice: Lattice, vault: Array, shape: HeadShape) -> Array:
         lattice.points,
         ((0, 78, -34, 6), (0, tip - 11, -58, 8), (0, tip - 9, -68, 9), (0, 74, -74, 13)),
     )
+    wings = chain(lattice.points, ((0, 68, -34, 9), (0, 72, -54, 15), (0, 74, -68, 18)))
+    nose = smooth_union(nose, wings, 10.0)
     lips = ellipsoid(lattice.points, (0, 74, -96), (24, 10, 13))
     return smooth_union(smooth_union(head, nose, 7.0), lips, 9.0)
 
@@ -193,48 +202,13 @@ def fat_thickness(lattice: Lattice, shape: HeadShape) -> Array:
     )
 
 
-def _paint_layers(
-    frame: Frame,
-    lattice: Lattice,
-    head: Array,
-    bone: Array,
-    cavity: Array,
-    fat: Array,
-    shape: HeadShape,
-    rng: np.random.Generator,
-) -> None:
-    """Cut the distances at their thicknesses, outermost first."""
-    labels = frame.labels
-    depth = lattice.upsampled(head)
-    np.copyto(labels, np.uint8(Tissue.SKIN), where=depth < 0)
-    np.copyto(labels, np.uint8(Tissue.FAT), where=depth < -2.0)
-    depth += lattice.upsampled(fat)
-    np.copyto(labels, np.uint8(Tissue.MUSCLE), where=depth < -2.0)
-    del depth
-    _paint_fat_planes(frame, rng)
-
-    # The skull's part of the head; below, face and spine bring their own bones.
-    low, high = (LOW[0], LOW[1], -84.0), HIGH
-    region = frame.region(low, high)
-    scratch = Envelope(lattice, head, cavity)
-    outer = scratch.near(frame, bone, low, high)
-    inner = scratch.near(frame, cavity, low, high)
-    region.paint(outer < 0, Tissue.CORTICAL_BONE)
-    # Marrow keeps a table of cortical bone on both sides, thicker outside.
-    ripple = 0.35 * smooth_field(lattice.shape, (lattice.step,) * 3, 24.0, rng)
-    x, y, z = lattice.points
-    # The petrous bone is the densest there is: no marrow but at its tip.
-    petrous = chain((np.abs(x), y, z), ((62, -30, -46, 12), (40, -20, -46, 11), (28, -14, -44, 8)))
-    dense = 4.0 * np.clip(1 - petrous / 4, 0, 1)
-    tables = scratch.near(frame, shape.diploe / 2 * (1 + ripple) + dense, low, high)
-    region.paint((outer < -1.1 * tables) & (inner > 0.9 * tables), Tissue.DIPLOE)
-    region.paint(inner < 0, Tissue.DURA)
-    region.paint(inner < -1.0, Tissue.CSF)
-    low, high = (-30.0, -80.0, LOW[2]), (30.0, -20.0, -84.0)
-    canal = frame.region(low, high)
-    inner = scratch.near(frame, cavity, low, high)
-    canal.paint(inner < 0, Tissue.DURA)
-    canal.paint(inner < -1.0, Tissue.CSF)
+def _paint_soft(frame: Frame, envelope: Envelope, fat: Array) -> None:
+    """Paint skin, the fat below it, and muscle below that, through to the other side."""
+    depth = envelope.lattice.upsampled(envelope.head)
+    np.copyto(frame.labels, np.uint8(Tissue.SKIN), where=depth < 0)
+    np.copyto(frame.labels, np.uint8(Tissue.FAT), where=depth < -SKIN_MM)
+    depth += envelope.lattice.upsampled(fat)
+    np.copyto(frame.labels, np.uint8(Tissue.MUSCLE), where=depth < -SKIN_MM)
 
 
 def _paint_fat_planes(frame: Frame, rng: np.random.Generator) -> None:
@@ -244,3 +218,31 @@ def _paint_fat_planes(frame: Frame, rng: np.random.Generator) -> None:
     field = lattice.upsampled(band_field(lattice.shape, lattice.step, 34.0, rng))
     region = frame.region(low, high)
     region.paint(np.abs(field) < 0.13, Tissue.FAT, over=(Tissue.MUSCLE,))
+
+
+def _paint_skull(
+    frame: Frame, envelope: Envelope, bone: Array, shape: HeadShape, rng: np.random.Generator
+) -> None:
+    """Paint the skull with its marrow, and the dura around the fluid that fills it."""
+    lattice, cavity = envelope.lattice, envelope.cavity
+    # The skull's part of the head; below, face and spine bring their own bones.
+    low, high = (LOW[0], LOW[1], -84.0), HIGH
+    region = frame.region(low, high)
+    outer = envelope.near(frame, bone, low, high)
+    inner = envelope.near(frame, cavity, low, high)
+    region.paint(outer < 0, Tissue.CORTICAL_BONE)
+    # Marrow keeps a table of cortical bone on both sides, thicker outside.
+    ripple = 0.35 * smooth_field(lattice.shape, (lattice.step,) * 3, 24.0, rng)
+    x, y, z = lattice.points
+    # The petrous bone is the densest there is: no marrow but at its tip.
+    petrous = chain((np.abs(x), y, z), ((62, -30, -46, 12), (40, -20, -46, 11), (28, -14, -44, 8)))
+    dense = 4.0 * np.clip(1 - petrous / 4, 0, 1)
+    tables = envelope.near(frame, shape.diploe / 2 * (1 + ripple) + dense, low, high)
+    region.paint((outer < -1.1 * tables) & (inner > 0.9 * tables), Tissue.DIPLOE)
+    region.paint(inner < 0, Tissue.DURA)
+    region.paint(inner < -DURA_MM, Tissue.CSF)
+    low, high = (-30.0, -80.0, LOW[2]), (30.0, -20.0, -84.0)
+    canal = frame.region(low, high)
+    inner = envelope.near(frame, cavity, low, high)
+    canal.paint(inner < 0, Tissue.DURA)
+    canal.paint(inner < -DURA_MM, Tissue.CSF)

@@ -31,6 +31,8 @@ class PhantomSettings:
     """Largest rotation of the head in the CT about a random axis, degrees."""
     max_misplacement: float = 4.0
     """How far a scan's field of view is placed off the head, along each axis, mm."""
+    margin_above: float = 6.0
+    """How far a scan starts above the vertex, mm; negative where it starts below."""
     bias_field: float = 0.2
     """Largest departure of the MR bias field from 1."""
     mr_noise: float = 0.015
@@ -64,6 +66,8 @@ class PhantomSettings:
         ):
             if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueRangeError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not isfinite(self.margin_above):
+            raise ValueRangeError(f"margin_above must be finite, got {self.margin_above}")
         if not 0 <= self.bias_field < 1:
             raise ValueRangeError(f"bias_field must be in [0, 1), got {self.bias_field}")
         for name in ("lesion_probability", "metal_probability", "beam_hardening_probability"):
@@ -85,8 +89,9 @@ RIRE = PhantomSettings(
     mr_shape=(256, 256, 26),
     mr_spacing=(1.25, 1.25, 4.0),
     contrasts=("T1", "T2", "PD"),
+    margin_above=-4.0,
 )
-"""The geometry of the RIRE project's scans: vertex to skull base, 4 mm slices."""
+"""The geometry of the RIRE project's scans: vertex to orbits, 4 mm slices."""
 
 TINY = PhantomSettings(
     anatomy_spacing=2.5,

@@ -66,9 +66,7 @@ def chain(
             p[tuple(s if n > 1 else slice(None) for s, n in zip(near, p.shape, strict=True))]
             for p in points
         )
-        piece = capsule(
-            (local[0], local[1], local[2]), tuple(start), tuple(end), radius, end_radius
-        )
+        piece = capsule((local[0], local[1], local[2]), start, end, radius, end_radius)
         view = distance[tuple(near)]
         np.minimum(view, piece, out=view)
     return distance

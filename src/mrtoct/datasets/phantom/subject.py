@@ -44,6 +44,7 @@ def make_subject(seed: int | Sequence[int], settings: PhantomSettings = DEMO) ->
         settings.metal_probability,
         settings.beam_hardening_probability,
     )
+    strength = chance.uniform(5e-4, 2e-3)
     head = make_labels(settings.anatomy_spacing, anatomy_rng, lesion=bool(lesion))
 
     middle, top = head_extent(head)
@@ -62,7 +63,7 @@ def make_subject(seed: int | Sequence[int], settings: PhantomSettings = DEMO) ->
     scan = CtScan(
         noise=settings.ct_noise,
         padding=int(ct_rng.choice(PADDINGS)),
-        hardening=float(ct_rng.uniform(4e-4, 1e-3)) if hardening else 0.0,
+        hardening=float(strength) if hardening else 0.0,
         table=settings.table,
     )
     if metal:
@@ -125,6 +126,6 @@ def _field_of_view(
 ) -> Grid:
     """Return the grid a technologist would choose: centred on the head, from the vertex down."""
     half = np.array(shape) * spacing / 2
-    center = middle[:3] + np.array((0, 0, top + 8 - half[2]))
+    center = middle[:3] + np.array((0, 0, top + settings.margin_above - half[2]))
     center += rng.uniform(-1, 1, 3) * settings.max_misplacement
     return Grid.from_box(center - half, center + half, spacing)
