@@ -73,7 +73,9 @@ def plain_translation(config: UNetConfig, images: torch.Tensor) -> Callable[[], 
 
 def our_translation(config: UNetConfig, images: torch.Tensor) -> Callable[[], None]:
     """Slices as mrtoct.translate puts them through the network."""
-    translator = Translator(Bundle(config, (1.0, 1.0, 1.0)), UNet(config), torch.device("cpu"))
+    size = (images.shape[3], images.shape[2])
+    bundle = Bundle(config, (1.0, 1.0, 1.0), size)
+    translator = Translator(bundle, UNet(config), torch.device("cpu"))
     mr = np.ascontiguousarray(images[:, 0].numpy().T)
     head = np.ones(mr.shape, dtype=bool)
 

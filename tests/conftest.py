@@ -6,6 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
+
+sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Sums in another order differ in the last bit; one thread gives the same numbers anywhere."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +27,24 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real volumes are absent; name their folder in MRTOCT_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two coarse phantoms at 4 mm, prepared with the true transform."""
+    from mrtoct.datasets.phantom import TINY, make_subject
+    from mrtoct.prepare.store import Manifest, write_manifest, write_subject
+    from mrtoct.prepare.subject import PrepareSettings, prepare_subject
+
+    store = tmp_path_factory.mktemp("tiny") / "store"
+    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0))
+    names = []
+    for seed in (1, 2):
+        raw = make_subject(seed, TINY)
+        subject = prepare_subject(
+            f"head{seed}", raw.mr["T1"], raw.ct, ct_to_mr=raw.ct_to_mr, settings=settings
+        )
+        write_subject(store, subject)
+        names.append(subject.name)
+    write_manifest(store, Manifest({}, names, {}))
+    return store

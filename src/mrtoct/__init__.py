@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
     from mrtoct.translate import Translator
     from mrtoct.volume import Grid, Volume
 
-__version__ = version("mrtoct")
+__version__: str
 
-# Imported when first used: `import mrtoct` must not wait for torch.
+# Looked up when first used: `import mrtoct` must not wait for torch, nor --help for metadata.
 _HOME = {
     "Grid": "mrtoct.volume",
     "Translator": "mrtoct.translate",
@@ -45,6 +44,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mrtoct")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'mrtoct' has no attribute {name!r}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,22 @@ class Bundle:
     model: UNetConfig
     spacing: tuple[float, float, float]
     """Voxel spacing of the network's input in mm."""
+    size: tuple[int, int]
+    """Pixels of a training slice (I, J); in a smaller one more of the head is near the border."""
     window: HuWindow = HuWindow()
     scaling: MrScaling = MrScaling()
     provenance: dict[str, Any] = field(default_factory=dict)
     """Recipe, data, seed, step and code version that made it."""
     validation: dict[str, float] = field(default_factory=dict)
     """Figures on the validation subjects; empty if there were none."""
+
+    def __post_init__(self) -> None:
+        if not all(0 < s < math.inf for s in self.spacing):
+            raise ValueError(f"spacing must be positive, got {list(self.spacing)}")
+        if any(n < 1 or n % self.model.divisor for n in self.size):
+            raise ValueError(
+                f"size must be positive multiples of {self.model.divisor}, got {list(self.size)}"
+            )
 
 
 def write_bundle(
@@ -53,6 +64,7 @@ def write_bundle(
             "weights_sha256": _sha256(folder / WEIGHTS),
             "model": {"kind": "unet", **asdict(bundle.model)},
             "spacing_mm": list(bundle.spacing),
+            "size": list(bundle.size),
             "hu_window": asdict(bundle.window),
             "mr_scaling": asdict(bundle.scaling),
             "provenance": bundle.provenance,
@@ -81,17 +93,21 @@ def read_bundle(path: Path | str) -> tuple[Bundle, UNet]:
         if kind != "unet":
             raise BundleError(f"{path} holds a model of kind {kind!r}; this version knows 'unet'")
         i, j, k = record["spacing_mm"]
+        width, height = record["size"]
         bundle = Bundle(
             model=UNetConfig(**model),
             spacing=(float(i), float(j), float(k)),
+            size=(int(width), int(height)),
             window=HuWindow(**record["hu_window"]),
             scaling=MrScaling(**record["mr_scaling"]),
-            provenance=record["provenance"],
-            validation=record["validation"],
+            provenance=dict(record["provenance"]),
+            validation=dict(record["validation"]),
         )
         network = UNet(bundle.model)
         network.load_state_dict(safetensors.torch.load_file(weights_path))
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise BundleError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error
+    except (TypeError, ValueError) as error:
         raise BundleError(f"{path / DESCRIPTION} is damaged: {_one_line(error)}") from error
     except (SafetensorError, RuntimeError) as error:
         raise BundleError(

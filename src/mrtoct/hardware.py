@@ -13,7 +13,7 @@ def device_named(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # "meta" can be named, but holds no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueRangeError(
             f"device {name!r} is not available here; allowed: auto, cpu, and cuda or cuda:N where "

@@ -7,6 +7,7 @@ weight of the same shape, and says how it is reduced: "mean" divides by the sum 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -61,7 +62,13 @@ def forward_difference(image: Tensor, axis: int) -> Tensor:
     return torch.diff(image, dim=axis, append=last)
 
 
-def _over_axes(prediction, target, weight, reduction, distance):  # type: ignore[no-untyped-def]
+def _over_axes(
+    prediction: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: Reduction,
+    distance: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
     total = prediction.new_zeros(())
     for axis in range(2, prediction.ndim):
         difference = distance(

@@ -11,6 +11,7 @@ from mrtoct.bundle import Bundle, read_bundle
 from mrtoct.errors import ValueRangeError
 from mrtoct.hardware import bfloat16_pays, device_named
 from mrtoct.models.unet import UNet
+from mrtoct.prepare.intensity import from_zero
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
 from mrtoct.sampling.slices import centered
@@ -49,6 +50,7 @@ class Translator:
         check_signal(mr, "MR")
         if not np.isfinite(mr.voxels).all():
             raise ValueRangeError("the MR holds NaN or infinite voxels; every voxel must be finite")
+        mr = mr.with_voxels(from_zero(mr.voxels))
         grid = mr.grid.upright(self.bundle.spacing)
         work = resample(mr, grid, fill=0.0)
         head = head_mask_mr(work)
@@ -67,7 +69,11 @@ class Translator:
         low, high = self.bundle.scaling.measure(mr, head)
         scaled = self.bundle.scaling.normalise(mr, head, low, high)
         divisor = self.bundle.model.divisor
-        shape = tuple(-(-n // divisor) * divisor for n in scaled.shape[:2])
+        # At least the training's size: in a tighter slice the border reaches into the head.
+        shape = tuple(
+            max(-(-n // divisor) * divisor, size)
+            for n, size in zip(scaled.shape[:2], self.bundle.size, strict=True)
+        )
         into, of = centered(scaled.shape[:2], shape)
         padded = np.zeros((*shape, scaled.shape[2]), dtype=np.float32)
         padded[into] = scaled[of]

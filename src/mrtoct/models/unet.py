@@ -27,10 +27,13 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if self.depth < 3:
             raise ValueError(f"depth must be at least 3, got {self.depth}")
-        if min(self.in_channels, self.out_channels, self.width) < 1:
-            raise ValueError("channels and width must be at least 1")
+        for name in ("in_channels", "out_channels", "width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.output not in ("sigmoid", "linear"):
+            raise ValueError(f"output must be sigmoid or linear, got {self.output!r}")
 
     @property
     def channels(self) -> list[int]:

@@ -29,11 +29,11 @@ class Augmentation:
     """Largest change of the exponent of MR contrast from 1."""
 
     def __post_init__(self) -> None:
-        for name in ("rotation", "scale", "shift", "gain", "gamma"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if max(self.scale, self.shift, self.gain, self.gamma) >= 1:
-            raise ValueError("scale, shift, gain and gamma must be below 1")
+        if not 0 <= self.rotation <= 180:
+            raise ValueError(f"rotation must be 0 to 180 degrees, got {self.rotation}")
+        for name in ("scale", "shift", "gain", "gamma"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
     @property
     def moves(self) -> bool:
@@ -50,7 +50,7 @@ def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) ->
         # One pass for all channels; air is 0 in each, outside the scan counts as covered.
         stacked = torch.cat([mr, ct, 1 - covered, head], dim=1)
         stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
-        mr, ct, uncovered, head = stacked.split(1, dim=1)
+        mr, ct, uncovered, head = torch.chunk(stacked, 4, dim=1)
         covered, head = 1 - uncovered, (head >= 0.5).float()
     if settings.gain or settings.gamma:
         gain = 1 + settings.gain * _uniform(count, generator)

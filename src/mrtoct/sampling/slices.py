@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mrtoct.errors import CohortError
 from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import PreparedSubject, read_subject
 from mrtoct.resample import resample, resample_mask
 from mrtoct.volume import AIR_HU, Array
@@ -79,10 +80,10 @@ class SliceSet:
         for n, index in enumerate(indices):
             one_mr, one_ct, one_covered, one_head = self._slices[index]
             into, of = centered(one_mr.shape, (height, width))
-            mr[(n, 0, *into)] = one_mr[of]
-            ct[(n, 0, *into)] = self.window.normalise(one_ct[of])
-            covered[(n, 0, *into)] = one_covered[of]
-            head[(n, 0, *into)] = one_head[of]
+            mr[n, 0][into] = one_mr[of]
+            ct[n, 0][into] = self.window.normalise(one_ct[of])
+            covered[n, 0][into] = one_covered[of]
+            head[n, 0][into] = one_head[of]
         return Batch(*(torch.from_numpy(a) for a in (mr, ct, covered, head)))
 
 
@@ -112,8 +113,10 @@ def _slices(
         kept = kept[np.clip(np.rint(heights), 0, len(kept) - 1).astype(int)]
         mr = resample(mr, grid, fill=0.0)
         ct = resample(ct, grid, fill=AIR_HU)
-        mr_head, covered, head = (resample_mask(m, grid) for m in (mr_head, covered, head))
-    low, high = subject.mr_range
+        covered, head = (resample_mask(m, grid) for m in (covered, head))
+        mr_head = head_mask_mr(mr)
+    # Mask and range as a translator finds them on this MR, whatever the store was made with.
+    low, high = scaling.measure(mr.voxels, mr_head.voxels)
     scaled = scaling.normalise(mr.voxels, mr_head.voxels, low, high).astype(np.float16)
     hu = np.rint(ct.voxels).astype(np.int16)
     return [

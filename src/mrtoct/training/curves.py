@@ -42,7 +42,8 @@ class Curves:
     def add(self, point: CurvePoint) -> None:
         """Append a row and write the file anew."""
         self.points.append(point)
-        with new_file(self._run / CURVES, overwrite=True) as part, part.open("w") as stream:
+        path = self._run / CURVES
+        with new_file(path, overwrite=True) as part, part.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, [f.name for f in fields(CurvePoint)])
             writer.writeheader()
             for row in self.points:

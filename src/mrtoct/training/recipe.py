@@ -19,7 +19,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSection(_Section):
@@ -79,6 +79,14 @@ class SplitSection(_Section):
     test: float = Field(default=0.0, ge=0, lt=1)
     seed: int = Field(default=1, ge=0)
 
+    def model_post_init(self, _context: Any) -> None:
+        """Somebody must be left to train."""
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation and test must add up to less than 1, got {self.validation} and "
+                f"{self.test}"
+            )
+
 
 class Recipe(_Section):
     """Everything about a training but the data."""
@@ -96,10 +104,15 @@ class Recipe(_Section):
     def model_post_init(self, _context: Any) -> None:
         """Check what concerns two sections at once."""
         divisor = self.model.divisor
-        if any(side % divisor for side in self.data.size):
+        if any(side % divisor or side < divisor for side in self.data.size):
             raise ValueError(
-                f"data.size must be multiples of {divisor} for a u-net of depth "
+                f"data.size must be positive multiples of {divisor} for a u-net of depth "
                 f"{self.model.depth}, got {list(self.data.size)}"
+            )
+        if (self.model.in_channels, self.model.out_channels) != (1, 1):
+            raise ValueError(
+                "a store holds one MR and one CT, so model.in_channels and model.out_channels must "
+                f"be 1, got {self.model.in_channels} and {self.model.out_channels}"
             )
 
 
@@ -159,6 +172,8 @@ def _first_problem(error: ValidationError) -> str:
         return f"unknown key {where!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     if problem["type"] == "missing":
         return f"{where!r} is missing"
+    if problem["type"] == "tuple_type" and where == "loss":
+        return "'loss' is a list of terms; write each as [[loss]], in double brackets"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] != "value_error":  # our own messages say what they got
         message += f", got {problem['input']!r}"

@@ -77,7 +77,8 @@ def train(
     clock = time.monotonic() - progress.seconds
     loss_sum = torch.zeros((), device=fabric.device)
     loss_count = 0
-    for step in range(progress.step, recipe.training.steps):
+    finished = _done(recipe, progress.step, progress.seconds) >= 1  # by time, when resumed
+    for step in range(progress.step, progress.step if finished else recipe.training.steps):
         done = _done(recipe, step, time.monotonic() - clock)
         for group in optimizer.param_groups:
             group["lr"] = recipe.optimizer.learning_rate * learning_rate_factor(recipe, step, done)
@@ -111,11 +112,7 @@ def train(
                     else None
                 ),
             )
-            if not math.isfinite(point.train_loss):
-                raise RecipeError(
-                    f"the training loss became {point.train_loss} by step {step + 1}; "
-                    "lower optimizer.learning_rate"
-                )
+            _check_finite(point)
             curves.add(point)
             progress = _save(run, recipe, split, network, adam, progress, point)
             loss_sum.zero_()
@@ -205,6 +202,15 @@ def _done(recipe: Recipe, step: int, seconds: float) -> float:
     return max(step / recipe.training.steps, by_time)
 
 
+def _check_finite(point: CurvePoint) -> None:
+    figures = {"training loss": point.train_loss, "validation MAE": point.validation_mae}
+    for name, value in figures.items():
+        if value is not None and not math.isfinite(value):
+            raise RecipeError(
+                f"the {name} became {value} by step {point.step}; lower optimizer.learning_rate"
+            )
+
+
 def _seed(recipe: Recipe, step: int, stream: int) -> int:
     sequence = np.random.SeedSequence([recipe.training.seed, step, stream])
     return int(sequence.generate_state(1)[0])
@@ -224,6 +230,7 @@ def _save(
     bundle = Bundle(
         model=recipe.model,
         spacing=recipe.data.spacing,
+        size=recipe.data.size,
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
         provenance={

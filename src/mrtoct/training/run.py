@@ -67,11 +67,11 @@ def open_run(
         raise FileError(
             f"{run} exists already; pass --resume to go on or --overwrite to start anew"
         )
-    write_text(started, json.dumps(record, indent=1), overwrite=True)
     # What an earlier run left here would otherwise be taken for this one's.
-    for old in (run / "best", run / "last"):
-        shutil.rmtree(old, ignore_errors=True)
+    for old in ("best", "last", "evaluation", "tensorboard"):
+        shutil.rmtree(run / old, ignore_errors=True)
     (run / CURVES).unlink(missing_ok=True)
+    write_text(started, json.dumps(record, indent=1), overwrite=True)
 
 
 def finish_run(run: Path, **facts: Any) -> None:

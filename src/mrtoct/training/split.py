@@ -21,7 +21,8 @@ class Split:
 def split_subjects(names: list[str], validation: float, test: float, seed: int) -> Split:
     """Split subjects at random by the wanted parts; at least one in each part that is not 0.
 
-    One subject alone trains without validation. Raises CohortError if nobody is left to train.
+    One subject alone trains without validation, two without both others. Raises CohortError if
+    nobody is left to train.
     """
     if len(set(names)) != len(names):
         raise CohortError("subject names must differ from one another")
@@ -29,7 +30,9 @@ def split_subjects(names: list[str], validation: float, test: float, seed: int) 
         return Split(list(names), [], [])
     order = [sorted(names)[i] for i in np.random.default_rng(seed).permutation(len(names))]
     n_validation = max(1, round(validation * len(names))) if validation > 0 else 0
-    n_test = max(1, round(test * len(names))) if test > 0 and len(names) > 2 else 0
+    n_test = max(1, round(test * len(names))) if test > 0 else 0
+    if len(names) == 2 and n_validation:
+        n_test = 0
     n_train = len(names) - n_validation - n_test
     if n_train < 1:
         raise CohortError(
