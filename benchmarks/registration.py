@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
@@ -49,10 +49,8 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(arguments.threads)
-    heads = [
-        make_subject(arguments.first_seed + i, replace(RIRE, max_shift=0.0, max_rotation=0.0))
-        for i in range(arguments.pairs)
-    ]
+    # The patient lies differently in the two scanners, so that their slices are oblique.
+    heads = [make_subject(arguments.first_seed + i, RIRE) for i in range(arguments.pairs)]
     register(heads[0].ct, heads[0].mr["T1"])  # what is imported and compiled once is not timed
     print(f"{arguments.pairs} heads, {heads[0].ct.grid} to {heads[0].mr['T1'].grid}")
     print("contrast  offset mm/deg  method  median  worst mean  worst point  s    flagged")
@@ -89,7 +87,7 @@ def displaced(
     mr = mr.cropped(
         (slice(cut[0], mr.grid.shape[0]), slice(cut[1], mr.grid.shape[1]), slice(0, 26))
     )
-    # In the phantom's own worlds the heads differ by its pose alone: undo that, then move.
+    # Undo the difference of the phantom's own two worlds, then move.
     pose = move @ np.linalg.inv(subject.ct_to_mr)
     moved = Volume(mr.voxels, Grid(mr.grid.shape, pose @ mr.affine), mr.unit)
     head = np.argwhere(subject.labels.voxels[::6, ::6, ::2] != Tissue.AIR) * (6, 6, 2)

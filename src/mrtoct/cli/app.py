@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
 from mrtoct.cli import demo, evaluate, phantom, prepare, report, train, translate
 from mrtoct.errors import MrtoctError
+
+
+def _in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
+    """Show errors a user can mend as one sentence on stderr and exit with status 1."""
+
+    @wraps(command)
+    def run(**options: Any) -> None:
+        try:
+            command(**options)
+        except MrtoctError as error:
+            sys.exit(f"mrtoct: {error}")
+        except BrokenPipeError:
+            raise  # the reader of a pipe left; click knows what to do
+        except OSError as error:
+            # What libraries raise when the disk is full or a file may not be read.
+            where = f" ({error.filename})" if error.filename else ""
+            sys.exit(f"mrtoct: {error.strerror or error}{where}")
+        except MemoryError:
+            sys.exit("mrtoct: not enough memory")
+        except KeyboardInterrupt:
+            print("mrtoct: interrupted; what was finished is kept", file=sys.stderr)
+            sys.exit(130)
+
+    return run
+
 
 app = typer.Typer(
     name="mrtoct",
@@ -24,13 +51,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("demo")(demo.demo)
-app.command("phantom")(phantom.phantom)
-app.command("prepare")(prepare.prepare)
-app.command("train")(train.train)
-app.command("translate")(translate.translate)
-app.command("evaluate")(evaluate.evaluate)
-app.command("report")(report.report)
+for _command in (
+    demo.demo,
+    phantom.phantom,
+    prepare.prepare,
+    train.train,
+    translate.translate,
+    evaluate.evaluate,
+    report.report,
+):
+    app.command()(_in_one_sentence(_command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -45,24 +75,12 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print and leave."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command line; errors a user can mend are one sentence on stderr, exit status 1."""
-    try:
-        app()
-    except MrtoctError as error:
-        sys.exit(f"mrtoct: {error}")
-    except OSError as error:
-        # What libraries raise when the disk is full or a file may not be read.
-        where = f" ({error.filename})" if error.filename else ""
-        sys.exit(f"mrtoct: {error.strerror or error}{where}")
-    except MemoryError:
-        sys.exit("mrtoct: not enough memory")
-    except KeyboardInterrupt:
-        print("mrtoct: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    """Run the command line."""
+    app()

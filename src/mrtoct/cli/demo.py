@@ -35,8 +35,10 @@ def demo(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not overwrite:
             raise FileError(f"{out} exists already; name a new folder or pass --overwrite")
-        if not (out / "raw").is_dir():
-            raise FileError(f"{out} was not made by this demo; name a new folder")
+        # Folders are about to be removed; only phantoms come with their truth.
+        raw_scans = list(out.glob("raw/phantom-*"))
+        if not raw_scans or not all((scan / "truth").is_dir() for scan in out.glob("raw/[!.]*")):
+            raise FileError(f"{out} was not made by mrtoct demo; name a new folder")
         for part in ("raw", "store", "run", "sct"):
             shutil.rmtree(out / part, ignore_errors=True)
     started = time.monotonic()

@@ -29,6 +29,7 @@ def evaluate(
 
     import numpy as np
 
+    from mrtoct.cli.terminal import about
     from mrtoct.errors import ValueRangeError
     from mrtoct.evaluation.evaluate import evaluate as evaluate_volumes
     from mrtoct.io.files import read_volume
@@ -36,11 +37,15 @@ def evaluate(
 
     synthetic, real = read_volume(sct, "HU"), read_volume(ct, "HU")
     check_same_grid(synthetic.grid, real.grid, str(sct), str(ct))
+    for path, volume in ((sct, synthetic), (ct, real)):
+        low, high = float(volume.voxels.min()), float(volume.voxels.max())
+        if low >= 0:
+            raise ValueRangeError(
+                f"{path}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
+                "below 0 (was a rescale intercept left out?)"
+            )
     # Padding outside a scanner's field of view was never measured: it counts as air.
-    synthetic, real = (
-        v.with_voxels(np.maximum(v.voxels, np.asarray(AIR_HU, v.voxels.dtype)))
-        for v in (synthetic, real)
-    )
+    synthetic, real = (v.with_voxels(np.maximum(v.voxels, AIR_HU)) for v in (synthetic, real))
     if mask is not None:
         inside, source = read_volume(mask, "label"), mask.name
         check_same_grid(inside.grid, real.grid, str(mask), str(ct))
@@ -49,13 +54,15 @@ def evaluate(
     else:
         from mrtoct.prepare.mask import head_mask_ct
 
-        inside, source = head_mask_ct(real), "head found on the CT"
+        with about(ct):
+            inside, source = head_mask_ct(real), "head found on the CT"
     result = evaluate_volumes(synthetic, real, inside, source)
     if json:
         typer.echo(json_module.dumps(result.to_json(), indent=1))
         return
     from rich.console import Console
+    from rich.markup import escape
 
     from mrtoct.report.tables import subject_table
 
-    Console().print(subject_table({sct.name: result}, title=f"mask: {source}"))
+    Console().print(subject_table({escape(sct.name): result}, title=escape(f"mask: {source}")))

@@ -10,7 +10,7 @@ import typer
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Workers = Annotated[
     int,
-    typer.Option(min=1, help="Processes that work at once.", show_default="one a processor core"),
+    typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
 ]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or cuda:N. auto takes a GPU where there is one.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite, Workers, processors
+from mrtoct.cli.options import Workers, processors
 
 if TYPE_CHECKING:
     from mrtoct.prepare.cohort import Progress
@@ -16,29 +16,35 @@ if TYPE_CHECKING:
 
 def prepare(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="Folder of <subject>/mr.* and <subject>/ct.*")
+        Path, typer.Argument(metavar="SOURCE", help="Folder of SUBJECT/mr.* and SUBJECT/ct.*")
     ],
     store: Annotated[
-        Path, typer.Argument(metavar="STORE", help="Folder of the training store, new or older.")
+        Path,
+        typer.Argument(
+            metavar="STORE", help="Folder of the training store, new or to be brought up to date."
+        ),
     ],
     recipe: Annotated[
         str,
         typer.Option(
-            help="Whose voxel spacing and MR scaling to prepare for: a built-in recipe's name or "
-            "a .toml file."
+            help="Recipe to prepare for, which sets voxel spacing and MR scaling: a built-in "
+            "name (see mrtoct train) or a .toml file."
         ),
     ] = "unet",
     workers: Workers = processors(),
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
+    ] = False,
 ) -> None:
     """Register, mask, clean and resample MR/CT pairs into a store that trains fast.
 
-    SOURCE/<subject>/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
+    SOURCE/SUBJECT/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
     registered rigidly to the CT by mutual information, unless a known transform lies beside them
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
-    that the MR does not cover are left out, with the reason in <subject>/subject.json.
+    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json.
 
-    Subjects that fail are reported and skipped. Run again, only what changed is redone.
+    Subjects that fail are reported and skipped. Run again, only what changed is redone, and
+    subjects that left SOURCE leave STORE, too.
     """
     run(source, store, recipe, workers, overwrite)
 
@@ -58,7 +64,7 @@ def run(source: Path, store: Path, recipe: str, workers: int, overwrite: bool) -
         def on_progress(p: Progress) -> None:
             advance(p.done, f"{p.name} {p.outcome}")
             if p.message:
-                say(f"[yellow]{p.name}[/]: {p.message}")
+                say(f"{p.name}: {p.message}")
 
         manifest = prepare_cohort(
             source,

@@ -28,7 +28,7 @@ def report(
     The page is a single HTML file that opens without a network: MR, synthetic CT, CT and their
     difference in three planes, metrics beside two baselines (water in the head; the best map from
     MR value to HU), curves, registration and dropped slices. The synthetic CTs and all metrics are
-    left in RUN/evaluation.
+    left in RUN/evaluation, in the place of an earlier report's.
     """
     run(run_folder, out or run_folder / "report.html", store, overwrite)
 
@@ -39,12 +39,21 @@ def run(run_folder: Path, page: Path, store: Path | None, overwrite: bool) -> li
 
     from mrtoct.assess import assess, write_report
     from mrtoct.cli.terminal import progress, say
+    from mrtoct.errors import CohortError, FileError
     from mrtoct.io.atomic import check_absent
     from mrtoct.report.tables import method_table
     from mrtoct.training.run import read_run
 
+    # Before the work, not after it: what could not be read or written anyway.
+    if page.is_dir():
+        raise FileError(f"{page} is a folder; the name of a file is needed")
     check_absent(page, overwrite=overwrite)
-    split = read_run(run_folder).split
+    record = read_run(run_folder)
+    if store is None and not record.store.is_dir():
+        raise CohortError(
+            f"{record.store}, the store of {run_folder}, is gone; name where it is with --store"
+        )
+    split = record.split
     judged = split.test or split.validation or split.train
     with progress("evaluate", len(judged)) as advance:
         results = assess(
@@ -55,7 +64,7 @@ def run(run_folder: Path, page: Path, store: Path | None, overwrite: bool) -> li
     Console().print(
         method_table(
             {m: [r.evaluations[m] for r in results] for m in results[0].evaluations},
-            title=f"{len(results)} {results[0].role} subjects: mean ± standard deviation",
+            title=f"judged on {results[0].role} subjects; mean ± standard deviation",
         )
     )
     say(f"page: {page}; synthetic CTs and metrics: {run_folder / 'evaluation'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from mrtoct.errors import MrtoctError
 
 console = Console(stderr=True, highlight=False)
 
@@ -36,8 +39,9 @@ def progress(title: str, total: int) -> Iterator[Advance]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),  # names may hold brackets
         console=console,
+        disable=not console.is_interactive,  # in a log it would be one late line
     )
     with bar:
         task = bar.add_task(title, total=total, note="")
@@ -48,9 +52,24 @@ def progress(title: str, total: int) -> Iterator[Advance]:
             else:
                 bar.update(task, completed=done)
 
-        yield advance
+        try:
+            yield advance
+        except BaseException:
+            bar.live.transient = True  # a bar that stopped short says less than the error
+            raise
 
 
 def say(text: str) -> None:
     """Print a line for the person at the terminal."""
-    console.print(text, soft_wrap=True)
+    console.print(text, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Put a file's name before the message of any error within that does not hold it."""
+    try:
+        yield
+    except MrtoctError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error

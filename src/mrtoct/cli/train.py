@@ -33,15 +33,16 @@ def train(
 
     RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
     Subjects are split into training, validation and test by the recipe, whole patients always. A
-    GPU is used where there is one. Stopped at any time, the run goes on with --resume to the same
-    weights as if it had not been.
+    GPU is used where there is one. A training that was stopped goes on with --resume and ends
+    with the same weights as if it had not been.
     """
     from mrtoct.cli.terminal import say
     from mrtoct.training.recipe import load_recipe
 
     best = run(store, run_folder, load_recipe(recipe), resume=resume, overwrite=overwrite)
     say(
-        f"best bundle in {best}; next: mrtoct translate {best} MR OUTPUT, mrtoct report {run_folder}"
+        f"best bundle in {best}; next: mrtoct report {run_folder}, or "
+        f"mrtoct translate {best} INPUT OUTPUT"
     )
 
 

@@ -29,7 +29,7 @@ def translate(
     grid: int16 HU, -1024 where the head is not. A bundle only knows MR like the ones it was
     trained on: the same contrast, the same part of the body.
     """
-    from mrtoct.cli.terminal import console, say
+    from mrtoct.cli.terminal import about, console, say
     from mrtoct.io.atomic import check_absent
     from mrtoct.io.files import ending, read_volume, write_volume
 
@@ -40,7 +40,7 @@ def translate(
     from mrtoct.translate import Translator
 
     translator = Translator.load(bundle, device)
-    with console.status("translating"):
+    with console.status("translating"), about(input):
         sct = translator.translate(mr)
     write_volume(output, sct, overwrite=overwrite)
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")

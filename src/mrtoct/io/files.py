@@ -24,6 +24,11 @@ def ending(path: Path) -> str:
     raise FileError(f"{path} is not a volume mrtoct knows; allowed: {', '.join(VOLUME_ENDINGS)}")
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files that hold a volume: its own and, of a .mhd, the data file it names."""
+    return [path, metaimage.data_file_of(path)] if ending(path) == ".mhd" else [path]
+
+
 def read_volume(path: Path | str, unit: Unit) -> Volume:
     """Read a NIfTI or MetaImage file as a Volume in RAS mm.
 

@@ -68,6 +68,17 @@ def read(path: Path, unit: Unit) -> Volume:
         return Volume(voxels.astype(kept, order="C"), grid, unit)
 
 
+def data_file_of(path: Path) -> Path:
+    """Return the file that holds a header's voxels, which is the header itself if LOCAL."""
+    try:
+        name = _header(path.read_bytes())[0]["ElementDataFile"]
+        return path if name.upper() == "LOCAL" else _data_file(path.parent, name)
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
 def write(path: Path, volume: Volume, *, overwrite: bool) -> None:
     """Write compressed .mha, or .mhd with its data file (.zraw) beside it."""
     voxels = storable(volume.voxels)

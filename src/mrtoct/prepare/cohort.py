@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
 from mrtoct.datasets.folder import PairFiles, list_pairs
 from mrtoct.errors import CohortError, FileError, MrtoctError
-from mrtoct.io.files import read_volume
+from mrtoct.io.files import files_of, read_volume
 from mrtoct.io.transforms import read_transform
+from mrtoct.parallel import spread
 from mrtoct.prepare.store import (
     FORMAT,
     MANIFEST,
@@ -68,35 +68,23 @@ def prepare_cohort(
         done += 1
         on_progress(Progress(name, "failed", message, done, total))
     ready: list[str] = []
-    for name, outcome, message in _outcomes(listing.pairs, store, settings, workers):
+    jobs = [(pair, store, settings) for pair in listing.pairs]
+    workers = min(workers, len(jobs))
+    outcomes = spread(_prepare_one, jobs, workers) if workers > 1 else starmap(_prepare_one, jobs)
+    for name, outcome, message in outcomes:
         done += 1
         on_progress(Progress(name, outcome, message, done, total))
         if outcome == "failed":
             failed[name] = message
         else:
             ready.append(name)
-    _forget_vanished(store, {pair.name for pair in listing.pairs} | set(failed))
+    _forget_others(store, ready)
     manifest = Manifest(_plain(settings), sorted(ready), dict(sorted(failed.items())))
     write_manifest(store, manifest)
     if not ready:
         first = next(iter(failed.values()))
         raise CohortError(f"none of {total} subjects could be prepared; the first: {first}")
     return manifest
-
-
-def _outcomes(
-    pairs: list[PairFiles], store: Path, settings: PrepareSettings, workers: int
-) -> Iterator[tuple[str, Outcome, str]]:
-    if workers <= 1 or len(pairs) == 1:
-        for pair in pairs:
-            yield _prepare_one(pair, store, settings)
-        return
-    # Spawned, not forked: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(pairs)), context, initializer=_one_thread) as pool:
-        futures = [pool.submit(_prepare_one, pair, store, settings) for pair in pairs]
-        for future in as_completed(futures):
-            yield future.result()
 
 
 def _prepare_one(
@@ -110,40 +98,29 @@ def _prepare_one(
             pair.name,
             mr=read_volume(pair.mr, "a.u."),
             ct=read_volume(pair.ct, "HU"),
-            ct_to_mr=read_transform(pair.ct_to_mr) if pair.ct_to_mr else None,
+            ct_to_mr=read_transform(pair.ct_to_mr, rigid=True) if pair.ct_to_mr else None,
             settings=settings,
             fingerprint=fingerprint,
         )
-        write_subject(store, subject)
     except MrtoctError as error:
-        if isinstance(error, FileError) and "No space left" in str(error):
-            raise
         shutil.rmtree(store / pair.name, ignore_errors=True)
         return pair.name, "failed", str(error)
+    # A store that cannot be written is not this subject's fault: the error ends the command.
+    write_subject(store, subject)
     return pair.name, "prepared", "; ".join(subject.warnings)
-
-
-def _one_thread() -> None:
-    import SimpleITK as sitk
-    import torch
-
-    torch.set_num_threads(1)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 
 def _fingerprint(pair: PairFiles, settings: PrepareSettings) -> str:
     """Hash the contents of a pair's files and the settings."""
     digest = hashlib.sha256(json.dumps([FORMAT, _plain(settings)], sort_keys=True).encode())
-    for path in (pair.mr, pair.ct, pair.ct_to_mr):
-        # A header's data file lies beside it under the same stem (ct.mhd, ct.raw).
-        parts = sorted(path.parent.glob(f"{path.name.split('.')[0]}.*")) if path else []
-        for part in parts:
-            try:
-                with part.open("rb") as stream:
-                    content = hashlib.file_digest(stream, "sha256").hexdigest()
-            except OSError as error:
-                raise FileError(f"{part} is not readable: {error.strerror}") from error
-            digest.update(f"{part.name} {content}\n".encode())
+    given = [pair.ct_to_mr] if pair.ct_to_mr else []
+    for path in [*files_of(pair.mr), *files_of(pair.ct), *given]:
+        try:
+            with path.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
+        digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()
 
 
@@ -152,28 +129,28 @@ def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> Non
         return
     if not (store / MANIFEST).is_file():
         # Subjects come before the manifest: an interrupted first run leaves only those.
-        strangers = (
-            [
-                p
-                for p in store.iterdir()
-                if not (p / "subject.json").is_file() and not p.name.startswith(".part-")
-            ]
-            if store.is_dir()
-            else [store]
-        )
-        if strangers:
+        if not store.is_dir() or not all(_is_ours(folder) for folder in store.iterdir()):
             raise CohortError(f"{store} exists and is not a store; name a new folder")
         return
-    if read_manifest(store).settings != _plain(settings) and not overwrite:
+    if read_manifest(store).settings == _plain(settings):
+        return
+    if not overwrite:
         raise CohortError(
             f"{store} was prepared with other settings; name a new folder or pass --overwrite"
         )
+    # Half redone it would be a mixture: without a manifest it is no store until all is.
+    (store / MANIFEST).unlink()
 
 
-def _forget_vanished(store: Path, known: set[str]) -> None:
+def _forget_others(store: Path, ready: list[str]) -> None:
+    """Remove subjects that left the source or became unusable, and what a killed run left."""
     for folder in store.iterdir():
-        if (folder / "subject.json").is_file() and folder.name not in known:
+        if folder.name not in ready and _is_ours(folder):
             shutil.rmtree(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / "subject.json").is_file() or folder.name.startswith(".part-")
 
 
 def _plain(settings: PrepareSettings) -> dict[str, Any]:

@@ -24,8 +24,10 @@ class HuWindow:
     """HU that becomes 1."""
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise ValueError(f"a HU window rises, got {self.low} to {self.high}")
+        if not -np.inf < self.low < self.high < np.inf:
+            raise ValueError(
+                f"a HU window rises between finite values, got {self.low} to {self.high}"
+            )
 
     def normalise(self, hu: Array) -> Array:
         """Map HU to [0, 1] as float32, clipped."""
@@ -35,6 +37,14 @@ class HuWindow:
     def to_hu(self, values: Array) -> Array:
         """Map [0, 1] back to HU as float32, clipped to the window."""
         return np.asarray(np.clip(values, 0, 1) * (self.high - self.low) + self.low, np.float32)
+
+
+def from_zero(mr: Array) -> Array:
+    """Return an MR as float32, moved up to 0 if it goes below: 0 stands for no signal.
+
+    Exports as z-scores or with an offset do; what lies outside a scan is filled with 0.
+    """
+    return np.asarray(mr, dtype=np.float32) - min(float(mr.min()), 0.0)
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,8 @@ class MrScaling:
                 "percentiles rise within 0 to 100, got "
                 f"{self.low_percentile} and {self.high_percentile}"
             )
-        if self.ceiling < 1:
-            raise ValueError(f"ceiling must be at least 1, got {self.ceiling}")
+        if not 1 <= self.ceiling < np.inf:
+            raise ValueError(f"ceiling must be finite and at least 1, got {self.ceiling}")
 
     def measure(self, mr: Array, head: Array) -> tuple[float, float]:
         """Return the MR values (low, high) of the two percentiles inside the head mask."""

@@ -79,7 +79,9 @@ def rotation_matrices(vectors: torch.Tensor) -> torch.Tensor:
 
 def make_pair(fixed: Volume, moving: Volume, points: Array, center: Array) -> Pair:
     """Sample the fixed volume at batches of points (B, N, 3; RAS mm) inside it."""
-    places = torch.from_numpy((_homogeneous(points) @ _to_grid(fixed.grid)[:3].T).astype(np.float32))
+    places = torch.from_numpy(
+        (_homogeneous(points) @ _to_grid(fixed.grid)[:3].T).astype(np.float32)
+    )
     values = _sample(_tensor(fixed), places)
     return Pair(
         points=torch.from_numpy(_homogeneous(points - center).astype(np.float32)),
@@ -120,7 +122,7 @@ def information(
     )
     weights = weights * inside[:, :, None]
     cells = (fixed_bins + first.long() - 1)[:, :, None] + torch.arange(4)
-    joint = torch.zeros(len(values), BINS * BINS).scatter_add(
+    joint = torch.zeros(len(values), BINS * BINS, dtype=values.dtype).scatter_add(
         1, cells.flatten(1), weights.flatten(1)
     )
     joint = joint.view(-1, BINS, BINS)
@@ -147,9 +149,7 @@ def climb(pair: Pair, poses: Poses, iterations: int, step: float) -> Poses:
         (gradient,) = torch.autograd.grad(metric.sum(), free)
         mean = 0.8 * mean + 0.2 * gradient
         square = 0.95 * square + 0.05 * gradient**2
-        direction = (mean / (1 - 0.8 ** (i + 1))) / (
-            (square / (1 - 0.95 ** (i + 1))).sqrt() + 1e-8
-        )
+        direction = (mean / (1 - 0.8 ** (i + 1))) / ((square / (1 - 0.95 ** (i + 1))).sqrt() + 1e-8)
         change = change + step * (1 - 0.9 * i / iterations) * direction
         if i >= math.floor(0.7 * iterations):
             tail.append(change)

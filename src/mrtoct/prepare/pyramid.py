@@ -7,8 +7,6 @@ clinical scans, are left alone, because pooling them would throw away what littl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import ndimage
 
@@ -125,34 +123,52 @@ def _largest_piece(mask: Array, grid: Grid) -> Array:
     return np.asarray(pieces == np.bincount(pieces.ravel())[1:].argmax() + 1)
 
 
+def mixed(volume: Volume, spacing: float, change: float) -> Volume:
+    """Tell which voxels seem to hold several tissues along axes coarser than spacing (mm).
+
+    There a voxel differs by more than change (of the scale 0..1) from a neighbour. A thick slice
+    that grazes a surface, as at the vertex, mixes bone with what is above or below it: to the
+    histogram the mixture looks like a third tissue, and registration slides along the slice
+    normal to please it.
+    """
+    steep = np.zeros(volume.grid.shape, dtype=np.bool_)
+    for axis, size in enumerate(volume.spacing):
+        if size > 1.5 * spacing:
+            step = np.moveaxis(np.abs(np.diff(volume.voxels, axis=axis)) > change, axis, 0)
+            along = np.moveaxis(steep, axis, 0)  # a view: what is set here is set in steep
+            along[:-1] |= step
+            along[1:] |= step
+    return volume.with_voxels(steep, "label")
+
+
 def random_points(
     mask: Volume,
-    accept: Callable[[Array], Array],
+    thinned: Volume,
+    share: float,
     batches: int,
     samples: int,
     rng: np.random.Generator,
 ) -> Array:
-    """Draw batches of accepted points (batches, samples, 3; RAS mm), even in a mask's voxels.
+    """Draw points (batches, samples, 3; RAS mm) even in a mask and in the grid of thinned.
 
-    They lie anywhere in a voxel: on the centres every sample would be interpolated alike, and
-    the metric would favour poses in which the two grids coincide. Fewer batches come back where
-    few points are accepted, at least one.
+    Of the points where thinned is true, only a share is kept. Points lie anywhere in a voxel: on
+    the centres every sample would be interpolated alike, and the metric would favour poses in
+    which the two grids coincide. Fewer come back where there is little to draw from.
     """
     voxels = np.argwhere(mask.voxels)
-    voxels = voxels[accept(mask.grid.to_world(voxels))]
-    if len(voxels) == 0:
-        raise RegistrationError("the CT's body and the MR's field of view hold no common points")
-    # Some points fall off the edge of what is accepted, whose voxels are half outside.
-    chosen = voxels[rng.integers(len(voxels), size=3 * batches * samples // 2)]
+    voxels = voxels[inside(thinned.grid, mask.grid.to_world(voxels))]
+    # More than needed: some fall outside the grid, some are thinned out.
+    chosen = voxels[rng.integers(len(voxels), size=2 * batches * samples)]
     points = mask.grid.to_world(chosen + rng.uniform(-0.5, 0.5, chosen.shape))
-    points = points[accept(points)]
+    points = points[inside(thinned.grid, points)]
+    i, j, k = np.rint(thinned.grid.to_index(points)).astype(int).T
+    points = points[~thinned.voxels[i, j, k] | (rng.uniform(size=len(points)) < share)]
     samples = min(samples, len(points))
     batches = min(batches, len(points) // samples)
-    return points[: batches * samples].reshape(batches, samples, 3)
+    return np.asarray(points[: batches * samples].reshape(batches, samples, 3))
 
 
-def inside(grid: Grid, points: Array, margin: float = 0.0) -> Array:
-    """Tell which points (N, 3; RAS mm) lie in a grid's voxels, a margin (mm) within its faces."""
+def inside(grid: Grid, points: Array) -> Array:
+    """Tell which points (N, 3; RAS mm) lie in the voxels of a grid."""
     index = grid.to_index(points)
-    pad = margin / np.array(grid.spacing) - 0.5
-    return np.asarray(((index >= pad) & (index <= np.array(grid.shape) - 1 - pad)).all(axis=-1))
+    return np.asarray(((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all(axis=-1))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoct.errors import CohortError
+from mrtoct.errors import CohortError, GeometryError
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.volume import Array, Grid, Volume
@@ -68,7 +68,11 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
     with new_folder(store / subject.name, overwrite=True) as folder:
         for name, dtype in ARRAYS.items():
             volume: Volume = getattr(subject, name)
-            np.save(folder / f"{name}.npy", np.asarray(volume.voxels, dtype=dtype))
+            try:
+                np.save(folder / f"{name}.npy", np.asarray(volume.voxels, dtype=dtype))
+            except OSError as error:
+                # numpy tells how many bytes it wrote, not why no more.
+                raise OSError(error.errno, error.strerror or "the disk is full") from error
         record = {
             "format": FORMAT,
             "fingerprint": subject.fingerprint,
@@ -85,7 +89,15 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
 def read_subject(store: Path, name: str) -> PreparedSubject:
     """Open a prepared subject; its voxels stay on disk until they are used."""
     folder = store / name
-    record = _read_json(folder / "subject.json")
+    try:
+        return _subject(folder, _read_json(folder / "subject.json"))
+    except (KeyError, TypeError, ValueError, GeometryError) as error:
+        raise CohortError(
+            f"{folder / 'subject.json'} is damaged; prepare the store again"
+        ) from error
+
+
+def _subject(folder: Path, record: dict[str, Any]) -> PreparedSubject:
     grid = Grid(tuple(record["shape"]), np.array(record["affine"]))
     arrays: dict[str, Array] = {}
     for array, dtype in ARRAYS.items():
@@ -98,7 +110,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
             raise CohortError(f"{path} does not fit its subject.json; prepare the store again")
     low, high = record["mr_range"]
     return PreparedSubject(
-        name,
+        folder.name,
         mr=Volume(arrays["mr"], grid, "a.u."),
         ct=Volume(arrays["ct"], grid, "HU"),
         head=Volume(arrays["head"], grid, "label"),
@@ -116,7 +128,7 @@ def stored_fingerprint(store: Path, name: str) -> str | None:
     """Return the fingerprint of a subject already in the store, None if it is not whole."""
     try:
         return read_subject(store, name).fingerprint
-    except (CohortError, KeyError, TypeError, ValueError):
+    except CohortError:
         return None
 
 
@@ -140,7 +152,10 @@ def read_manifest(store: Path) -> Manifest:
             f"{store} has store format {record.get('format')}, this version reads {FORMAT}; "
             "prepare it again"
         )
-    return Manifest(record["settings"], record["subjects"], record["failed"])
+    try:
+        return Manifest(record["settings"], record["subjects"], record["failed"])
+    except KeyError as error:
+        raise CohortError(f"{store / MANIFEST} is damaged; prepare the store again") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
-from mrtoct.prepare.intensity import MrScaling
+from mrtoct.prepare.intensity import MrScaling, from_zero
 from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
 from mrtoct.prepare.register import Registration, RegistrationSettings, register
 from mrtoct.prepare.store import PreparedSubject
@@ -52,6 +52,7 @@ def prepare_subject(
     """
     ct = checked_ct(ct)
     check_signal(mr, "MR")
+    mr = mr.with_voxels(from_zero(mr.voxels))
     if ct_to_mr is None:
         found = register(ct, mr, settings.registration)
         transform, registration = found.transform, _registration_record(found)

@@ -1,0 +1,123 @@
+"""Make the pictures of README and docs from a demo's folder.
+
+mrtoct demo --out mrtoct-demo && python docs/figures.py mrtoct-demo
+python docs/figures.py mrtoct-demo --real MR.mha     adds the translation of a real scan
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from mrtoct import Translator, read_volume
+from mrtoct.datasets.phantom import DEMO, make_subject
+from mrtoct.evaluation.evaluate import Evaluation
+from mrtoct.prepare.store import read_subject
+from mrtoct.report.contents import SubjectResult
+from mrtoct.report.figures import panel_figure
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def demo_figure(demo: Path) -> Figure:
+    """MR, synthetic CT, CT and difference of the demo's held-out heads."""
+    results = []
+    for folder in sorted((demo / "run" / "evaluation").iterdir()):
+        record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        subject = read_subject(demo / "store", record["subject"])
+        mask = subject.head.with_voxels(subject.head.voxels & subject.covered.voxels)
+        sct = read_volume(folder / "sct.nii.gz", "HU")
+        evaluations = {m: Evaluation.from_json(e) for m, e in record["methods"].items()}
+        results.append(
+            SubjectResult(
+                subject.name, record["role"], subject.mr, subject.ct, sct, mask, evaluations
+            )
+        )
+    return panel_figure(results)
+
+
+def phantom_figure() -> Figure:
+    """T1, CT in two windows and labels of two heads, transverse and sagittal."""
+    figure, axes = plt.subplots(2, 8, figsize=(16, 4.6), layout="constrained", facecolor="white")
+    for row, seed in enumerate(([1, 0], [1, 1])):
+        subject = make_subject(seed, DEMO)
+        shown = [
+            (subject.mr["T1"], "gray", (0, np.percentile(subject.mr["T1"].voxels, 99.5)), "T1"),
+            (subject.ct, "gray", (-1024, 2000), "CT, bone window"),
+            (subject.ct, "gray", (-20, 100), "CT, brain window"),
+            (subject.labels, "tab20", (0, int(subject.labels.voxels.max())), "tissues"),
+        ]
+        for column, (volume, colors, (low, high), title) in enumerate(shown):
+            i, _, k = volume.grid.shape
+            di, dj, dk = volume.spacing
+            cuts = [
+                (volume.voxels[:, :, int(0.42 * k)], dj / di),
+                (volume.voxels[i // 2 + 3], dk / dj),
+            ]
+            for plane, (cut, aspect) in enumerate(cuts):
+                axis = axes[row, 2 * column + plane]
+                axis.imshow(
+                    cut.T,
+                    origin="lower",
+                    cmap=colors,
+                    vmin=low,
+                    vmax=high,
+                    aspect=aspect,
+                    interpolation="nearest",
+                )
+                axis.axis("off")
+                if row == 0 and plane == 0:
+                    axis.set_title(title, loc="left")
+    return figure
+
+
+def real_figure(bundle: Path, path: Path) -> Figure:
+    """A real MR and what the bundle makes of it, in three planes."""
+    mr = read_volume(path, "a.u.")
+    sct = Translator.load(bundle).translate(mr)
+    figure, axes = plt.subplots(2, 3, figsize=(10, 7), layout="constrained", facecolor="white")
+    for row, (volume, low, high) in enumerate(
+        ((mr, 0, np.percentile(mr.voxels, 99.5)), (sct, -1024, 1500))
+    ):
+        image = None
+        for column, axis in enumerate((2, 1, 0)):
+            a, b = (n for n in range(3) if n != axis)
+            cut = np.take(volume.voxels, volume.grid.shape[axis] // 2, axis=axis)
+            # Rows of voxels may run either way in the world: show right-front-up alike.
+            for flip, n in enumerate((a, b)):
+                world = int(np.argmax(np.abs(volume.affine[:3, n])))
+                if volume.affine[world, n] < 0:
+                    cut = np.flip(cut, axis=flip)
+            aspect = volume.spacing[b] / volume.spacing[a]
+            image = axes[row, column].imshow(
+                cut.T, origin="lower", cmap="gray", vmin=low, vmax=high, aspect=aspect
+            )
+            axes[row, column].axis("off")
+        figure.colorbar(image, ax=axes[row], label="MR, a.u." if row == 0 else "HU", shrink=0.8)
+    return figure
+
+
+def main() -> None:
+    """Write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo", type=Path)
+    parser.add_argument("--real", type=Path, help="a real head MR")
+    arguments = parser.parse_args()
+    figures = {"demo": demo_figure(arguments.demo), "phantom": phantom_figure()}
+    if arguments.real:
+        figures["real"] = real_figure(arguments.demo / "run" / "best", arguments.real)
+    IMAGES.mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(IMAGES / f"{name}.png", dpi=80)
+
+
+if __name__ == "__main__":
+    main()

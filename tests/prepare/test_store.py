@@ -1,0 +1,167 @@
+"""The store on disk: what was written comes back, and damage is named."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mrtoct.errors import CohortError, FileError
+from mrtoct.prepare.clean import DroppedSlice
+from mrtoct.prepare.store import (
+    ARRAYS,
+    Manifest,
+    PreparedSubject,
+    read_manifest,
+    read_subject,
+    stored_fingerprint,
+    write_manifest,
+    write_subject,
+)
+from mrtoct.volume import Volume
+from volumes import oblique_grid
+
+
+def random_subject(name="a", seed=0):
+    grid = oblique_grid((7, 6, 5))
+    rng = np.random.default_rng(seed)
+
+    def mask():
+        return Volume(rng.random(grid.shape) > 0.5, grid, "label")
+
+    return PreparedSubject(
+        name,
+        mr=Volume(rng.random(grid.shape, dtype=np.float32), grid, "a.u."),
+        ct=Volume(rng.integers(-1024, 3071, grid.shape, dtype=np.int16), grid, "HU"),
+        head=mask(),
+        mr_head=mask(),
+        covered=mask(),
+        mr_range=(0.125, 973.5),
+        dropped=[DroppedSlice(0, "too little"), DroppedSlice(4, "half seen")],
+        registration={"source": "given", "transform": np.eye(4).tolist()},
+        fingerprint=f"print-{seed}",
+        warnings=["a doubt"],
+    )
+
+
+def test_a_subject_comes_back_as_it_was_and_stays_on_disk(tmp_path):
+    subject = random_subject()
+    write_subject(tmp_path, subject)
+    back = read_subject(tmp_path, "a")
+    for name, dtype in ARRAYS.items():
+        volume = getattr(back, name)
+        np.testing.assert_array_equal(volume.voxels, getattr(subject, name).voxels)
+        assert volume.voxels.dtype == dtype
+        assert isinstance(volume.voxels, np.memmap)
+        assert np.array_equal(volume.affine, subject.ct.affine)
+        assert volume.unit == getattr(subject, name).unit
+    assert back.kept_slices == [1, 2, 3]
+    arrays = dict.fromkeys(ARRAYS)
+    assert replace(back, **arrays).__dict__ == replace(subject, **arrays).__dict__
+
+
+def test_a_rewritten_subject_replaces_the_whole_folder(tmp_path):
+    write_subject(tmp_path, random_subject(seed=1))
+    (tmp_path / "a" / "left-over.txt").write_text("old")
+    write_subject(tmp_path, random_subject(seed=2))
+    assert stored_fingerprint(tmp_path, "a") == "print-2"
+    files = {"subject.json", *(f"{name}.npy" for name in ARRAYS)}
+    assert {p.name for p in (tmp_path / "a").iterdir()} == files
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_subject_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    write_subject(tmp_path, random_subject(seed=1))
+
+    def full(path, array):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(FileError, match=r"cannot write .*a: No space left on device"):
+        write_subject(tmp_path, random_subject(seed=2))
+    assert stored_fingerprint(tmp_path, "a") == "print-1"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+def test_missing_truncated_and_foreign_arrays_are_named(tmp_path, array):
+    path = tmp_path / "a" / f"{array}.npy"
+    write_subject(tmp_path, random_subject())
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(CohortError, match=rf"{array}\.npy is missing or damaged"):
+        read_subject(tmp_path, "a")
+    assert stored_fingerprint(tmp_path, "a") is None
+    np.save(path, np.zeros((2, 2, 2), ARRAYS[array]))
+    with pytest.raises(CohortError, match=rf"{array}\.npy does not fit"):
+        read_subject(tmp_path, "a")
+    np.save(path, np.zeros((7, 6, 5), "complex64"))
+    with pytest.raises(CohortError, match=rf"{array}\.npy does not fit"):
+        read_subject(tmp_path, "a")
+    path.unlink()
+    with pytest.raises(CohortError, match=rf"{array}\.npy is missing or damaged"):
+        read_subject(tmp_path, "a")
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    write_subject(tmp_path, random_subject())
+    np.save(tmp_path / "a" / "mr.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(CohortError, match=r"mr\.npy is missing or damaged"):
+        read_subject(tmp_path, "a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r.pop("mr_range"),
+        lambda r: r.update(mr_range=3),
+        lambda r: r.update(shape=[7, 6]),
+        lambda r: r.update(affine=np.zeros((4, 4)).tolist()),
+        lambda r: r.update(dropped=[{"slice": 1}]),
+        lambda r: r.clear(),
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path, change):
+    write_subject(tmp_path, random_subject())
+    path = tmp_path / "a" / "subject.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(CohortError, match=r"subject\.json is damaged"):
+        read_subject(tmp_path, "a")
+    assert stored_fingerprint(tmp_path, "a") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"])
+def test_files_that_are_no_records_are_named(tmp_path, content):
+    write_subject(tmp_path, random_subject())
+    for path, read in (
+        (tmp_path / "a" / "subject.json", lambda: read_subject(tmp_path, "a")),
+        (tmp_path / "manifest.json", lambda: read_manifest(tmp_path)),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(CohortError, match=rf"{path.name} is .*damaged; prepare"):
+            read()
+
+
+def test_the_manifest_comes_back(tmp_path):
+    manifest = Manifest({"spacing": [1.0, 2.0, 3.0]}, ["a", "b"], {"c": "why"})
+    write_manifest(tmp_path, Manifest({}, [], {}))
+    write_manifest(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
+
+
+def test_what_is_no_store_is_told_so(tmp_path):
+    with pytest.raises(CohortError, match="is not a folder; make a store"):
+        read_manifest(tmp_path / "nothing")
+    with pytest.raises(CohortError, match=r"is not a store \(no manifest\.json\)"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 99}')
+    with pytest.raises(CohortError, match="store format 99, this version reads 1"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 1, "subjects": []}')
+    with pytest.raises(CohortError, match=r"manifest\.json is damaged"):
+        read_manifest(tmp_path)
+    assert stored_fingerprint(tmp_path, "a") is None

@@ -1,0 +1,147 @@
+"""One pair through the whole preparation, against what the phantom knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mrtoct.datasets.phantom import Tissue
+from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.prepare.subject import PrepareSettings, checked_ct, prepare_subject
+from mrtoct.resample import resample
+from mrtoct.volume import Volume
+from volumes import oblique_grid
+
+SETTINGS = PrepareSettings(spacing=(4.0, 4.0, 5.0))
+
+
+@pytest.fixture(scope="module")
+def prepared(head):
+    return prepare_subject(
+        "one", head.mr["T1"], head.ct, ct_to_mr=head.ct_to_mr, settings=SETTINGS, fingerprint="f"
+    )
+
+
+def test_all_volumes_lie_on_one_upright_grid_around_the_head(head, prepared):
+    grid = prepared.ct.grid
+    for volume in (prepared.mr, prepared.head, prepared.mr_head, prepared.covered):
+        assert volume.grid.matches(grid)
+    np.testing.assert_allclose(grid.affine[:3, :3], np.diag(SETTINGS.spacing), atol=1e-9)
+    truth = resample(head.labels, grid, fill=0, interpolation="nearest").voxels != Tissue.AIR
+    whole = (head.labels.voxels != Tissue.AIR).sum() * head.ct.grid.voxel_volume
+    assert truth.sum() * grid.voxel_volume == pytest.approx(whole, rel=0.02)  # nothing cut off
+    # 6 mm of air are 2 voxels along each axis, unless the CT ends before.
+    first, last = np.argwhere(prepared.head.voxels)[[0, -1]][:, 0]
+    assert (first, grid.shape[0] - 1 - last) == (2, 2)
+
+
+def test_ct_keeps_its_hu_inside_and_is_air_outside(head, prepared):
+    same = resample(checked_ct(head.ct), prepared.ct.grid, fill=-1024).voxels
+    inside = prepared.head.voxels
+    assert prepared.ct.voxels.dtype == np.int16
+    np.testing.assert_allclose(prepared.ct.voxels[inside], same[inside], atol=0.5)
+    assert (prepared.ct.voxels[~inside] == -1024).all()
+
+
+def test_mr_is_carried_by_the_transform_and_coverage_says_where(head, prepared):
+    grid = prepared.ct.grid
+    points = grid.to_world(np.argwhere(np.ones(grid.shape, bool)))
+    index = head.mr["T1"].grid.to_index(points @ head.ct_to_mr[:3, :3].T + head.ct_to_mr[:3, 3])
+    inside = ((index > -0.5) & (index < np.array(head.mr["T1"].grid.shape) - 0.5)).all(axis=1)
+    np.testing.assert_array_equal(prepared.covered.voxels.ravel(), inside)
+    assert 0.5 < inside.mean() < 1
+    assert (prepared.mr.voxels[~prepared.covered.voxels] == 0).all()
+    labels = resample(head.labels, grid, fill=0, interpolation="nearest").voxels
+    white, fluid, bone = (
+        np.median(prepared.mr.voxels[(labels == tissue) & prepared.covered.voxels])
+        for tissue in (Tissue.WHITE_MATTER, Tissue.CSF, Tissue.CORTICAL_BONE)
+    )
+    assert white > 1.3 * fluid > 1.3 * bone  # T1, and in the right place
+
+
+def test_range_slices_and_provenance_are_recorded(head, prepared):
+    inside = prepared.mr.voxels[prepared.mr_head.voxels]
+    assert prepared.mr_range == pytest.approx(np.percentile(inside, [1, 99]), rel=1e-5)
+    seen = (prepared.head.voxels & prepared.covered.voxels).sum(axis=(0, 1))
+    total = prepared.head.voxels.sum(axis=(0, 1))
+    usable = np.flatnonzero((total * 4.0 * 4.0 >= 400) & (seen >= 0.95 * total)).tolist()
+    assert prepared.kept_slices == usable
+    assert 10 < len(usable) < len(total)
+    assert prepared.registration == {"source": "given", "transform": head.ct_to_mr.tolist()}
+    assert (prepared.name, prepared.fingerprint, prepared.warnings) == ("one", "f", [])
+
+
+def test_registration_replaces_a_given_transform(head):
+    found = prepare_subject("one", head.mr["T1"], head.ct, settings=SETTINGS)
+    assert found.registration["source"] == "mutual information"
+    transform = np.array(found.registration["transform"])
+    corners = found.ct.grid.corners()
+    distance = np.linalg.norm(corners @ (transform - head.ct_to_mr)[:3, :3].T
+                              + (transform - head.ct_to_mr)[:3, 3], axis=1)  # fmt: skip
+    assert distance.max() < 4.0  # mm, at the corners of the box, with voxels of 3.75 x 3.75 x 6
+
+
+def test_a_wrong_transform_leaves_a_warning(head):
+    wrong = head.ct_to_mr.copy()
+    wrong[0, 3] += 40
+    subject = prepare_subject("one", head.mr["T1"], head.ct, ct_to_mr=wrong, settings=SETTINGS)
+    assert "overlap poorly" in subject.warnings[0]
+
+
+def test_padding_and_negative_mr_change_nothing(head, prepared):
+    padded = head.ct.voxels.copy()
+    padded[:, :3] = -3024
+    lowered = head.mr["T1"].voxels - np.int16(500)
+    other = prepare_subject(
+        "one",
+        head.mr["T1"].with_voxels(lowered),
+        head.ct.with_voxels(padded),
+        ct_to_mr=head.ct_to_mr,
+        settings=SETTINGS,
+    )
+    np.testing.assert_array_equal(other.ct.voxels, prepared.ct.voxels)
+    zero = float(head.mr["T1"].voxels.min())  # what was lowest is now no signal
+    np.testing.assert_allclose(
+        other.mr.voxels[prepared.head.voxels & prepared.covered.voxels] + zero,
+        prepared.mr.voxels[prepared.head.voxels & prepared.covered.voxels],
+        rtol=0.02, atol=zero + 1,
+    )  # fmt: skip
+
+
+def test_pairs_that_cannot_be_used_are_refused_with_the_reason(head):
+    def refused(error, match, *, mr=head.mr["T1"], ct=head.ct, ct_to_mr=head.ct_to_mr):
+        with pytest.raises(error, match=match):
+            prepare_subject("one", mr, ct, ct_to_mr=ct_to_mr, settings=SETTINGS)
+
+    away = np.eye(4)
+    away[:3, 3] = 1000
+    refused(GeometryError, "do not overlap", ct_to_mr=away)
+    aside = head.ct_to_mr.copy()
+    aside[0, 3] += 120  # the MR's field of view holds half of the head
+    refused(
+        GeometryError, r"no slice is usable; the middle one: the MR covers \d\d %", ct_to_mr=aside
+    )
+    flat = np.full(head.ct.grid.shape, 5, np.int16)
+    refused(ValueRangeError, "the CT is constant: every voxel is 5", ct=head.ct.with_voxels(flat))
+    flat = np.full(head.mr["T1"].grid.shape, 5, np.int16)
+    mr = head.mr["T1"].with_voxels(flat)
+    refused(ValueRangeError, "the MR is constant: every voxel is 5", mr=mr)
+    shifted = head.ct.with_voxels(np.maximum(head.ct.voxels, -1024) + 1024)
+    refused(ValueRangeError, "lowest value is 0; in HU .* rescale intercept", ct=shifted)
+    water = head.ct.with_voxels(np.minimum(head.ct.voxels, 50))
+    refused(ValueRangeError, "highest value is 50 HU; a skull is above 300", ct=water)
+
+
+def test_checked_ct_raises_padding_and_keeps_the_type():
+    ct = Volume(np.zeros((3, 3, 3), np.int16), oblique_grid((3, 3, 3)), "HU")
+    ct.voxels[0] = -2048
+    ct.voxels[2] = 1500
+    raised = checked_ct(ct).voxels
+    assert raised.dtype == np.int16
+    np.testing.assert_array_equal(np.unique(raised), [-1024, 0, 1500])
+
+
+@pytest.mark.parametrize("spacing", [(1, 1), (0, 1, 1), (1, -1, 1), (1, 1, 11), (1, 1, np.nan)])
+def test_impossible_spacings_are_refused(spacing):
+    with pytest.raises(ValueRangeError, match=r"three numbers of 0\.2 to 10 mm"):
+        PrepareSettings(spacing=spacing)
