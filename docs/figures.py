@@ -60,7 +60,7 @@ def phantom_figure() -> Figure:
             di, dj, dk = volume.spacing
             cuts = [
                 (volume.voxels[:, :, int(0.42 * k)], dj / di),
-                (volume.voxels[i // 2 + 3], dk / dj),
+                (volume.voxels[i // 2 + round(14 / di)], dk / dj),
             ]
             for plane, (cut, aspect) in enumerate(cuts):
                 axis = axes[row, 2 * column + plane]

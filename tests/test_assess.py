@@ -14,28 +14,12 @@ from mrtoct.evaluation.baselines import IntensityMap
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_manifest, read_subject
-from mrtoct.training.recipe import parse_recipe
 from mrtoct.training.regression import train
-
-RECIPE = """
-name = "assessed"
-[data]
-spacing = [4.0, 4.0, 4.0]
-size = [48, 64]
-[model]
-width = 4
-depth = 3
-[training]
-steps = 4
-batch = 4
-[split]
-validation = {validation}
-test = 0.0
-"""
+from recipes import tiny_recipe
 
 
-def trained(store, run, validation=0.5):
-    train(store, run, parse_recipe(RECIPE.format(validation=validation), "assessed.toml"))
+def trained(store, run):
+    train(store, run, tiny_recipe())
     return run
 
 

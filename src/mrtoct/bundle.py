@@ -58,7 +58,7 @@ def write_bundle(
     """Write a bundle folder, all at once."""
     with new_folder(Path(path), overwrite=overwrite) as folder:
         tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
-        safetensors.torch.save_file(tensors, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(safetensors.torch.save(tensors))
         record = {
             "format": FORMAT,
             "weights_sha256": _sha256(folder / WEIGHTS),

@@ -175,10 +175,10 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
         apart / "ct.nii.gz", Volume(ct.voxels, Grid(ct.grid.shape, far), "HU"), overwrite=True
     )
     reasons["apart"] = "CT and MR do not overlap"
-    twice = source / "twice"
+    twice = source / "[red]twice"  # not the terminal's markup
     shutil.copytree(source / "good", twice)
     shutil.copy(twice / "ct.nii.gz", twice / "ct.nii")
-    reasons["twice"] = "keep one ct"
+    reasons[twice.name] = "keep one ct"
     garbled = source / "garbled"
     shutil.copytree(source / "good", garbled)
     (garbled / "ct_to_mr.tfm").write_text("no transform")

@@ -144,6 +144,18 @@ def test_other_settings_need_overwrite(source, tmp_path, other):
     assert manifest.settings["spacing"] == list(other.spacing)
 
 
+@pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 1}'])
+def test_a_manifest_that_cannot_be_read_is_made_anew_with_overwrite(source, tmp_path, content):
+    store = tmp_path / "store"
+    run(source, store)
+    (store / "manifest.json").write_text(content)
+    with pytest.raises(CohortError, match=r"again with --overwrite"):
+        run(source, store)
+    manifest, said = run(source, store, overwrite=True)
+    assert said == {"a": "unchanged", "b": "unchanged"}
+    assert read_manifest(store) == manifest
+
+
 def interrupt_at(monkeypatch, name):
     write = cohort.write_subject
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -83,4 +84,7 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    # Read when torch is loaded. OpenMP threads that wait for each other by spinning for long are
+    # no faster on an idle machine and several times slower where another process wants a core.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     app()

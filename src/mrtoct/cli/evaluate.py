@@ -29,7 +29,7 @@ def evaluate(
 
     import numpy as np
 
-    from mrtoct.cli.terminal import about
+    from mrtoct.cli.terminal import about, say
     from mrtoct.errors import ValueRangeError
     from mrtoct.evaluation.evaluate import evaluate as evaluate_volumes
     from mrtoct.io.files import read_volume
@@ -39,11 +39,14 @@ def evaluate(
     check_same_grid(synthetic.grid, real.grid, str(sct), str(ct))
     for path, volume in ((sct, synthetic), (ct, real)):
         low, high = float(volume.voxels.min()), float(volume.voxels.max())
+        doubt = (
+            f"{path}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
+            "below 0 (was a rescale intercept left out?)"
+        )
+        if low >= 0 and mask is None:
+            raise ValueRangeError(doubt)  # without air no head is found either
         if low >= 0:
-            raise ValueRangeError(
-                f"{path}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
-                "below 0 (was a rescale intercept left out?)"
-            )
+            say(f"warning: {doubt}")
     # Padding outside a scanner's field of view was never measured: it counts as air.
     synthetic, real = (v.with_voxels(np.maximum(v.voxels, AIR_HU)) for v in (synthetic, real))
     if mask is not None:

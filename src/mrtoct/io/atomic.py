@@ -97,6 +97,10 @@ def _remove(part: Path) -> None:
 def _disk_errors_of(path: Path) -> Iterator[None]:
     try:
         yield
+    except FileError as error:
+        # From a file inside a folder that is being made: the user knows the folder's own name.
+        inner = f"{_part(path)}{os.sep}"
+        raise FileError(str(error).replace(inner, f"{path}{os.sep}")) from error
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         other = error.filename

@@ -132,12 +132,12 @@ def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> Non
         if not store.is_dir() or not all(_is_ours(folder) for folder in store.iterdir()):
             raise CohortError(f"{store} exists and is not a store; name a new folder")
         return
-    if read_manifest(store).settings == _plain(settings):
-        return
     if not overwrite:
-        raise CohortError(
-            f"{store} was prepared with other settings; name a new folder or pass --overwrite"
-        )
+        if read_manifest(store).settings != _plain(settings):
+            raise CohortError(
+                f"{store} was prepared with other settings; name a new folder or pass --overwrite"
+            )
+        return
     # Half redone it would be a mixture: without a manifest it is no store until all is.
     (store / MANIFEST).unlink()
 

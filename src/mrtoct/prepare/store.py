@@ -150,19 +150,23 @@ def read_manifest(store: Path) -> Manifest:
     if record.get("format") != FORMAT:
         raise CohortError(
             f"{store} has store format {record.get('format')}, this version reads {FORMAT}; "
-            "prepare it again"
+            "prepare it again with --overwrite"
         )
     try:
         return Manifest(record["settings"], record["subjects"], record["failed"])
     except KeyError as error:
-        raise CohortError(f"{store / MANIFEST} is damaged; prepare the store again") from error
+        raise CohortError(
+            f"{store / MANIFEST} is damaged; prepare the store again with --overwrite"
+        ) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CohortError(f"{path} is missing or damaged; prepare the store again") from error
+        raise CohortError(
+            f"{path} is missing or damaged; prepare the store again with --overwrite"
+        ) from error
     if not isinstance(record, dict):
-        raise CohortError(f"{path} is damaged; prepare the store again")
+        raise CohortError(f"{path} is damaged; prepare the store again with --overwrite")
     return record

@@ -47,7 +47,7 @@ def write_checkpoint(
             tensors[f"{index}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
     with new_folder(path, overwrite=True) as folder:
         write_bundle(folder, bundle, network.state_dict(), overwrite=True)
-        safetensors.torch.save_file(tensors, folder / OPTIMIZER)
+        (folder / OPTIMIZER).write_bytes(safetensors.torch.save(tensors))
         write_text(folder / PROGRESS, json.dumps(asdict(progress)))
 
 
