@@ -219,3 +219,13 @@ def test_a_full_disk_while_filling_a_folder(tmp_path):
         (part / "half").write_text("")
         full_disk()
     assert names(tmp_path) == []
+
+
+def test_an_error_inside_a_new_folder_names_the_folder_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "bundle"
+    with pytest.raises(FileError) as caught, new_folder(target) as part:
+        write_text(part / "a.json", "1")
+        write_text(part / "a.json", "2")
+    assert str(target / "a.json") in str(caught.value)
+    assert ".part-" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

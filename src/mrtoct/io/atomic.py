@@ -99,8 +99,8 @@ def _disk_errors_of(path: Path) -> Iterator[None]:
         yield
     except FileError as error:
         # From a file inside a folder that is being made: the user knows the folder's own name.
-        inner = f"{_part(path)}{os.sep}"
-        raise FileError(str(error).replace(inner, f"{path}{os.sep}")) from error
+        part = f".part-{os.getpid()}-{path.name}{os.sep}"
+        raise FileError(str(error).replace(part, f"{path.name}{os.sep}")) from error
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         other = error.filename
