@@ -46,11 +46,11 @@ def our_training(config: UNetConfig, batch: Batch) -> Callable[[], None]:
     """The step of mrtoct.training.regression, with what it chooses on this machine."""
     network = UNet(config)
     adam = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    fabric, model, optimizer = set_up(network, adam, "auto")
+    fabric, layout, model, optimizer = set_up(network, adam, "auto")
     terms = (LossTerm(term="mae"),)
 
     def step() -> None:
-        moved = batch.to(fabric.device)
+        moved = batch.to(fabric.device, layout)
         loss = distance_loss(terms, model(moved.mr), moved)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)

@@ -32,3 +32,13 @@ def bfloat16_pays(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and bool(native and native())
+
+
+def training_layout(device: torch.device, *, bfloat16: bool, width: int) -> torch.memory_format:
+    """Return the memory layout in which a u-net of a width trains faster (benchmarks/unet.py).
+
+    Channels-last pays in bfloat16 and on GPUs. In float32 on a CPU it gained 13 % at width 16, lost
+    3 % at 32 and 15 % at 64. For inference it always pays (1.3 times).
+    """
+    pays = bfloat16 or device.type == "cuda" or width < 32
+    return torch.channels_last if pays else torch.contiguous_format

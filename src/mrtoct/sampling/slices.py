@@ -30,10 +30,10 @@ class Batch:
     head: Tensor
     """1 inside the head on the CT."""
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device, channels last."""
+    def to(self, device: torch.device, layout: torch.memory_format = torch.channels_last) -> Batch:
+        """Return the batch on a device, in a memory layout."""
         moved = (
-            t.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+            t.to(device, non_blocking=True).contiguous(memory_format=layout)
             for t in (self.mr, self.ct, self.covered, self.head)
         )
         return Batch(*moved)

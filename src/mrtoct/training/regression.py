@@ -17,7 +17,7 @@ import mrtoct
 from mrtoct import losses
 from mrtoct.bundle import Bundle, write_bundle
 from mrtoct.errors import RecipeError
-from mrtoct.hardware import bfloat16_pays, device_named
+from mrtoct.hardware import bfloat16_pays, device_named, training_layout
 from mrtoct.models.unet import UNet
 from mrtoct.prepare.store import read_manifest
 from mrtoct.sampling.augment import augment
@@ -68,7 +68,7 @@ def train(
         lr=recipe.optimizer.learning_rate,
         betas=(recipe.optimizer.beta1, recipe.optimizer.beta2),
     )
-    fabric, model, optimizer = set_up(network, adam, recipe.training.precision)
+    fabric, layout, model, optimizer = set_up(network, adam, recipe.training.precision)
     progress = Progress()
     if resume and (run / "last").is_dir():
         progress = read_checkpoint(run / "last", network, adam)
@@ -87,7 +87,7 @@ def train(
         torch.manual_seed(_seed(recipe, step, stream=0))  # dropout
         generator = torch.Generator().manual_seed(_seed(recipe, step, stream=1))
         batch = training_slices.batch(_indices(len(training_slices), recipe, step))
-        batch = augment(batch, recipe.augmentation, generator).to(fabric.device)
+        batch = augment(batch, recipe.augmentation, generator).to(fabric.device, layout)
 
         model.train()
         loss = distance_loss(recipe.loss, model(batch.mr), batch)
@@ -126,16 +126,17 @@ def train(
 
 def set_up(
     network: UNet, adam: torch.optim.Adam, precision: Precision
-) -> tuple[Fabric, nn.Module, torch.optim.Optimizer]:
-    """Bring network and optimizer to the device, in the memory layout and precision that pay."""
+) -> tuple[Fabric, torch.memory_format, nn.Module, torch.optim.Optimizer]:
+    """Bring network and optimizer to the device, in the precision and memory layout that pay."""
     device = device_named("auto")
     bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(device))
     fabric = Fabric(
         accelerator=device.type, devices=1, precision="bf16-mixed" if bfloat16 else "32-true"
     )
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = training_layout(device, bfloat16=bfloat16, width=network.config.width)
+    network.to(memory_format=layout)  # type: ignore[call-overload]
     model, optimizer = fabric.setup(network, adam)
-    return fabric, model, optimizer
+    return fabric, layout, model, optimizer
 
 
 def distance_loss(terms: tuple[LossTerm, ...], prediction: Tensor, batch: Batch) -> Tensor:
