@@ -146,7 +146,7 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
     head = subject.head.voxels
     verdict = "given" if found["source"] == "given" else str(found["verdict"])
     if subject.warnings:
-        verdict += f"; {'; '.join(subject.warnings)}"
+        verdict = "; ".join(subject.warnings)
     return PreparationRow(
         subject.name,
         grid=str(subject.ct.grid),

@@ -88,6 +88,14 @@ def test_a_wrong_transform_leaves_a_warning(head):
     assert "overlap poorly" in subject.warnings[0]
 
 
+def test_a_doubtful_registration_leaves_a_warning(head):
+    # The MR of a head lying on its face: the near starts cannot reach it.
+    turned = head.mr["T1"].with_voxels(head.mr["T1"].voxels[::-1, ::-1])
+    subject = prepare_subject("one", turned, head.ct, settings=SETTINGS)
+    assert subject.registration["verdict"] == "doubtful"
+    assert "registration is doubtful" in subject.warnings[0]
+
+
 def test_padding_and_negative_mr_change_nothing(head, prepared):
     padded = head.ct.voxels.copy()
     padded[:, :3] = -3024

@@ -53,9 +53,12 @@ def prepare_subject(
     ct = checked_ct(ct)
     check_signal(mr, "MR")
     mr = mr.with_voxels(from_zero(mr.voxels))
+    doubts: list[str] = []
     if ct_to_mr is None:
         found = register(ct, mr, settings.registration)
         transform, registration = found.transform, _registration_record(found)
+        if found.verdict == "doubtful":
+            doubts.append(f"the registration is doubtful: {found.reason}")
     else:
         transform = np.asarray(ct_to_mr, dtype=np.float64)
         registration = {"source": "given", "transform": transform.tolist()}
@@ -89,7 +92,7 @@ def prepare_subject(
         dropped=dropped,
         registration=registration,
         fingerprint=fingerprint,
-        warnings=_doubts(head, mr_head, covered),
+        warnings=doubts + _doubts(head, mr_head, covered),
     )
 
 
