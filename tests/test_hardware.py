@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def test_an_unknown_device_is_named_with_what_is_allowed() -> None:
-    with pytest.raises(ValueRangeError, match="'gpu9'.*auto, cpu"):
+    with pytest.raises(ValueRangeError, match=r"'gpu9'.*auto, cpu"):
         device_named("gpu9")
 
 
