@@ -7,11 +7,11 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
-import mrtoct
 from mrtoct.datasets.folder import PairFiles, list_pairs
 from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.io.files import files_of, read_volume
@@ -114,7 +114,7 @@ def _prepare_one(
 def _fingerprint(pair: PairFiles, settings: PrepareSettings) -> str:
     """Hash the contents of a pair's files, the settings and the version of this program."""
     digest = hashlib.sha256(
-        json.dumps([FORMAT, mrtoct.__version__, _plain(settings)], sort_keys=True).encode()
+        json.dumps([FORMAT, version("mrtoct"), _plain(settings)], sort_keys=True).encode()
     )
     given = [pair.ct_to_mr] if pair.ct_to_mr else []
     for path in [*files_of(pair.mr), *files_of(pair.ct), *given]:
