@@ -47,8 +47,7 @@ def demo(
     prepare.run(raw, store, "demo", processors(), overwrite=False)
     best = train.run(store, run, load_recipe("demo"))
     results = report.run(run, out / "report.html", None, overwrite)
-    for result in results:
-        _translate_raw(best, raw / result.name / "mr.nii.gz", out / "sct" / f"{result.name}.nii.gz")
+    _translate_raw(best, raw, [result.name for result in results], out / "sct")
     say(
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Look at\n"
         f"  {out / 'report.html'}   pictures, metrics, curves\n"
@@ -62,8 +61,11 @@ def demo(
     )
 
 
-def _translate_raw(bundle: Path, mr: Path, output: Path) -> None:
+def _translate_raw(bundle: Path, raw: Path, names: list[str], folder: Path) -> None:
     from mrtoct.io.files import read_volume, write_volume
     from mrtoct.translate import Translator
 
-    write_volume(output, Translator.load(bundle).translate(read_volume(mr, "a.u.")), overwrite=True)
+    translator = Translator.load(bundle)
+    for name in names:
+        sct = translator.translate(read_volume(raw / name / "mr.nii.gz", "a.u."))
+        write_volume(folder / f"{name}.nii.gz", sct, overwrite=True)

@@ -11,10 +11,9 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from mrtoct.errors import FileError
 from mrtoct.evaluation.evaluate import DEFINITIONS
 from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
-from mrtoct.io.atomic import write_text
+from mrtoct.io.atomic import check_absent, write_text
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
 from mrtoct.report.colors import METHOD_COLORS, WINDOWS, error_table
 from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult
@@ -47,8 +46,7 @@ FEWEST_IN_BIN = 30
 def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -> None:
     """Write the page to path, whole or not at all; an existing file stays unless overwrite."""
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileError(f"{path} exists already; choose another name or allow overwriting")
+    check_absent(path, overwrite=overwrite)  # before the work of rendering
     write_text(path, render(contents), overwrite=overwrite)
 
 
