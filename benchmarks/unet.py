@@ -74,13 +74,13 @@ def plain_translation(config: UNetConfig, images: torch.Tensor) -> Callable[[], 
 def our_translation(config: UNetConfig, images: torch.Tensor) -> Callable[[], None]:
     """Slices as mrtoct.translate puts them through the network."""
     size = (images.shape[3], images.shape[2])
-    bundle = Bundle(config, (1.0, 1.0, 1.0), size)
+    bundle = Bundle(config, ("mr",), (1.0, 1.0, 1.0), size)
     translator = Translator(bundle, UNet(config), torch.device("cpu"))
     mr = np.ascontiguousarray(images[:, 0].numpy().T)
     head = np.ones(mr.shape, dtype=bool)
 
     def step() -> None:
-        translator.predict(mr, head)
+        translator.predict(mr[None], head)
 
     return step
 

@@ -34,17 +34,16 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two coarse phantoms at 4 mm, prepared with the true transform."""
     from mrtoct.datasets.phantom import TINY, make_subject
     from mrtoct.prepare.store import Manifest, write_manifest, write_subject
-    from mrtoct.prepare.subject import PrepareSettings, prepare_subject
+    from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 
     store = tmp_path_factory.mktemp("tiny") / "store"
     settings = PrepareSettings(spacing=(4.0, 4.0, 4.0))
     names = []
     for seed in (1, 2):
-        raw = make_subject(seed, TINY)
-        subject = prepare_subject(
-            f"head{seed}", raw.mr["T1"], raw.ct, ct_to_mr=raw.ct_to_mr, settings=settings
-        )
+        head = make_subject(seed, TINY)
+        raw = RawSubject(f"head{seed}", {"mr": head.mr["T1"]}, head.ct, head.ct_to_mr)
+        subject = prepare_subject(raw, settings)
         write_subject(store, subject)
         names.append(subject.name)
-    write_manifest(store, Manifest({}, names, {}))
+    write_manifest(store, Manifest({}, ("mr",), names, {}))
     return store

@@ -57,7 +57,7 @@ def test_every_method_is_judged_where_head_and_mr_are(tiny_store, run, results):
 
     other = read_subject(tiny_store, split_of(run)["train"][0])
     scaled = {
-        s.name: MrScaling().normalise(s.mr.voxels, s.mr_head.voxels, *s.mr_range)
+        s.name: MrScaling().apply(s.mr.voxels, s.mr_head.voxels)
         for s in (subject, other)
     }
     learned = IntensityMap.fit(

@@ -21,6 +21,7 @@ from mrtoct.prepare.intensity import HuWindow, MrScaling
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.25, output="linear")
 BUNDLE = Bundle(
     model=CONFIG,
+    channels=("mr",),
     spacing=(0.7, 0.8, 1.5),
     size=(72, 40),
     window=HuWindow(-1000, 2000),
@@ -98,7 +99,7 @@ def test_weights_in_another_memory_format_or_on_a_view_are_stored_whole(tmp_path
 
 
 def test_an_existing_bundle_is_replaced_only_when_asked(folder: Path) -> None:
-    other = Bundle(model=CONFIG, spacing=(1, 1, 1), size=(8, 8))
+    other = Bundle(model=CONFIG, channels=("mr",), spacing=(1, 1, 1), size=(8, 8))
     with pytest.raises(FileError, match="exists already"):
         write_bundle(folder, other, trained().state_dict())
     assert read_bundle(folder)[0] == BUNDLE
@@ -117,7 +118,9 @@ def test_an_existing_bundle_is_replaced_only_when_asked(folder: Path) -> None:
 )
 def test_impossible_bundles(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Bundle(**{"model": CONFIG, "spacing": (1, 1, 1), "size": (8, 8), **wrong})
+        Bundle(
+            **{"model": CONFIG, "channels": ("mr",), "spacing": (1, 1, 1), "size": (8, 8), **wrong}
+        )
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
@@ -139,11 +142,11 @@ def test_a_description_that_is_not_json(folder: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [("[1, 2]", "None"), ("{}", "None"), ('{"format": 2}', "2"), ("3", "None")],
+    [("[1, 2]", "None"), ("{}", "None"), ('{"format": 1}', "1"), ("3", "None")],
 )
 def test_another_format(folder: Path, content: str, found: str) -> None:
     (folder / "bundle.json").write_text(content)
-    assert f"bundle.json has format {found}; this version reads 1" in problem(folder)
+    assert f"bundle.json has format {found}; this version reads 2" in problem(folder)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +217,8 @@ def test_damaged_weights_whose_checksum_was_made_to_fit(folder: Path) -> None:
 def test_weights_of_another_network(folder: Path, change: dict[str, int]) -> None:
     edit(folder, lambda record: record["model"].update(change))
     edit(folder, lambda record: record.update(size=[64, 64]))
+    if "in_channels" in change:
+        edit(folder, lambda record: record.update(channels=["T1", "T2"]))
     assert "weights.safetensors does not fit bundle.json" in problem(folder)
 
 

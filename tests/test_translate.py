@@ -52,7 +52,7 @@ def translator(
     spacing: tuple[float, float, float] = (2.0, 2.0, 2.0),
     size: tuple[int, int] = (48, 40),
 ) -> Translator:
-    bundle = Bundle(SMALL, spacing, size, WINDOW, SCALING)
+    bundle = Bundle(SMALL, ("mr",), spacing, size, WINDOW, SCALING)
     return Translator(bundle, network, torch.device("cpu"))  # type: ignore[arg-type]
 
 
@@ -240,7 +240,7 @@ def test_how_many_slices_go_at_once_does_not_matter(
 def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
     torch.manual_seed(4)
     network = UNet(SMALL)
-    bundle = Bundle(SMALL, (2.0, 2.0, 2.0), (48, 40), WINDOW, SCALING)
+    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), WINDOW, SCALING)
     write_bundle(tmp_path / "b", bundle, network.state_dict())
     loaded = Translator.load(tmp_path / "b", device="cpu")
     assert loaded.bundle == bundle
@@ -271,7 +271,13 @@ def test_translation_shows_the_network_what_training_did(
     """Same scaling, mask, orientation and size: each training slice is found among those shown."""
     size = (56, 72)
     slices = SliceSet(
-        tiny_store, ["head1"], spacing=spacing, size=size, window=WINDOW, scaling=SCALING
+        tiny_store,
+        ["head1"],
+        channels=("mr",),
+        spacing=spacing,
+        size=size,
+        window=WINDOW,
+        scaling=SCALING,
     )
     training = slices.batch(list(range(len(slices)))).mr[:, 0].numpy()
     network = Line()
@@ -315,7 +321,6 @@ def test_the_raw_scan_is_scaled_like_the_prepared_one(
     (low, high), (stored_low, stored_high) = ranges
     assert high == pytest.approx(stored_high, rel=0.01)
     assert low == pytest.approx(stored_low, abs=0.02 * stored_high)
-    assert ranges[1] == pytest.approx(subject.mr_range)
 
     moved = resample(sct, subject.mr.grid, fill=-1024, transform=raw.ct_to_mr).voxels
     # Half-way between air and the darkest that the line answers, -700 HU.

@@ -30,7 +30,8 @@ from mrtoct.training.split import Split
 from mrtoct.translate import Translator
 from mrtoct.volume import Array
 
-MASK = "head on the CT, where the MR was measured"
+HEAD = "head on the CT, where the MR was measured"
+GIVEN = "mask that came with the data, where the MR was measured"
 NETWORK, MAP, WATER = "u-net", "intensity map", "water"
 
 
@@ -92,7 +93,7 @@ def write_report(
             ),
         ],
         provenance=_provenance(run, record),
-        notes=_notes(record),
+        notes=[*_notes(record), *_changed(record, store)],
     )
     write_page(Path(page), contents, overwrite=overwrite)
 
@@ -108,26 +109,26 @@ def _judged(split: Split) -> tuple[Role, list[str]]:
 def _assess_subject(
     subject: PreparedSubject, role: Role, translator: Translator, intensity_map: IntensityMap
 ) -> SubjectResult:
-    sct = translator.translate(subject.mr)
+    sct = translator.translate(subject.channels, aligned=True)
     inside = _inside(subject)
-    mask = subject.head.with_voxels(inside)
+    mask, source = subject.head.with_voxels(inside), GIVEN if subject.mask else HEAD
     mapped = intensity_map.apply(_scaled(subject, translator.bundle.scaling), inside)
     methods: dict[str, Evaluation] = {
-        NETWORK: evaluate(sct, subject.ct, mask, MASK),
-        MAP: evaluate(sct.with_voxels(mapped), subject.ct, mask, MASK),
-        WATER: evaluate(sct.with_voxels(water(inside)), subject.ct, mask, MASK),
+        NETWORK: evaluate(sct, subject.ct, mask, source),
+        MAP: evaluate(sct.with_voxels(mapped), subject.ct, mask, source),
+        WATER: evaluate(sct.with_voxels(water(inside)), subject.ct, mask, source),
     }
     return SubjectResult(subject.name, role, subject.mr, subject.ct, sct, mask, methods)
 
 
 def _inside(subject: PreparedSubject) -> Array:
     """Return where a synthetic CT can be judged: in the head, in the MR's field of view."""
-    return np.asarray(subject.head.voxels & subject.covered.voxels)
+    head = subject.mask or subject.head
+    return np.asarray(head.voxels & subject.covered.voxels)
 
 
 def _scaled(subject: PreparedSubject, scaling: MrScaling) -> Array:
-    low, high = subject.mr_range
-    return scaling.normalise(subject.mr.voxels, subject.mr_head.voxels, low, high)
+    return scaling.apply(subject.mr.voxels, subject.mr_head.voxels)
 
 
 def _write(folder: Path, result: SubjectResult) -> None:
@@ -144,7 +145,7 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
     center = subject.ct.grid.center
     shift = transform[:3, :3] @ center + transform[:3, 3] - center
     head = subject.head.voxels
-    verdict = "given" if found["source"] == "given" else str(found["verdict"])
+    verdict = str(found.get("verdict", found["source"]))
     if subject.warnings:
         verdict = "; ".join(subject.warnings)
     return PreparationRow(
@@ -185,3 +186,13 @@ def _notes(record: RunRecord) -> list[str]:
     if role == "train":
         return ["Judged on the training subjects: this says nothing about new patients."]
     return []
+
+
+def _changed(record: RunRecord, store: Path) -> list[str]:
+    _, names = _judged(record.split)
+    changed = [
+        name for name in names if read_subject(store, name).fingerprint != record.fingerprints[name]
+    ]
+    if not changed:
+        return []
+    return [f"Prepared anew since the training, so perhaps not comparable: {', '.join(changed)}."]

@@ -22,7 +22,7 @@ from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "bundle.json"
 WEIGHTS = "weights.safetensors"
 
@@ -32,6 +32,8 @@ class Bundle:
     """What a translator is, apart from its weights."""
 
     model: UNetConfig
+    channels: tuple[str, ...]
+    """MR channels of the network's input, in order; the others are registered to the first."""
     spacing: tuple[float, float, float]
     """Voxel spacing of the network's input in mm."""
     size: tuple[int, int]
@@ -46,6 +48,11 @@ class Bundle:
     def __post_init__(self) -> None:
         if not all(0 < s < math.inf for s in self.spacing):
             raise ValueError(f"spacing must be positive, got {list(self.spacing)}")
+        if len(self.channels) != self.model.in_channels:
+            raise ValueError(
+                f"a network of {self.model.in_channels} input channels needs as many MR channels, "
+                f"got {list(self.channels)}"
+            )
         if any(n < 1 or n % self.model.divisor for n in self.size):
             raise ValueError(
                 f"size must be positive multiples of {self.model.divisor}, got {list(self.size)}"
@@ -63,6 +70,7 @@ def write_bundle(
             "format": FORMAT,
             "weights_sha256": _sha256(folder / WEIGHTS),
             "model": {"kind": "unet", **asdict(bundle.model)},
+            "channels": list(bundle.channels),
             "spacing_mm": list(bundle.spacing),
             "size": list(bundle.size),
             "hu_window": asdict(bundle.window),
@@ -96,6 +104,7 @@ def read_bundle(path: Path | str) -> tuple[Bundle, UNet]:
         width, height = record["size"]
         bundle = Bundle(
             model=UNetConfig(**model),
+            channels=tuple(record["channels"]),
             spacing=(float(i), float(j), float(k)),
             size=(int(width), int(height)),
             window=HuWindow(**record["hu_window"]),

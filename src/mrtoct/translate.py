@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mrtoct.bundle import Bundle, read_bundle
-from mrtoct.errors import ValueRangeError
+from mrtoct.errors import CohortError
 from mrtoct.hardware import bfloat16_pays, device_named
 from mrtoct.models.unet import UNet
-from mrtoct.prepare.intensity import from_zero
+from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
 from mrtoct.sampling.slices import centered
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume
 
 SLICES_AT_ONCE = 8
 
@@ -41,47 +42,67 @@ class Translator:
         bundle, network = read_bundle(path)
         return cls(bundle, network, device_named(device))
 
-    def translate(self, mr: Volume) -> Volume:
-        """Return the sCT in HU (int16) on the MR's own grid, -1024 where the head is not.
+    def translate(self, mr: Volume | Mapping[str, Volume], *, aligned: bool = False) -> Volume:
+        """Return the sCT in HU (int16) on the first MR channel's own grid, -1024 outside the head.
 
-        The MR may have any orientation, spacing and slice thickness. Raises ValueRangeError for
+        mr is one volume, or volumes by channel; each may have any orientation, spacing and slice
+        thickness. The further channels are registered to the first unless they are aligned with
+        it already. Raises CohortError if a channel of the bundle is missing, ValueRangeError for
         a constant volume or one in which no head is found.
         """
-        check_signal(mr, "MR")
-        if not np.isfinite(mr.voxels).all():
-            raise ValueRangeError("the MR holds NaN or infinite voxels; every voxel must be finite")
-        mr = mr.with_voxels(from_zero(mr.voxels))
-        grid = mr.grid.upright(self.bundle.spacing)
-        work = resample(mr, grid, fill=0.0)
-        head = head_mask_mr(work)
+        channels = checked_channels(self._by_name(mr), self.bundle.channels)
+        alignments = {} if aligned else align_channels(channels)
+        transforms = channel_transforms(channels, alignments, np.eye(4))
+        first = channels[self.bundle.channels[0]]
+        grid = first.grid.upright(self.bundle.spacing)
+        work = [
+            resample(channel, grid, fill=0.0, transform=transforms[name])
+            for name, channel in channels.items()
+        ]
+        head = head_mask_mr(work[0])
         box = bounding_box(head.voxels, margin=(2, 2, 2))
         hu = np.full(grid.shape, AIR_HU, dtype=np.float32)
-        hu[box] = self.predict(work.voxels[box], head.voxels[box])
+        hu[box] = self.predict(np.stack([w.voxels[box] for w in work]), head.voxels[box])
         # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
         # the skin by half a voxel.
-        sct = resample(Volume(hu, grid, "HU"), mr.grid, fill=AIR_HU)
-        inside = resample_mask(head, mr.grid).voxels
+        sct = resample(Volume(hu, grid, "HU"), first.grid, fill=AIR_HU)
+        inside = resample_mask(head, first.grid).voxels
         voxels = np.where(inside, np.rint(sct.voxels), AIR_HU).astype(np.int16)
-        return Volume(voxels, mr.grid, "HU")
+        return Volume(voxels, first.grid, "HU")
+
+    def _by_name(self, mr: Volume | Mapping[str, Volume]) -> Mapping[str, Volume]:
+        if not isinstance(mr, Volume):
+            unknown = [name for name in mr if name not in self.bundle.channels]
+            if unknown:
+                raise CohortError(
+                    f"this bundle knows the MR channels {', '.join(self.bundle.channels)}; it was "
+                    f"given {', '.join(unknown)}"
+                )
+            return mr
+        if len(self.bundle.channels) > 1:
+            raise CohortError(
+                f"this bundle needs the MR channels {', '.join(self.bundle.channels)}; "
+                "it was given one MR"
+            )
+        return {self.bundle.channels[0]: mr}
 
     def predict(self, mr: Array, head: Array) -> Array:
-        """Map MR and head mask (I, J, K), upright at the bundle's spacing, to HU (I, J, K)."""
-        low, high = self.bundle.scaling.measure(mr, head)
-        scaled = self.bundle.scaling.normalise(mr, head, low, high)
+        """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
+        scaled = np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
         divisor = self.bundle.model.divisor
         # At least the training's size: in a tighter slice the border reaches into the head.
         shape = tuple(
             max(-(-n // divisor) * divisor, size)
-            for n, size in zip(scaled.shape[:2], self.bundle.size, strict=True)
+            for n, size in zip(head.shape[:2], self.bundle.size, strict=True)
         )
-        into, of = centered(scaled.shape[:2], shape)
-        padded = np.zeros((*shape, scaled.shape[2]), dtype=np.float32)
-        padded[into] = scaled[of]
-        hu = np.empty(scaled.shape, dtype=np.float32)
-        for start in range(0, scaled.shape[2], SLICES_AT_ONCE):
+        into, of = centered(head.shape[:2], shape)
+        padded = np.zeros((len(scaled), *shape, head.shape[2]), dtype=np.float32)
+        padded[:, *into] = scaled[:, *of]
+        hu = np.empty(head.shape, dtype=np.float32)
+        for start in range(0, head.shape[2], SLICES_AT_ONCE):
             part = slice(start, start + SLICES_AT_ONCE)
-            # (I, J, K) to (N = K, 1, H = J, W = I), as in training.
-            images = torch.from_numpy(np.ascontiguousarray(padded[:, :, part].T))[:, None]
+            # (C, I, J, K) to (N = K, C, H = J, W = I), as in training.
+            images = torch.from_numpy(np.ascontiguousarray(padded[..., part].transpose(3, 0, 2, 1)))
             images = images.to(self.device).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), self._autocast:
                 out = self._network(images)

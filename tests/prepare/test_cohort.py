@@ -13,7 +13,6 @@ from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
 from mrtoct.prepare import cohort
 from mrtoct.prepare.cohort import prepare_cohort
-from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.prepare.subject import PrepareSettings
 
@@ -128,8 +127,7 @@ def test_a_given_transform_must_be_rigid(source, tmp_path, heads):
 
 @pytest.mark.parametrize(
     "other",
-    [PrepareSettings(spacing=(6, 6, 7)),
-     PrepareSettings(spacing=(6, 6, 6), mr_scaling=MrScaling(2, 98))],
+    [PrepareSettings(spacing=(6, 6, 7)), PrepareSettings(spacing=(6, 6, 6), margin=9.0)],
 )  # fmt: skip
 def test_other_settings_need_overwrite(source, tmp_path, other):
     store = tmp_path / "store"
@@ -144,7 +142,7 @@ def test_other_settings_need_overwrite(source, tmp_path, other):
     assert manifest.settings["spacing"] == list(other.spacing)
 
 
-@pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 1}'])
+@pytest.mark.parametrize("content", ["{", '{"format": 99}', '{"format": 2}'])
 def test_a_manifest_that_cannot_be_read_is_made_anew_with_overwrite(source, tmp_path, content):
     store = tmp_path / "store"
     run(source, store)
@@ -212,7 +210,7 @@ def test_folders_that_are_no_stores_are_left_alone(source, tmp_path):
 def test_a_damaged_subject_is_prepared_again(source, tmp_path):
     store = tmp_path / "store"
     run(source, store)
-    path = store / "a" / "mr.npy"
+    path = store / "a" / "mr-mr.npy"
     path.write_bytes(path.read_bytes()[:-4])
     record = store / "b" / "subject.json"
     record.write_text(json.dumps({"fingerprint": json.loads(record.read_text())["fingerprint"]}))

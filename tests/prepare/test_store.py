@@ -11,17 +11,19 @@ import pytest
 from mrtoct.errors import CohortError, FileError
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.store import (
-    ARRAYS,
     Manifest,
     PreparedSubject,
     read_manifest,
     read_subject,
-    stored_fingerprint,
+    stored_subject,
     write_manifest,
     write_subject,
 )
 from mrtoct.volume import Volume
 from volumes import oblique_grid
+
+MASKS = ("head", "mr_head", "covered", "mask")
+ARRAYS = {"mr-T2": "float32", "mr-head": "float32", "ct": "int16", **dict.fromkeys(MASKS, "bool")}
 
 
 def random_subject(name="a", seed=0):
@@ -33,12 +35,15 @@ def random_subject(name="a", seed=0):
 
     return PreparedSubject(
         name,
-        mr=Volume(rng.random(grid.shape, dtype=np.float32), grid, "a.u."),
+        channels={
+            name: Volume(rng.random(grid.shape, dtype=np.float32), grid, "a.u.")
+            for name in ("T2", "head")
+        },
         ct=Volume(rng.integers(-1024, 3071, grid.shape, dtype=np.int16), grid, "HU"),
         head=mask(),
         mr_head=mask(),
         covered=mask(),
-        mr_range=(0.125, 973.5),
+        mask=mask(),
         dropped=[DroppedSlice(0, "too little"), DroppedSlice(4, "half seen")],
         registration={"source": "given", "transform": np.eye(4).tolist()},
         fingerprint=f"print-{seed}",
@@ -50,23 +55,46 @@ def test_a_subject_comes_back_as_it_was_and_stays_on_disk(tmp_path):
     subject = random_subject()
     write_subject(tmp_path, subject)
     back = read_subject(tmp_path, "a")
-    for name, dtype in ARRAYS.items():
-        volume = getattr(back, name)
-        np.testing.assert_array_equal(volume.voxels, getattr(subject, name).voxels)
+    assert list(back.channels) == ["T2", "head"]
+    assert back.mr is back.channels["T2"]
+    for volume, written, dtype in [
+        *zip(back.channels.values(), subject.channels.values(), ["float32"] * 2, strict=True),
+        (back.ct, subject.ct, "int16"),
+        *((getattr(back, name), getattr(subject, name), "bool") for name in MASKS),
+    ]:
+        np.testing.assert_array_equal(volume.voxels, written.voxels)
         assert volume.voxels.dtype == dtype
         assert isinstance(volume.voxels, np.memmap)
         assert np.array_equal(volume.affine, subject.ct.affine)
-        assert volume.unit == getattr(subject, name).unit
+        assert volume.unit == written.unit
     assert back.kept_slices == [1, 2, 3]
-    arrays = dict.fromkeys(ARRAYS)
+    arrays = dict.fromkeys(("channels", "ct", *MASKS))
     assert replace(back, **arrays).__dict__ == replace(subject, **arrays).__dict__
+
+
+def test_a_mask_is_optional(tmp_path):
+    write_subject(tmp_path, replace(random_subject(), mask=None))
+    assert not (tmp_path / "a" / "mask.npy").exists()
+    assert read_subject(tmp_path, "a").mask is None
+
+
+def test_a_doubtful_registration_is_not_trusted():
+    record = {"source": "mutual information", "verdict": "good", "reason": "fine"}
+    doubtful = {**record, "verdict": "doubtful", "reason": "flat"}
+    subject = random_subject()
+    assert subject.distrust is None  # given by the user
+    assert replace(subject, registration=record).distrust is None
+    alone = replace(subject, registration=doubtful)
+    assert alone.distrust == "the registration is doubtful: flat"
+    among = replace(subject, registration={**record, "channels": {"T2": record, "PD": doubtful}})
+    assert among.distrust == "the registration of PD is doubtful: flat"
 
 
 def test_a_rewritten_subject_replaces_the_whole_folder(tmp_path):
     write_subject(tmp_path, random_subject(seed=1))
     (tmp_path / "a" / "left-over.txt").write_text("old")
     write_subject(tmp_path, random_subject(seed=2))
-    assert stored_fingerprint(tmp_path, "a") == "print-2"
+    assert stored_subject(tmp_path, "a").fingerprint == "print-2"
     files = {"subject.json", *(f"{name}.npy" for name in ARRAYS)}
     assert {p.name for p in (tmp_path / "a").iterdir()} == files
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
@@ -81,7 +109,7 @@ def test_a_subject_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypat
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(FileError, match=r"cannot write .*a: No space left on device"):
         write_subject(tmp_path, random_subject(seed=2))
-    assert stored_fingerprint(tmp_path, "a") == "print-1"
+    assert stored_subject(tmp_path, "a").fingerprint == "print-1"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
@@ -93,7 +121,7 @@ def test_missing_truncated_and_foreign_arrays_are_named(tmp_path, array):
     path.write_bytes(content[:-1])
     with pytest.raises(CohortError, match=rf"{array}\.npy is missing or damaged"):
         read_subject(tmp_path, "a")
-    assert stored_fingerprint(tmp_path, "a") is None
+    assert stored_subject(tmp_path, "a") is None
     np.save(path, np.zeros((2, 2, 2), ARRAYS[array]))
     with pytest.raises(CohortError, match=rf"{array}\.npy does not fit"):
         read_subject(tmp_path, "a")
@@ -107,16 +135,16 @@ def test_missing_truncated_and_foreign_arrays_are_named(tmp_path, array):
 
 def test_pickled_arrays_are_never_loaded(tmp_path):
     write_subject(tmp_path, random_subject())
-    np.save(tmp_path / "a" / "mr.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(CohortError, match=r"mr\.npy is missing or damaged"):
+    np.save(tmp_path / "a" / "mr-T2.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(CohortError, match=r"mr-T2\.npy is missing or damaged"):
         read_subject(tmp_path, "a")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda r: r.pop("mr_range"),
-        lambda r: r.update(mr_range=3),
+        lambda r: r.pop("channels"),
+        lambda r: r.update(channels=3),
         lambda r: r.update(shape=[7, 6]),
         lambda r: r.update(affine=np.zeros((4, 4)).tolist()),
         lambda r: r.update(dropped=[{"slice": 1}]),
@@ -131,7 +159,7 @@ def test_a_damaged_record_is_named(tmp_path, change):
     path.write_text(json.dumps(record))
     with pytest.raises(CohortError, match=r"subject\.json is damaged"):
         read_subject(tmp_path, "a")
-    assert stored_fingerprint(tmp_path, "a") is None
+    assert stored_subject(tmp_path, "a") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"])
@@ -147,8 +175,10 @@ def test_files_that_are_no_records_are_named(tmp_path, content):
 
 
 def test_the_manifest_comes_back(tmp_path):
-    manifest = Manifest({"spacing": [1.0, 2.0, 3.0]}, ["a", "b"], {"c": "why"})
-    write_manifest(tmp_path, Manifest({}, [], {}))
+    manifest = Manifest(
+        {"spacing": [1.0, 2.0, 3.0]}, ("T1", "T2"), ["a", "b"], {"c": "why"}, {"b": "a doubt"}
+    )
+    write_manifest(tmp_path, Manifest({}, ("mr",), [], {}))
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
 
@@ -159,9 +189,9 @@ def test_what_is_no_store_is_told_so(tmp_path):
     with pytest.raises(CohortError, match=r"is not a store \(no manifest\.json\)"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 99}')
-    with pytest.raises(CohortError, match="store format 99, this version reads 1"):
+    with pytest.raises(CohortError, match="store format 99, this version reads 2"):
         read_manifest(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"format": 1, "subjects": []}')
+    (tmp_path / "manifest.json").write_text('{"format": 2, "subjects": []}')
     with pytest.raises(CohortError, match=r"manifest\.json is damaged"):
         read_manifest(tmp_path)
-    assert stored_fingerprint(tmp_path, "a") is None
+    assert stored_subject(tmp_path, "a") is None

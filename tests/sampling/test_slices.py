@@ -27,7 +27,15 @@ def slice_set(
     scaling: MrScaling = MrScaling(),
     window: HuWindow = HuWindow(),
 ) -> SliceSet:
-    return SliceSet(store, names, spacing=spacing, size=size, window=window, scaling=scaling)
+    return SliceSet(
+        store,
+        names,
+        channels=("mr",),
+        spacing=spacing,
+        size=size,
+        window=window,
+        scaling=scaling,
+    )
 
 
 def fitted(slices: Array, size: tuple[int, int], fill: float) -> Array:

@@ -14,7 +14,7 @@ from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.training.checkpoint import Progress, read_checkpoint, write_checkpoint
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.0)
-BUNDLE = Bundle(model=CONFIG, spacing=(1.0, 1.0, 1.0), size=(32, 32))
+BUNDLE = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), size=(32, 32))
 PROGRESS = Progress(step=3, seconds=1.25, best_mae=77.125)
 
 

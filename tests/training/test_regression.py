@@ -64,7 +64,7 @@ def rows(run: Path) -> list[dict[str, object]]:
 def one_head(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("one") / "store"
     write_subject(store, read_subject(tiny_store, "head1"))
-    write_manifest(store, Manifest({}, ["head1"], {}))
+    write_manifest(store, Manifest({}, ("mr",), ["head1"], {}))
     return store
 
 
@@ -94,7 +94,7 @@ def test_a_head_can_be_learnt_by_heart(one_head: Path, tmp_path: Path) -> None:
     assert [p.step for p in points] == [40, 80, 120, 160]
     assert [p.validation_mae for p in points] == [None] * 4
     assert points[-1].train_loss < 0.3 * points[0].train_loss
-    slices = slice_set(one_head, ["head1"], recipe)
+    slices = slice_set(one_head, ["head1"], ("mr",), recipe)
     _, network = read_bundle(tmp_path / "run" / "best")
     found = validation_mae(network, slices, recipe, torch.device("cpu"))
     subject = read_subject(one_head, "head1")
@@ -279,7 +279,7 @@ def test_weights_that_explode_in_the_last_step_do_not_pass_as_a_result(
 
 def test_validation_mae_is_numpys(tiny_store: Path) -> None:
     recipe = tiny_recipe(data={"hu_window": {"low": -1000, "high": 2000}}, training={"batch": 7})
-    slices = slice_set(tiny_store, ["head1"], recipe)
+    slices = slice_set(tiny_store, ["head1"], ("mr",), recipe)
 
     class Half(nn.Module):
         def forward(self, image: Tensor) -> Tensor:

@@ -13,11 +13,13 @@ from mrtoct.training.split import Split
 from recipes import tiny_recipe
 
 SPLIT = Split(["a", "b"], ["c"], [])
+FINGERPRINTS = {"a": "1", "b": "2", "c": "3"}
 
 
 def start(run: Path, *, resume: bool = False, overwrite: bool = False, **changes: object) -> None:
     recipe, split = changes.get("recipe", tiny_recipe()), changes.get("split", SPLIT)
-    open_run(run, Path("store"), recipe, split, resume=resume, overwrite=overwrite)  # type: ignore[arg-type]
+    prints = changes.get("fingerprints", FINGERPRINTS)
+    open_run(run, Path("store"), recipe, split, prints, resume=resume, overwrite=overwrite)  # type: ignore[arg-type]
 
 
 def test_a_run_describes_itself(tmp_path: Path) -> None:
@@ -25,6 +27,7 @@ def test_a_run_describes_itself(tmp_path: Path) -> None:
     start(run)
     record = read_run(run)
     assert (record.recipe, record.split) == (tiny_recipe(), SPLIT)
+    assert record.fingerprints == FINGERPRINTS
     assert record.store == Path("store").resolve()
     assert record.finished is None
     finish_run(run, step=6, seconds=1.5, device="cpu")

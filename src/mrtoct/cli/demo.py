@@ -44,7 +44,7 @@ def demo(
     started = time.monotonic()
     raw, store, run = out / "raw", out / "store", out / "run"
     phantom.phantom(raw, subjects=SUBJECTS, workers=processors())
-    prepare.run(raw, store, "demo", processors(), overwrite=False)
+    prepare.run(raw, store, "demo", (), processors(), overwrite=False)
     best = train.run(store, run, load_recipe("demo"))
     results = report.run(run, out / "report.html", None, overwrite)
     _translate_raw(best, raw, [result.name for result in results], out / "sct")

@@ -10,13 +10,19 @@ import typer
 from mrtoct.cli.options import Workers, processors
 
 if TYPE_CHECKING:
+    from mrtoct.datasets.subject_files import Listing
     from mrtoct.prepare.cohort import Progress
     from mrtoct.prepare.store import Manifest
 
 
 def prepare(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="Folder of SUBJECT/mr.* and SUBJECT/ct.*")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, or a table "
+            "(.csv, .tsv).",
+        ),
     ],
     store: Annotated[
         Path,
@@ -31,6 +37,14 @@ def prepare(
             "name (see mrtoct train) or a .toml file."
         ),
     ] = "unet",
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="MR channels to use, the one to register to the CT first, such as T1,T2,PD. "
+            "Default: the recipe's; else mr or T1; else the only one there is.",
+            show_default=False,
+        ),
+    ] = "",
     workers: Workers = processors(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
@@ -46,20 +60,31 @@ def prepare(
     Subjects that fail are reported and skipped. Run again, only what changed is redone, and
     subjects that left SOURCE leave STORE, too.
     """
-    run(source, store, recipe, workers, overwrite)
+    wanted = tuple(name.strip() for name in channels.split(",") if name.strip())
+    run(source, store, recipe, wanted, workers, overwrite)
 
 
-def run(source: Path, store: Path, recipe: str, workers: int, overwrite: bool) -> Manifest:
+def run(
+    source: Path,
+    store: Path,
+    recipe: str,
+    channels: tuple[str, ...],
+    workers: int,
+    overwrite: bool,
+) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
     from mrtoct.cli.terminal import progress, say
-    from mrtoct.datasets.folder import list_pairs
+    from mrtoct.datasets.listing import list_subjects
     from mrtoct.prepare.cohort import prepare_cohort
     from mrtoct.prepare.subject import PrepareSettings
     from mrtoct.training.recipe import load_recipe
 
     data = load_recipe(recipe).data
-    listing = list_pairs(source)
-    with progress("prepare", len(listing.pairs) + len(listing.rejected)) as advance:
+    listing = list_subjects(source)
+    settings = PrepareSettings(
+        spacing=data.spacing, channels=channels or data.channels or usual_channels(listing)
+    )
+    with progress("prepare", len(listing.subjects) + len(listing.rejected)) as advance:
 
         def on_progress(p: Progress) -> None:
             advance(p.done, f"{p.name} {p.outcome}")
@@ -67,13 +92,32 @@ def run(source: Path, store: Path, recipe: str, workers: int, overwrite: bool) -
                 say(f"{p.name}: {p.message}")
 
         manifest = prepare_cohort(
-            source,
+            listing,
             store,
-            PrepareSettings(spacing=data.spacing, mr_scaling=data.mr_scaling),
+            settings,
             workers=workers,
             overwrite=overwrite,
             on_progress=on_progress,
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
     say(f"{len(manifest.subjects)} subjects ready in {store}{failed}")
+    if manifest.distrusted:
+        say(
+            f"{len(manifest.distrusted)} of them with a doubtful registration: training leaves "
+            "them out unless told to keep them"
+        )
     return manifest
+
+
+def usual_channels(listing: Listing) -> tuple[str, ...]:
+    """Return the MR channel to take where none is named; CohortError if that is not clear."""
+    from mrtoct.errors import CohortError
+
+    shared = listing.channels
+    for name in ("mr", "T1"):
+        if name in shared:
+            return (name,)
+    if len(shared) == 1:
+        return (shared[0],)
+    found = ", ".join(shared) if shared else "none that every subject has"
+    raise CohortError(f"name the MR channels to use with --channels; there are: {found}")

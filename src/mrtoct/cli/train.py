@@ -27,19 +27,27 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped training was.")
     ] = False,
+    keep_doubtful: Annotated[
+        bool,
+        typer.Option("--keep-doubtful", help="Also use subjects whose registration is doubtful."),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a u-net on a prepared store.
 
     RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
-    Subjects are split into training, validation and test by the recipe, whole patients always. A
-    GPU is used where there is one. A training that was stopped goes on with --resume and ends
+    Subjects are split into training, validation and test by the recipe, whole patients always;
+    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A GPU is used where there is one. A training that was stopped goes on with --resume and ends
     with the same weights as if it had not been.
     """
     from mrtoct.cli.terminal import say
     from mrtoct.training.recipe import load_recipe
 
-    best = run(store, run_folder, load_recipe(recipe), resume=resume, overwrite=overwrite)
+    wanted = load_recipe(recipe)
+    if keep_doubtful:
+        split = wanted.split.model_copy(update={"keep_doubtful": True})
+        wanted = wanted.model_copy(update={"split": split})
+    best = run(store, run_folder, wanted, resume=resume, overwrite=overwrite)
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
         f"mrtoct translate {best} INPUT OUTPUT"
@@ -50,9 +58,13 @@ def run(
     store: Path, run_folder: Path, recipe: Recipe, *, resume: bool = False, overwrite: bool = False
 ) -> Path:
     """Train with a progress bar; return the best bundle's folder."""
-    from mrtoct.cli.terminal import progress
+    from mrtoct.cli.terminal import progress, say
+    from mrtoct.prepare.store import read_manifest
     from mrtoct.training.regression import train as train_recipe
 
+    distrusted = read_manifest(store).distrusted
+    if distrusted and not recipe.split.keep_doubtful:
+        say(f"left out, their registration is doubtful: {', '.join(distrusted)}")
     with progress("train", recipe.training.steps) as advance:
 
         def on_step(step: int, point: CurvePoint | None) -> None:

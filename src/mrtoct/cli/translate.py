@@ -20,12 +20,26 @@ def translate(
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="Synthetic CT to write, of any of these kinds.")
     ],
+    further: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="CHANNEL=FILE",
+            help="A further MR channel, for a bundle that wants several: --with T2=t2.nii.gz. It "
+            "is registered to INPUT, which is the first channel.",
+            show_default=False,
+        ),
+    ] = None,
+    aligned: Annotated[
+        bool,
+        typer.Option("--aligned", help="The MR channels are aligned already: register none."),
+    ] = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Translate a head MR into a synthetic CT.
 
-    The MR may have any orientation, spacing and slice thickness. The output lies on exactly its
+    INPUT is the MR of the bundle's first channel; --with adds the others. It may have any orientation, spacing and slice thickness. The output lies on exactly its
     grid: int16 HU, -1024 where the head is not. A bundle only knows MR like the ones it was
     trained on: the same contrast, the same part of the body.
     """
@@ -36,11 +50,28 @@ def translate(
     # Before the work, not after it: what could not be written anyway.
     ending(output)
     check_absent(output, overwrite=overwrite)
-    mr = read_volume(input, "a.u.")
+    first = read_volume(input, "a.u.")
+    others = {name: read_volume(path, "a.u.") for name, path in _named(further or []).items()}
     from mrtoct.translate import Translator
 
     translator = Translator.load(bundle, device)
+    mr = {translator.bundle.channels[0]: first, **others}
     with console.status("translating"), about(input):
-        sct = translator.translate(mr)
+        sct = translator.translate(mr, aligned=aligned)
     write_volume(output, sct, overwrite=overwrite)
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
+
+
+def _named(further: list[str]) -> dict[str, Path]:
+    """Return the files of further channels by name."""
+    from mrtoct.errors import CohortError
+
+    files: dict[str, Path] = {}
+    for item in further:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path):
+            raise CohortError(f"--with takes CHANNEL=FILE, such as T2=t2.nii.gz; got {item!r}")
+        if name in files:
+            raise CohortError(f"--with names the MR channel {name} twice")
+        files[name] = Path(path)
+    return files

@@ -12,9 +12,10 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
-from mrtoct.datasets.folder import PairFiles, list_pairs
+from mrtoct.datasets.listing import list_subjects
+from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
-from mrtoct.io.files import files_of, read_volume
+from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.transforms import read_transform
 from mrtoct.parallel import spread
 from mrtoct.prepare.store import (
@@ -22,11 +23,11 @@ from mrtoct.prepare.store import (
     MANIFEST,
     Manifest,
     read_manifest,
-    stored_fingerprint,
+    stored_subject,
     write_manifest,
     write_subject,
 )
-from mrtoct.prepare.subject import PrepareSettings, prepare_subject
+from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 
 Outcome = Literal["prepared", "unchanged", "failed"]
 
@@ -43,7 +44,7 @@ class Progress:
 
 
 def prepare_cohort(
-    source: Path | str,
+    source: Listing | Path | str,
     store: Path | str,
     settings: PrepareSettings = PrepareSettings(),
     *,
@@ -51,36 +52,45 @@ def prepare_cohort(
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Manifest:
-    """Prepare every pair of a folder into a store and return its manifest.
+    """Prepare every subject of a source into a store and return its manifest.
 
     Run again, it redoes only subjects whose files changed. A store made with other settings is
     refused unless overwrite is true. workers is a number of processes. Raises CohortError if no
     subject could be used.
     """
-    source, store = Path(source), Path(store)
-    listing = list_pairs(source)
+    listing = source if isinstance(source, Listing) else list_subjects(Path(source))
+    store = Path(store)
     _check_store(store, settings, overwrite)
     store.mkdir(parents=True, exist_ok=True)
 
-    total = len(listing.pairs) + len(listing.rejected)
+    total = len(listing.subjects) + len(listing.rejected)
     failed = dict(listing.rejected)
     done = 0
     for name, message in failed.items():
         done += 1
         on_progress(Progress(name, "failed", message, done, total))
     ready: list[str] = []
-    jobs = [(pair, store, settings) for pair in listing.pairs]
+    distrusted: dict[str, str] = {}
+    jobs = [(files, store, settings) for files in listing.subjects]
     workers = min(workers, len(jobs))
     outcomes = spread(_prepare_one, jobs, workers) if workers > 1 else starmap(_prepare_one, jobs)
-    for name, outcome, message in outcomes:
+    for name, outcome, message, distrust in outcomes:
         done += 1
         on_progress(Progress(name, outcome, message, done, total))
         if outcome == "failed":
             failed[name] = message
         else:
             ready.append(name)
+            if distrust:
+                distrusted[name] = distrust
     _forget_others(store, ready)
-    manifest = Manifest(_plain(settings), sorted(ready), dict(sorted(failed.items())))
+    manifest = Manifest(
+        _plain(settings),
+        settings.channels,
+        sorted(ready),
+        dict(sorted(failed.items())),
+        dict(sorted(distrusted.items())),
+    )
     write_manifest(store, manifest)
     if not ready:
         first = next(iter(failed.values()))
@@ -89,35 +99,54 @@ def prepare_cohort(
 
 
 def _prepare_one(
-    pair: PairFiles, store: Path, settings: PrepareSettings
-) -> tuple[str, Outcome, str]:
+    files: SubjectFiles, store: Path, settings: PrepareSettings
+) -> tuple[str, Outcome, str, str | None]:
+    """Return name, outcome, what to tell about it, and why not to trust its registration."""
     try:
-        fingerprint = _fingerprint(pair, settings)
-        if stored_fingerprint(store, pair.name) == fingerprint:
-            return pair.name, "unchanged", ""
-        subject = prepare_subject(
-            pair.name,
-            mr=read_volume(pair.mr, "a.u."),
-            ct=read_volume(pair.ct, "HU"),
-            ct_to_mr=read_transform(pair.ct_to_mr, rigid=True) if pair.ct_to_mr else None,
-            settings=settings,
-            fingerprint=fingerprint,
-        )
+        _check_channels(files, settings)
+        fingerprint = _fingerprint(files, settings)
+        stored = stored_subject(store, files.name)
+        if stored and stored.fingerprint == fingerprint:
+            return files.name, "unchanged", "", stored.distrust
+        subject = prepare_subject(_read(files, settings), settings, fingerprint=fingerprint)
     except MrtoctError as error:
-        shutil.rmtree(store / pair.name, ignore_errors=True)
-        return pair.name, "failed", str(error)
+        shutil.rmtree(store / files.name, ignore_errors=True)
+        return files.name, "failed", str(error), None
     # A store that cannot be written is not this subject's fault: the error ends the command.
     write_subject(store, subject)
-    return pair.name, "prepared", "; ".join(subject.warnings)
+    return files.name, "prepared", "; ".join(subject.warnings), subject.distrust
 
 
-def _fingerprint(pair: PairFiles, settings: PrepareSettings) -> str:
-    """Hash the contents of a pair's files, the settings and the version of this program."""
-    digest = hashlib.sha256(
-        json.dumps([FORMAT, version("mrtoct"), _plain(settings)], sort_keys=True).encode()
+def _check_channels(files: SubjectFiles, settings: PrepareSettings) -> None:
+    missing = [name for name in settings.channels if name not in files.mr]
+    if missing:
+        raise CohortError(
+            f"{files.name} has no MR channel {', '.join(missing)}; it has {', '.join(files.mr)}"
+        )
+
+
+def _read(files: SubjectFiles, settings: PrepareSettings) -> RawSubject:
+    return RawSubject(
+        files.name,
+        mr={name: read_scan(files.mr[name], "a.u.") for name in settings.channels},
+        ct=read_scan(files.ct, "HU"),
+        ct_to_mr=read_transform(files.ct_to_mr, rigid=True) if files.ct_to_mr else None,
+        aligned=files.aligned,
+        mask=read_volume(files.mask, "label") if files.mask else None,
     )
-    given = [pair.ct_to_mr] if pair.ct_to_mr else []
-    for path in [*files_of(pair.mr), *files_of(pair.ct), *given]:
+
+
+def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
+    """Hash the contents of a subject's files, the settings and the version of this program."""
+    digest = hashlib.sha256(
+        json.dumps(
+            [FORMAT, version("mrtoct"), _plain(settings), files.aligned], sort_keys=True
+        ).encode()
+    )
+    scans = [*(files.mr[name] for name in settings.channels), files.ct]
+    paths = [path for scan in scans for path in files_of(scan)]
+    paths += [path for path in (files.ct_to_mr, files.mask) if path]
+    for path in paths:
         try:
             with path.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()

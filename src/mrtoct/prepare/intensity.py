@@ -75,7 +75,12 @@ class MrScaling:
             raise ValueRangeError(f"the MR is constant ({low:g}) inside the head")
         return float(low), float(high)
 
+    def apply(self, mr: Array, head: Array) -> Array:
+        """Return an MR as the network sees it: in [0, ceiling] as float32, 0 outside the head."""
+        low, high = self.measure(mr, head)
+        return self.normalise(mr, head, low, high)
+
     def normalise(self, mr: Array, head: Array, low: float, high: float) -> Array:
-        """Map MR to [0, ceiling] as float32, 0 outside the head."""
+        """Map MR to [0, ceiling] as float32, 0 outside the head, by a range that is known."""
         scaled = (np.asarray(mr, dtype=np.float32) - low) / (high - low)
         return np.asarray(np.where(head, np.clip(scaled, 0, self.ceiling), 0), dtype=np.float32)

@@ -1,12 +1,13 @@
 """The training store: one folder a prepared subject, read by memory map, and a manifest.
 
 STORE/manifest.json            settings, subjects, failures
-STORE/<subject>/subject.json   grid, transform, registration, slices, MR range, fingerprint
-STORE/<subject>/mr.npy         float32, MR signal on the CT's side, 0 where it was not measured
+STORE/<subject>/subject.json   grid, channels, registration, slices, fingerprint
+STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where not measured
 STORE/<subject>/ct.npy         int16, HU, air outside the head
 STORE/<subject>/head.npy       bool, the head on the CT
 STORE/<subject>/mr_head.npy    bool, the head on the MR: what a translator will find, too
-STORE/<subject>/covered.npy    bool, where the MR was measured
+STORE/<subject>/covered.npy    bool, where every channel was measured
+STORE/<subject>/mask.npy       bool, where the data's authors count errors; only if they say so
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ import numpy as np
 from mrtoct.errors import CohortError, GeometryError
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.prepare.clean import DroppedSlice
-from mrtoct.volume import Array, Grid, Volume
+from mrtoct.volume import Grid, Unit, Volume
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-ARRAYS = {"mr": "float32", "ct": "int16", "head": "bool", "mr_head": "bool", "covered": "bool"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +33,35 @@ class PreparedSubject:
     """A pair on one grid: CT frame, world-aligned axes, cropped to the head."""
 
     name: str
-    mr: Volume
+    channels: dict[str, Volume]
+    """MR by channel; the others were brought to the first."""
     ct: Volume
     head: Volume
     mr_head: Volume
     covered: Volume
-    mr_range: tuple[float, float]
-    """MR values that scale to 0 and 1."""
+    mask: Volume | None
     dropped: list[DroppedSlice]
     registration: dict[str, Any]
-    """What brought the MR here: the transform (4 x 4 RAS mm, CT to MR) and how sure it is."""
+    """What brought the first channel here: the transform (4 x 4 RAS mm, CT to MR) and how sure it
+    is; under "channels" what brought each other channel to the first."""
     fingerprint: str
     """Of the source files and settings that made it: unchanged means nothing to redo."""
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def mr(self) -> Volume:
+        """The first channel: the one that was registered to the CT."""
+        return next(iter(self.channels.values()))
+
+    @property
+    def distrust(self) -> str | None:
+        """Why the registration should not be trained on, None if it may be."""
+        records = {"": self.registration, **self.registration.get("channels", {})}
+        for name, record in records.items():
+            if record.get("verdict") == "doubtful":
+                of = f" of {name}" if name else ""
+                return f"the registration{of} is doubtful: {record['reason']}"
+        return None
 
     @property
     def kept_slices(self) -> list[int]:
@@ -59,15 +75,18 @@ class Manifest:
     """What a store says of itself."""
 
     settings: dict[str, Any]
+    channels: tuple[str, ...]
+    """MR channels of every subject; the first is the one registered to the CT."""
     subjects: list[str]
     failed: dict[str, str]
+    distrusted: dict[str, str] = field(default_factory=dict)
+    """Of the subjects, those whose registration is doubtful, and why."""
 
 
 def write_subject(store: Path, subject: PreparedSubject) -> None:
     """Write a subject's folder, replacing an older one, all at once."""
     with new_folder(store / subject.name, overwrite=True) as folder:
-        for name, dtype in ARRAYS.items():
-            volume: Volume = getattr(subject, name)
+        for name, (volume, dtype) in _arrays(subject).items():
             try:
                 np.save(folder / f"{name}.npy", np.asarray(volume.voxels, dtype=dtype))
             except OSError as error:
@@ -78,7 +97,8 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             "fingerprint": subject.fingerprint,
             "shape": list(subject.ct.grid.shape),
             "affine": subject.ct.affine.tolist(),
-            "mr_range": list(subject.mr_range),
+            "channels": list(subject.channels),
+            "mask": subject.mask is not None,
             "dropped": [asdict(d) for d in subject.dropped],
             "registration": subject.registration,
             "warnings": subject.warnings,
@@ -99,24 +119,17 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
 
 def _subject(folder: Path, record: dict[str, Any]) -> PreparedSubject:
     grid = Grid(tuple(record["shape"]), np.array(record["affine"]))
-    arrays: dict[str, Array] = {}
-    for array, dtype in ARRAYS.items():
-        path = folder / f"{array}.npy"
-        try:
-            arrays[array] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise CohortError(f"{path} is missing or damaged; prepare the store again") from error
-        if arrays[array].shape != grid.shape or arrays[array].dtype != np.dtype(dtype):
-            raise CohortError(f"{path} does not fit its subject.json; prepare the store again")
-    low, high = record["mr_range"]
     return PreparedSubject(
         folder.name,
-        mr=Volume(arrays["mr"], grid, "a.u."),
-        ct=Volume(arrays["ct"], grid, "HU"),
-        head=Volume(arrays["head"], grid, "label"),
-        mr_head=Volume(arrays["mr_head"], grid, "label"),
-        covered=Volume(arrays["covered"], grid, "label"),
-        mr_range=(float(low), float(high)),
+        channels={
+            name: _open(folder / f"mr-{name}.npy", grid, "a.u.", "float32")
+            for name in record["channels"]
+        },
+        ct=_open(folder / "ct.npy", grid, "HU", "int16"),
+        head=_open(folder / "head.npy", grid, "label", "bool"),
+        mr_head=_open(folder / "mr_head.npy", grid, "label", "bool"),
+        covered=_open(folder / "covered.npy", grid, "label", "bool"),
+        mask=_open(folder / "mask.npy", grid, "label", "bool") if record["mask"] else None,
         dropped=[DroppedSlice(**d) for d in record["dropped"]],
         registration=record["registration"],
         fingerprint=record["fingerprint"],
@@ -124,10 +137,32 @@ def _subject(folder: Path, record: dict[str, Any]) -> PreparedSubject:
     )
 
 
-def stored_fingerprint(store: Path, name: str) -> str | None:
-    """Return the fingerprint of a subject already in the store, None if it is not whole."""
+def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
+    """Return what becomes an array file: its name, the volume, the stored type."""
+    arrays = {f"mr-{name}": (volume, "float32") for name, volume in subject.channels.items()}
+    arrays |= {
+        "ct": (subject.ct, "int16"),
+        "head": (subject.head, "bool"),
+        "mr_head": (subject.mr_head, "bool"),
+        "covered": (subject.covered, "bool"),
+    }
+    return arrays | ({"mask": (subject.mask, "bool")} if subject.mask else {})
+
+
+def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     try:
-        return read_subject(store, name).fingerprint
+        voxels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CohortError(f"{path} is missing or damaged; prepare the store again") from error
+    if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
+        raise CohortError(f"{path} does not fit its subject.json; prepare the store again")
+    return Volume(voxels, grid, unit)
+
+
+def stored_subject(store: Path, name: str) -> PreparedSubject | None:
+    """Return a subject already in the store, None if there is none or it is not whole."""
+    try:
+        return read_subject(store, name)
     except CohortError:
         return None
 
@@ -153,7 +188,13 @@ def read_manifest(store: Path) -> Manifest:
             "prepare it again with --overwrite"
         )
     try:
-        return Manifest(record["settings"], record["subjects"], record["failed"])
+        return Manifest(
+            record["settings"],
+            tuple(record["channels"]),
+            record["subjects"],
+            record["failed"],
+            record["distrusted"],
+        )
     except KeyError as error:
         raise CohortError(
             f"{store / MANIFEST} is damaged; prepare the store again with --overwrite"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
-from mrtoct.prepare.intensity import MrScaling, from_zero
 from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
 from mrtoct.prepare.register import Registration, RegistrationSettings, register
 from mrtoct.prepare.store import PreparedSubject
-from mrtoct.resample import coverage, resample
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.resample import coverage, resample, resample_mask
+from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid, check_signal
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,11 @@ class PrepareSettings:
 
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Voxel spacing of the store in mm, right-left, back-front, foot-head."""
+    channels: tuple[str, ...] = ("mr",)
+    """MR channels; the first is registered to the CT, the others to it."""
     margin: float = 6.0
     """Air kept around the head, mm."""
     clean: CleanSettings = CleanSettings()
-    mr_scaling: MrScaling = MrScaling()
     registration: RegistrationSettings = RegistrationSettings()
 
     def __post_init__(self) -> None:
@@ -33,35 +36,45 @@ class PrepareSettings:
             raise ValueRangeError(
                 f"store spacing must be three numbers of 0.2 to 10 mm, got {list(self.spacing)}"
             )
+        if not self.channels or len(set(self.channels)) < len(self.channels):
+            raise ValueRangeError(
+                f"a store needs MR channels that differ, got {list(self.channels)}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class RawSubject:
+    """A subject as it was scanned: volumes on any grids."""
+
+    name: str
+    mr: Mapping[str, Volume]
+    """By channel, arbitrary units."""
+    ct: Volume
+    """HU"""
+    ct_to_mr: Array | None = None
+    """A known map (4 x 4, RAS mm) of CT points to points of the first MR channel."""
+    aligned: bool = False
+    """All in one frame already."""
+    mask: Volume | None = None
+    """Where the data's authors want errors to be counted, on the CT's grid."""
 
 
 def prepare_subject(
-    name: str,
-    mr: Volume,
-    ct: Volume,
-    *,
-    ct_to_mr: Array | None = None,
-    settings: PrepareSettings = PrepareSettings(),
-    fingerprint: str = "",
+    raw: RawSubject, settings: PrepareSettings = PrepareSettings(), *, fingerprint: str = ""
 ) -> PreparedSubject:
-    """Register, resample, mask, clean and measure one pair.
+    """Register, resample, mask, clean and measure one subject.
 
-    mr in arbitrary units and ct in HU may lie on any grids. With ct_to_mr (4 x 4 RAS mm, CT
-    points to MR points) the registration is skipped. Raises an MrtoctError with the reason if
-    the pair cannot be used.
+    With raw.ct_to_mr the CT is not registered, with raw.aligned nothing is. Raises an MrtoctError
+    with the reason if the subject cannot be used.
     """
-    ct = checked_ct(ct)
-    check_signal(mr, "MR")
-    mr = mr.with_voxels(from_zero(mr.voxels))
-    doubts: list[str] = []
-    if ct_to_mr is None:
-        found = register(ct, mr, settings.registration)
-        transform, registration = found.transform, _registration_record(found)
-        if found.verdict == "doubtful":
-            doubts.append(f"the registration is doubtful: {found.reason}")
-    else:
-        transform = np.asarray(ct_to_mr, dtype=np.float64)
-        registration = {"source": "given", "transform": transform.tolist()}
+    ct = checked_ct(raw.ct)
+    mr = checked_channels(raw.mr, settings.channels)
+    first = settings.channels[0]
+    alignments = {} if raw.aligned else align_channels(mr, settings.registration)
+    to_first, registration = _ct_to_first(raw, ct, mr[first], settings.registration)
+    if alignments:
+        registration["channels"] = {name: record_of(found) for name, found in alignments.items()}
+    transforms = channel_transforms(mr, alignments, to_first)
 
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
@@ -69,11 +82,15 @@ def prepare_subject(
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
 
-    covered = head.with_voxels(coverage(mr.grid, ct.grid, transform))
+    seen = [coverage(mr[name].grid, ct.grid, transforms[name]) for name in mr]
+    covered = head.with_voxels(np.logical_and.reduce(seen))
     if not (covered.voxels & head.voxels).any():
         raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
-    mr = resample(mr, ct.grid, fill=0.0, transform=transform)
-    mr_head = head_mask_mr(mr)
+    mr = {
+        name: resample(volume, ct.grid, fill=0.0, transform=transforms[name])
+        for name, volume in mr.items()
+    }
+    mr_head = head_mask_mr(mr[first])
     dropped = find_bad_slices(
         head.voxels, covered.voxels, ct.spacing[0] * ct.spacing[1], settings.clean
     )
@@ -81,19 +98,53 @@ def prepare_subject(
         raise GeometryError(
             f"no slice is usable; the middle one: {dropped[len(dropped) // 2].reason}"
         )
-    return PreparedSubject(
-        name,
-        mr=mr,
+    subject = PreparedSubject(
+        raw.name,
+        channels=mr,
         ct=ct.with_voxels(np.rint(np.where(head.voxels, ct.voxels, AIR_HU)).astype(np.int16)),
         head=head,
         mr_head=mr_head,
         covered=covered,
-        mr_range=settings.mr_scaling.measure(mr.voxels, mr_head.voxels),
+        mask=_mask_on(raw, ct),
         dropped=dropped,
         registration=registration,
         fingerprint=fingerprint,
-        warnings=doubts + _doubts(head, mr_head, covered),
+        warnings=_doubts(head, mr_head, covered),
     )
+    if subject.distrust:
+        subject.warnings.insert(0, subject.distrust)
+    return subject
+
+
+def _ct_to_first(
+    raw: RawSubject, ct: Volume, mr: Volume, settings: RegistrationSettings
+) -> tuple[Array, dict[str, Any]]:
+    """Return the map of CT points to points of the first channel, and what is known of it."""
+    if raw.ct_to_mr is None and not raw.aligned:
+        found = register(ct, mr, settings)
+        return found.transform, {"source": "mutual information", **record_of(found)}
+    given = np.eye(4) if raw.ct_to_mr is None else np.asarray(raw.ct_to_mr, dtype=np.float64)
+    return given, {
+        "source": "aligned" if raw.ct_to_mr is None else "given",
+        "transform": given.tolist(),
+    }
+
+
+def record_of(found: Registration) -> dict[str, Any]:
+    """Return a registration as JSON takes it."""
+    record = asdict(found)
+    record["transform"] = found.transform.tolist()
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in record.items()
+    }
+
+
+def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:
+    if raw.mask is None:
+        return None
+    check_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
+    return resample_mask(raw.mask.with_voxels(raw.mask.voxels > 0, "label"), ct.grid)
 
 
 def checked_ct(ct: Volume) -> Volume:
@@ -108,16 +159,6 @@ def checked_ct(ct: Volume) -> Volume:
     if high < 300:
         raise ValueRangeError(f"the CT's highest value is {high:g} HU; a skull is above 300")
     return ct.with_voxels(np.maximum(ct.voxels, np.asarray(AIR_HU, ct.voxels.dtype)))
-
-
-def _registration_record(found: Registration) -> dict[str, object]:
-    record = asdict(found)
-    record["transform"] = found.transform.tolist()
-    finite = {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value
-        for key, value in record.items()
-    }
-    return {"source": "mutual information", **finite}
 
 
 def _doubts(head: Volume, mr_head: Volume, covered: Volume) -> list[str]:

@@ -50,12 +50,14 @@ def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) ->
         # One pass for all channels; air is 0 in each, outside the scan counts as covered.
         stacked = torch.cat([mr, ct, 1 - covered, head], dim=1)
         stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
-        mr, ct, uncovered, head = torch.chunk(stacked, 4, dim=1)
+        mr, ct, uncovered, head = torch.split(stacked, [mr.shape[1], 1, 1, 1], dim=1)
         covered, head = 1 - uncovered, (head >= 0.5).float()
     if settings.gain or settings.gamma:
-        gain = 1 + settings.gain * _uniform(count, generator)
-        gamma = 1 + settings.gamma * _uniform(count, generator)
-        mr = gain[:, None, None, None] * mr.clamp(min=0) ** gamma[:, None, None, None]
+        channels = mr.shape[1]  # each scan has a brightness of its own
+        gain = 1 + settings.gain * _uniform(count * channels, generator)
+        gamma = 1 + settings.gamma * _uniform(count * channels, generator)
+        each = (count, channels, 1, 1)
+        mr = gain.reshape(each) * mr.clamp(min=0) ** gamma.reshape(each)
     return Batch(mr, ct, covered, head)
 
 

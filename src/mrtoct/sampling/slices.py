@@ -19,10 +19,10 @@ from mrtoct.volume import AIR_HU, Array
 
 @dataclass(frozen=True)
 class Batch:
-    """Paired slices: tensors (N, 1, H, W) with H along J and W along I."""
+    """Paired slices: tensors (N, channels, H, W) with H along J and W along I."""
 
     mr: Tensor
-    """Scaled MR, 0 outside the head."""
+    """Scaled MR, one or more channels, 0 outside the head."""
     ct: Tensor
     """CT in [0, 1]."""
     covered: Tensor
@@ -50,6 +50,7 @@ class SliceSet:
         store: Path,
         names: list[str],
         *,
+        channels: tuple[str, ...],
         spacing: tuple[float, float, float],
         size: tuple[int, int],
         window: HuWindow,
@@ -57,12 +58,13 @@ class SliceSet:
     ) -> None:
         if not names:
             raise CohortError("a set of slices needs at least one subject")
+        self.channels = channels
         self.size = size
         self.window = window
         self._slices: list[tuple[Array, Array, Array, Array]] = []
         for name in names:
             subject = read_subject(store, name)
-            self._slices += _slices(subject, spacing, scaling)
+            self._slices += _slices(subject, channels, spacing, scaling)
         if not self._slices:
             raise CohortError(f"no usable slice in {', '.join(names)}")
 
@@ -73,14 +75,14 @@ class SliceSet:
         """Return slices by number, padded or cropped about their middle to the set's size."""
         width, height = self.size
         count = len(indices)
-        mr = np.zeros((count, 1, height, width), dtype=np.float32)
-        ct = np.zeros_like(mr)
-        covered = np.ones_like(mr)
-        head = np.zeros_like(mr)
+        mr = np.zeros((count, len(self.channels), height, width), dtype=np.float32)
+        ct = np.zeros((count, 1, height, width), dtype=np.float32)
+        covered = np.ones_like(ct)
+        head = np.zeros_like(ct)
         for n, index in enumerate(indices):
             one_mr, one_ct, one_covered, one_head = self._slices[index]
-            into, of = centered(one_mr.shape, (height, width))
-            mr[n, 0][into] = one_mr[of]
+            into, of = centered(one_ct.shape, (height, width))
+            mr[n][:, *into] = one_mr[:, *of]
             ct[n, 0][into] = self.window.normalise(one_ct[of])
             covered[n, 0][into] = one_covered[of]
             head[n, 0][into] = one_head[of]
@@ -100,10 +102,14 @@ def centered(
 
 
 def _slices(
-    subject: PreparedSubject, spacing: tuple[float, float, float], scaling: MrScaling
+    subject: PreparedSubject,
+    channels: tuple[str, ...],
+    spacing: tuple[float, float, float],
+    scaling: MrScaling,
 ) -> list[tuple[Array, Array, Array, Array]]:
-    """Return (mr, ct, covered, head) of each kept slice as (J, I) arrays at a spacing."""
-    mr, ct, mr_head = subject.mr, subject.ct, subject.mr_head
+    """Return (mr, ct, covered, head) of each kept slice at a spacing: (C, J, I) and (J, I)."""
+    mr = [subject.channels[name] for name in channels]
+    ct, mr_head = subject.ct, subject.mr_head
     covered, head = subject.covered, subject.head
     kept = np.zeros(ct.grid.shape[2], dtype=bool)
     kept[subject.kept_slices] = True
@@ -111,13 +117,15 @@ def _slices(
         grid = ct.grid.upright(spacing)
         heights = ct.grid.to_index(grid.to_world([(0, 0, k) for k in range(grid.shape[2])]))[:, 2]
         kept = kept[np.clip(np.rint(heights), 0, len(kept) - 1).astype(int)]
-        mr = resample(mr, grid, fill=0.0)
+        mr = [resample(channel, grid, fill=0.0) for channel in mr]
         ct = resample(ct, grid, fill=AIR_HU)
         covered, head = (resample_mask(m, grid) for m in (covered, head))
-        mr_head = head_mask_mr(mr)
+        mr_head = head_mask_mr(resample(subject.mr, grid, fill=0.0))
     # Mask and range as a translator finds them on this MR, whatever the store was made with.
-    low, high = scaling.measure(mr.voxels, mr_head.voxels)
-    scaled = scaling.normalise(mr.voxels, mr_head.voxels, low, high).astype(np.float16)
+    scaled = np.stack(
+        [scaling.apply(channel.voxels, mr_head.voxels).astype(np.float16) for channel in mr],
+        axis=-1,
+    )
     hu = np.rint(ct.voxels).astype(np.int16)
     return [
         tuple(np.ascontiguousarray(a[:, :, k].T) for a in (scaled, hu, covered.voxels, head.voxels))  # type: ignore[misc]

@@ -25,6 +25,8 @@ class _Section(BaseModel):
 class DataSection(_Section):
     """What the network sees."""
 
+    channels: tuple[str, ...] = ()
+    """MR channels, the one that is registered to the CT first; none named: all of the store's."""
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Voxel spacing in mm."""
     size: tuple[int, int] = (256, 256)
@@ -78,6 +80,8 @@ class SplitSection(_Section):
     validation: float = Field(default=0.2, ge=0, lt=1)
     test: float = Field(default=0.0, ge=0, lt=1)
     seed: int = Field(default=1, ge=0)
+    keep_doubtful: bool = False
+    """Also use subjects whose registration is doubtful."""
 
     def model_post_init(self, _context: Any) -> None:
         """Somebody must be left to train."""
@@ -111,8 +115,8 @@ class Recipe(_Section):
             )
         if (self.model.in_channels, self.model.out_channels) != (1, 1):
             raise ValueError(
-                "a store holds one MR and one CT, so model.in_channels and model.out_channels must "
-                f"be 1, got {self.model.in_channels} and {self.model.out_channels}"
+                "the MR channels decide model.in_channels and model.out_channels is 1: leave both "
+                f"out, got {self.model.in_channels} and {self.model.out_channels}"
             )
 
 

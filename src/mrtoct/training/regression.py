@@ -16,10 +16,10 @@ from torch import Tensor, nn
 import mrtoct
 from mrtoct import losses
 from mrtoct.bundle import Bundle, write_bundle
-from mrtoct.errors import RecipeError
+from mrtoct.errors import CohortError, RecipeError
 from mrtoct.hardware import bfloat16_pays, device_named, training_layout
 from mrtoct.models.unet import UNet
-from mrtoct.prepare.store import read_manifest
+from mrtoct.prepare.store import Manifest, read_manifest, read_subject
 from mrtoct.sampling.augment import augment
 from mrtoct.sampling.slices import Batch, SliceSet
 from mrtoct.training.checkpoint import Progress, read_checkpoint, write_checkpoint
@@ -54,15 +54,20 @@ def train(
     stopped. on_step is called with the number of steps done and, after a validation, its figures.
     """
     store, run = Path(store), Path(run)
-    subjects = read_manifest(store).subjects
+    manifest = read_manifest(store)
+    channels = wanted_channels(recipe, manifest)
     wanted = recipe.split
-    split = split_subjects(subjects, wanted.validation, wanted.test, wanted.seed)
-    training_slices = slice_set(store, split.train, recipe)
-    validation_slices = slice_set(store, split.validation, recipe) if split.validation else None
-    open_run(run, store, recipe, split, resume=resume, overwrite=overwrite)
+    names = usable_subjects(recipe, manifest)
+    split = split_subjects(names, wanted.validation, wanted.test, wanted.seed)
+    fingerprints = {name: read_subject(store, name).fingerprint for name in names}
+    open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+    training_slices = slice_set(store, split.train, channels, recipe)
+    validation_slices = (
+        slice_set(store, split.validation, channels, recipe) if split.validation else None
+    )
 
     torch.manual_seed(recipe.training.seed)
-    network = UNet(recipe.model)
+    network = UNet(replace(recipe.model, in_channels=len(channels)))
     adam = torch.optim.Adam(
         network.parameters(),
         lr=recipe.optimizer.learning_rate,
@@ -114,7 +119,7 @@ def train(
             )
             _check_finite(point)
             curves.add(point)
-            progress = _save(run, recipe, split, network, adam, progress, point)
+            progress = _save(run, recipe, channels, split, network, adam, progress, point)
             loss_sum.zero_()
             loss_count = 0
         on_step(step + 1, point)
@@ -173,12 +178,39 @@ def learning_rate_factor(recipe: Recipe, step: int, done: float) -> float:
     return warm_up * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-def slice_set(store: Path, names: list[str], recipe: Recipe) -> SliceSet:
+def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
+    """Return a store's subjects without those whose registration is doubtful, unless wanted."""
+    if recipe.split.keep_doubtful:
+        return manifest.subjects
+    trusted = [name for name in manifest.subjects if name not in manifest.distrusted]
+    if not trusted:
+        name, reason = next(iter(manifest.distrusted.items()))
+        raise CohortError(
+            f"no subject's registration can be trusted (look at it, then keep them with "
+            f"--keep-doubtful); {name}: {reason}"
+        )
+    return trusted
+
+
+def wanted_channels(recipe: Recipe, manifest: Manifest) -> tuple[str, ...]:
+    """Return the MR channels to train on; CohortError if the store lacks one."""
+    channels = recipe.data.channels or manifest.channels
+    missing = [name for name in channels if name not in manifest.channels]
+    if missing or len(set(channels)) < len(channels):
+        raise CohortError(
+            f"recipe {recipe.name} wants the MR channels {', '.join(channels)}; the store has "
+            f"{', '.join(manifest.channels)}"
+        )
+    return channels
+
+
+def slice_set(store: Path, names: list[str], channels: tuple[str, ...], recipe: Recipe) -> SliceSet:
     """Load the slices of some subjects as a recipe wants them."""
     data = recipe.data
     return SliceSet(
         store,
         names,
+        channels=channels,
         spacing=data.spacing,
         size=data.size,
         window=data.hu_window,
@@ -220,6 +252,7 @@ def _seed(recipe: Recipe, step: int, stream: int) -> int:
 def _save(
     run: Path,
     recipe: Recipe,
+    channels: tuple[str, ...],
     split: Split,
     network: UNet,
     adam: torch.optim.Adam,
@@ -229,7 +262,8 @@ def _save(
     """Write the last and, if this is the best so far, the best bundle."""
     figures = {} if point.validation_mae is None else {"mae_hu": point.validation_mae}
     bundle = Bundle(
-        model=recipe.model,
+        model=network.config,
+        channels=channels,
         spacing=recipe.data.spacing,
         size=recipe.data.size,
         window=recipe.data.hu_window,

@@ -34,13 +34,25 @@ class RunRecord:
     recipe: Recipe
     store: Path
     split: Split
+    fingerprints: dict[str, str]
+    """Of each subject as it was prepared when the training began."""
     finished: dict[str, Any] | None
 
 
 def open_run(
-    run: Path, store: Path, recipe: Recipe, split: Split, *, resume: bool, overwrite: bool
+    run: Path,
+    store: Path,
+    recipe: Recipe,
+    split: Split,
+    fingerprints: dict[str, str],
+    *,
+    resume: bool,
+    overwrite: bool,
 ) -> None:
-    """Start a run's folder, or check that the one to be resumed is of the same training."""
+    """Start a run's folder, or check that the one to be resumed is of the same training.
+
+    fingerprints say of each subject which files and settings it was prepared from.
+    """
     started = run / DESCRIPTION
     record = {
         "mrtoct": mrtoct.__version__,
@@ -48,16 +60,17 @@ def open_run(
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "store": str(store.resolve()),
         "split": asdict(split),
+        "fingerprints": fingerprints,
         "recipe": recipe.model_dump(mode="json"),
     }
     if resume:
         if not started.is_file():
             raise FileError(f"{run} holds no run to resume (no {DESCRIPTION})")
         before = _read(started)
-        for key in ("recipe", "split"):
+        for key, name in (("recipe", "recipe"), ("split", "split"), ("fingerprints", "data")):
             if before.get(key) != json.loads(json.dumps(record[key])):
                 raise RecipeError(
-                    f"{run} was started with another {key}; resume it with the same recipe and "
+                    f"{run} was started with another {name}; resume it with the same recipe and "
                     "store, or start a new run"
                 )
         return
@@ -91,6 +104,7 @@ def read_run(run: Path | str) -> RunRecord:
             recipe=Recipe.model_validate(record["recipe"]),
             store=Path(record["store"]),
             split=Split(**record["split"]),
+            fingerprints=record["fingerprints"],
             finished=record.get("finished"),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,117 @@
+"""The plain layout: SOURCE/<subject>/ with ct.* and mr.* or mr_<channel>.*, files or folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mrtoct.datasets.subject_files import (
+    Listing,
+    SubjectFiles,
+    channel_fault,
+    name_fault,
+    usable,
+)
+from mrtoct.errors import FileError
+from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.scan import Scan
+
+RIRE_HEADER = "header.ascii"
+
+
+def list_plain(source: Path) -> Listing:
+    """Find the subjects of a folder, sorted by name.
+
+    A scan is a volume file, or a folder of DICOM files or with a RIRE header.ascii. Raises
+    CohortError if there is no subject.
+    """
+    subjects: list[SubjectFiles] = []
+    rejected: dict[str, str] = {}
+    for folder in visible(source):
+        if not folder.is_dir():
+            continue
+        try:
+            subjects.append(_subject(folder))
+        except FileError as error:
+            rejected[folder.name] = str(error)
+    return usable(Listing("plain", subjects, rejected), source, "<name>/mr.* with <name>/ct.*")
+
+
+def visible(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder and is not hidden, sorted by name; FileError if unreadable."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise FileError(f"{folder} cannot be read: {error.strerror or error}") from error
+    yield from (entry for entry in entries if entry.name[0] != ".")
+
+
+def scans_of(folder: Path) -> dict[str, Path]:
+    """Return by stem ("ct", "mr_T1") the volume files and subfolders of a subject's folder.
+
+    Raises FileError if a stem is there twice, such as ct.nii and ct.nii.gz.
+    """
+    found: dict[str, Path] = {}
+    for path in visible(folder):
+        stem = path.name if path.is_dir() else _stem(path)
+        kind = stem.lower().partition("_")[0]
+        if kind not in ("ct", "mr", "mask"):
+            continue
+        stem = kind + stem[len(kind) :]  # CT.nii is a ct; a channel keeps its case
+        if stem in found:
+            raise FileError(f"{folder} has {found[stem].name} and {path.name}; keep one {stem}")
+        found[stem] = path
+    return found
+
+
+def _subject(folder: Path) -> SubjectFiles:
+    if fault := name_fault(folder.name):
+        raise FileError(f"{folder}: {fault}")
+    found = scans_of(folder)
+    endings = ", ".join(VOLUME_ENDINGS)
+    mr = {
+        _channel(stem, folder): _scan(path)
+        # "mr" before "mr_T2": it is the one to register where several are there.
+        for stem, path in sorted(found.items())
+        if stem == "mr" or stem.startswith("mr_")
+    }
+    if not mr:
+        raise FileError(f"{folder} has no mr or mr_CHANNEL ({endings}, or a folder of DICOM files)")
+    if "ct" not in found:
+        raise FileError(f"{folder} has no ct ({endings}, or a folder of DICOM files)")
+    transform = folder / "ct_to_mr.tfm"
+    mask = found.get("mask")
+    return SubjectFiles(
+        folder.name,
+        mr=mr,
+        ct=_scan(found["ct"]),
+        ct_to_mr=transform if transform.is_file() else None,
+        mask=mask if mask and not mask.is_dir() else None,
+    )
+
+
+def _channel(stem: str, folder: Path) -> str:
+    channel = stem.removeprefix("mr").removeprefix("_") or "mr"
+    if stem == "mr_" or (fault := channel_fault(channel)):
+        raise FileError(f"{folder}: {fault if stem != 'mr_' else 'mr_ names no channel'}")
+    return channel
+
+
+def _scan(path: Path) -> Scan:
+    if not path.exists():
+        raise FileError(f"{path} is a link to what is not there")
+    if path.is_dir():
+        if (path / RIRE_HEADER).is_file():
+            return Scan(path / RIRE_HEADER)
+        if next(visible(path), None) is None:
+            raise FileError(f"{path} is an empty folder")
+    return Scan(path)
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without a volume ending, and nothing for other files."""
+    name = path.name
+    for ending in VOLUME_ENDINGS:
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return ""

@@ -1,0 +1,132 @@
+"""Two MR channels the whole way: prepared, trained on, translated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrtoct.assess import assess
+from mrtoct.bundle import read_bundle
+from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
+from mrtoct.errors import CohortError
+from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
+from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
+from mrtoct.resample import resample
+from mrtoct.sampling.slices import SliceSet
+from mrtoct.training.regression import train
+from mrtoct.training.run import read_run
+from mrtoct.translate import Translator
+from mrtoct.volume import Volume
+from recipes import tiny_recipe
+
+CHANNELS = ("T1", "T2")
+
+
+@pytest.fixture(scope="module")
+def head() -> PhantomSubject:
+    return make_subject(1, replace(TINY, contrasts=CHANNELS))
+
+
+@pytest.fixture(scope="module")
+def store(head: PhantomSubject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("two") / "store"
+    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0), channels=CHANNELS)
+    for name in ("a", "b"):
+        on_ct = {
+            c: resample(mr, head.ct.grid, fill=0, transform=head.ct_to_mr)
+            for c, mr in head.mr.items()
+        }
+        raw = RawSubject(name, on_ct, head.ct, aligned=True)
+        write_subject(store, prepare_subject(raw, settings))
+    write_manifest(store, Manifest({}, CHANNELS, ["a", "b"], {}, {"b": "it is flat"}))
+    return store
+
+
+@pytest.fixture(scope="module")
+def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("two") / "run"
+    train(store, run, tiny_recipe(split={"keep_doubtful": True, "validation": 0.5}))
+    return run
+
+
+def test_slices_hold_the_channels_in_order_each_scaled_by_itself(store: Path) -> None:
+    subject = read_subject(store, "a")
+    width, height, _ = subject.ct.grid.shape
+    slices = SliceSet(
+        store,
+        ["a"],
+        channels=("T2", "T1"),
+        spacing=(4.0, 4.0, 4.0),
+        size=(width, height),
+        window=HuWindow(),
+        scaling=MrScaling(),
+    )
+    shown = slices.batch([5]).mr[0].numpy()
+    k = subject.kept_slices[5]
+    for image, name in zip(shown, ("T2", "T1"), strict=True):
+        expected = MrScaling().apply(subject.channels[name].voxels, subject.mr_head.voxels)
+        np.testing.assert_allclose(image, expected[:, :, k].T, atol=1e-3)
+
+
+def test_the_bundle_knows_its_channels(run: Path) -> None:
+    bundle, network = read_bundle(run / "best")
+    assert bundle.channels == CHANNELS
+    assert network.config.in_channels == 2
+
+
+def test_a_recipe_may_take_some_of_the_channels(store: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(
+        split={"keep_doubtful": True, "validation": 0.5}, data={"channels": ["T2"]}
+    )
+    assert read_bundle(train(store, tmp_path / "run", recipe))[0].channels == ("T2",)
+    wrong = tiny_recipe(data={"channels": ["T1", "FLAIR"]})
+    with pytest.raises(CohortError, match="wants the MR channels T1, FLAIR; the store has T1, T2"):
+        train(store, tmp_path / "other", wrong)
+    assert not (tmp_path / "other").exists()
+
+
+def test_doubtful_subjects_are_left_out_unless_asked_for(store: Path, run: Path, tmp_path: Path):
+    train(store, tmp_path / "run", tiny_recipe())
+    assert read_run(tmp_path / "run").split.train == ["a"]
+    split = read_run(run).split
+    assert sorted([*split.train, *split.validation]) == ["a", "b"]
+    none = Manifest({}, CHANNELS, ["a", "b"], {}, {"a": "it is flat", "b": "it is round"})
+    other = tmp_path / "store"
+    for name in ("a", "b"):
+        write_subject(other, read_subject(store, name))
+    write_manifest(other, none)
+    with pytest.raises(CohortError, match=r"--keep-doubtful\); a: it is flat"):
+        train(other, tmp_path / "none", tiny_recipe())
+
+
+def test_translation_wants_every_channel_and_registers_them(
+    head: PhantomSubject, run: Path
+) -> None:
+    translator = Translator.load(run / "best", "cpu")
+    with pytest.raises(CohortError, match="needs the MR channels T1, T2; it was given one MR"):
+        translator.translate(head.mr["T1"])
+    with pytest.raises(CohortError, match="knows the MR channels T1, T2; it was given FLAIR"):
+        translator.translate({**head.mr, "FLAIR": head.mr["T1"]})
+    expected = translator.translate(head.mr)
+    # T2 in a frame of its own, as if its origin had been lost.
+    t2 = head.mr["T2"]
+    affine = t2.affine.copy()
+    affine[:3, 3] += (9, -7, 5)
+    moved = Volume(t2.voxels, replace(t2.grid, affine=affine), "a.u.")
+    found = translator.translate({"T1": head.mr["T1"], "T2": moved})
+    ignored = translator.translate({"T1": head.mr["T1"], "T2": moved}, aligned=True)
+
+    def difference(sct: Volume) -> float:
+        return float(np.abs(sct.voxels.astype(float) - expected.voxels).mean())
+
+    assert difference(found) < 0.2 * difference(ignored)
+
+
+def test_a_run_is_judged_on_all_channels(run: Path) -> None:
+    (result,) = assess(run)
+    assert result.name in ("a", "b")
+    assert result.evaluations["u-net"].body.mae > 0
