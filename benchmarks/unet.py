@@ -23,8 +23,9 @@ from mrtoct.bundle import Bundle
 from mrtoct.hardware import bfloat16_pays
 from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.sampling.slices import Batch
-from mrtoct.training.recipe import LossTerm
-from mrtoct.training.regression import distance_loss, set_up
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.regression import Regression
+from mrtoct.training.setting import set_up
 from mrtoct.translate import Translator
 
 
@@ -44,17 +45,12 @@ def plain_training(config: UNetConfig, batch: Batch) -> Callable[[], None]:
 
 def our_training(config: UNetConfig, batch: Batch) -> Callable[[], None]:
     """The step of mrtoct.training.regression, with what it chooses on this machine."""
-    network = UNet(config)
-    adam = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    fabric, layout, model, optimizer = set_up(network, adam, "auto")
-    terms = (LossTerm(term="mae"),)
+    fabric, layout = set_up("auto", config.width)
+    network = UNet(config).to(memory_format=layout)  # type: ignore[call-overload]
+    learner = Regression(network, Recipe(name="benchmark", training={"steps": 1}), fabric)
 
     def step() -> None:
-        moved = batch.to(fabric.device, layout)
-        loss = distance_loss(terms, model(moved.mr), moved)
-        optimizer.zero_grad(set_to_none=True)
-        fabric.backward(loss)
-        optimizer.step()
+        learner.step(batch.to(fabric.device, layout))
 
     return step
 
@@ -111,7 +107,7 @@ def main() -> None:
     shape = (arguments.batch, 1, arguments.size, arguments.size)
     generator = torch.Generator().manual_seed(1)
     mr, ct = (torch.rand(shape, generator=generator) for _ in range(2))
-    batch = Batch(mr, ct, torch.ones(shape), torch.ones(shape))
+    batch = Batch(mr, ct, *(torch.ones(shape) for _ in range(3)))
 
     table = Table(
         title=f"u-net of width {config.width}, {arguments.size} x {arguments.size}, batch "

@@ -14,7 +14,7 @@ from mrtoct.evaluation.baselines import IntensityMap
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_manifest, read_subject
-from mrtoct.training.regression import train
+from mrtoct.training.train import train
 from recipes import tiny_recipe
 
 

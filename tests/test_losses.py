@@ -9,7 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from mrtoct.losses import forward_difference, gdl, gdl_absolute, gdl_l1, mae, mse
+from mrtoct.losses import (
+    adversarial_discriminator,
+    adversarial_generator,
+    bone_weight,
+    forward_difference,
+    gdl,
+    gdl_absolute,
+    gdl_l1,
+    least_square_discriminator,
+    least_square_generator,
+    mae,
+    mse,
+)
 
 Loss = Callable[..., Tensor]
 SHAPES = [(2, 1, 5, 7), (2, 1, 3, 5, 4)]
@@ -115,3 +127,67 @@ def test_gradients_flow(name: str, shape: tuple[int, ...]) -> None:
     w = torch.from_numpy(rng.uniform(0.1, 1, shape))
     assert torch.autograd.gradcheck(lambda p: LOSSES[name](p, y, w), x.requires_grad_())
     assert torch.autograd.gradcheck(lambda p: LOSSES[name](p, y, w, "sum"), x)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3, 5), (3, 1, 2, 4, 3)])
+def test_adversarial_losses_are_their_formulas(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(6)
+    r, f = 3 * rng.normal(size=(2, *shape))
+    real, fake = torch.from_numpy(r), torch.from_numpy(f)
+    d_real, d_fake = 1 / (1 + np.exp(-r)), 1 / (1 + np.exp(-f))
+    expected = {
+        adversarial_generator: -np.log(d_fake).mean(),
+        least_square_generator: ((f - 1) ** 2).mean() / 2,
+    }
+    for loss, value in expected.items():
+        assert loss(fake).shape == ()
+        assert loss(fake).item() == pytest.approx(value, rel=1e-12)
+    assert adversarial_discriminator(real, fake).item() == pytest.approx(
+        -(np.log(d_real).mean() + np.log(1 - d_fake).mean()) / 2, rel=1e-12
+    )
+    assert least_square_discriminator(real, fake).item() == pytest.approx(
+        (((r - 1) ** 2).mean() + (f**2).mean()) / 2, rel=1e-12
+    )
+
+
+def test_adversarial_losses_by_hand() -> None:
+    zero, sure = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 100.0)
+    half = torch.full((1, 1, 2, 2), 0.5)
+    # A guess: a probability of one half each.
+    assert adversarial_generator(zero).item() == pytest.approx(np.log(2))
+    assert adversarial_discriminator(zero, zero).item() == pytest.approx(np.log(2))
+    assert least_square_discriminator(half, half).item() == 0.25
+    assert least_square_generator(half).item() == 0.125
+    # Sure and right, sure and wrong: no overflow in the logarithm.
+    assert adversarial_discriminator(sure, -sure).item() == pytest.approx(0, abs=1e-30)
+    assert adversarial_discriminator(-sure, sure).item() == 100
+    assert adversarial_generator(-sure).item() == 100
+    assert least_square_discriminator(torch.ones(1), torch.zeros(1)).item() == 0
+    assert least_square_generator(torch.tensor([3.0, 1.0])).item() == 1
+
+
+def test_a_generator_that_is_found_out_still_learns() -> None:
+    """The gradient of log(1 - D(fake)) would be the sigmoid of -9: 1e-4."""
+    fake = torch.full((1, 1, 2, 2), -9.0, requires_grad=True)
+    adversarial_generator(fake).backward()
+    assert fake.grad is not None
+    np.testing.assert_allclose(fake.grad.numpy(), -1 / 4, rtol=1e-3)
+
+
+def test_a_discriminator_learns_to_raise_real_and_lower_fake() -> None:
+    for loss in (adversarial_discriminator, least_square_discriminator):
+        real, fake = (torch.full((1, 1, 2, 3), 0.3, requires_grad=True) for _ in range(2))
+        loss(real, fake).backward()
+        assert real.grad is not None and fake.grad is not None
+        assert (real.grad < 0).all() and (fake.grad > 0).all()
+
+
+def test_bone_counts_more_and_only_inside() -> None:
+    target = torch.tensor([[[[0.1, 0.4, 0.5, 0.4]]]])
+    inside = torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
+    weight = bone_weight(target, inside, bone_above=0.3, boost=2.0)
+    assert weight.tolist() == [[[[1.0, 3.0, 3.0, 0.0]]]]
+    prediction = torch.tensor([[[[0.2, 0.6, 0.5, 9.0]]]])
+    # (1 x 0.1 + 3 x 0.2 + 3 x 0) / (1 + 3 + 3)
+    assert mae(prediction, target, weight).item() == pytest.approx(0.1)
+    assert bone_weight(target, inside, 0.3, 0.0).equal(inside)

@@ -17,7 +17,8 @@ from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_s
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
-from mrtoct.training.regression import train
+from mrtoct.sampling.subjects import load_subject
+from mrtoct.training.train import train
 from mrtoct.training.run import read_run
 from mrtoct.translate import Translator
 from mrtoct.volume import Volume
@@ -56,15 +57,10 @@ def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_slices_hold_the_channels_in_order_each_scaled_by_itself(store: Path) -> None:
     subject = read_subject(store, "a")
     width, height, _ = subject.ct.grid.shape
-    slices = SliceSet(
-        store,
-        ["a"],
-        channels=("T2", "T1"),
-        spacing=(4.0, 4.0, 4.0),
-        size=(width, height),
-        window=HuWindow(),
-        scaling=MrScaling(),
+    loaded = load_subject(
+        store, "a", channels=("T2", "T1"), spacing=(4.0, 4.0, 4.0), scaling=MrScaling()
     )
+    slices = SliceSet([loaded], size=(width, height), window=HuWindow())
     shown = slices.batch([5]).mr[0].numpy()
     k = subject.kept_slices[5]
     for image, name in zip(shown, ("T2", "T1"), strict=True):

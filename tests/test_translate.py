@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import mrtoct.translate as module
+from mrtoct import predict
 from mrtoct.bundle import Bundle, write_bundle
 from mrtoct.errors import BundleError, ValueRangeError
 from mrtoct.io.files import read_volume, write_volume
@@ -20,6 +20,7 @@ from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import read_subject
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
+from mrtoct.sampling.subjects import load_subject
 from mrtoct.translate import Translator
 from mrtoct.volume import Array, Grid, Volume
 from volumes import oblique_grid
@@ -32,9 +33,11 @@ SCALING = MrScaling()
 class Line(nn.Module):
     """Stands in for a network: a x + b, and remembers what it was shown."""
 
+    config = SMALL
+
     def __init__(self, a: float = 0.5, b: float = 0.1) -> None:
         super().__init__()
-        self.a, self.b = a, b
+        self.a, self.b = nn.Parameter(torch.tensor(a)), b
         self.seen: list[Tensor] = []
 
     def forward(self, image: Tensor) -> Tensor:
@@ -52,7 +55,7 @@ def translator(
     spacing: tuple[float, float, float] = (2.0, 2.0, 2.0),
     size: tuple[int, int] = (48, 40),
 ) -> Translator:
-    bundle = Bundle(SMALL, ("mr",), spacing, size, WINDOW, SCALING)
+    bundle = Bundle(SMALL, ("mr",), spacing, size, window=WINDOW, scaling=SCALING)
     return Translator(bundle, network, torch.device("cpu"))  # type: ignore[arg-type]
 
 
@@ -230,7 +233,7 @@ def test_how_many_slices_go_at_once_does_not_matter(
             m.running_mean.fill_(0.05)
     results = []
     for at_once in (1, 3, 8, 1000):
-        monkeypatch.setattr(module, "SLICES_AT_ONCE", at_once)
+        monkeypatch.setattr(predict, "SLICES_AT_ONCE", at_once)
         results.append(translator(network.train()).translate(upright).voxels.astype(int))
     assert np.ptp(results[0][results[0] > -1024]) > 20
     for result in results[1:]:
@@ -240,7 +243,7 @@ def test_how_many_slices_go_at_once_does_not_matter(
 def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
     torch.manual_seed(4)
     network = UNet(SMALL)
-    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), WINDOW, SCALING)
+    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), window=WINDOW, scaling=SCALING)
     write_bundle(tmp_path / "b", bundle, network.state_dict())
     loaded = Translator.load(tmp_path / "b", device="cpu")
     assert loaded.bundle == bundle
@@ -270,15 +273,10 @@ def test_translation_shows_the_network_what_training_did(
 ) -> None:
     """Same scaling, mask, orientation and size: each training slice is found among those shown."""
     size = (56, 72)
-    slices = SliceSet(
-        tiny_store,
-        ["head1"],
-        channels=("mr",),
-        spacing=spacing,
-        size=size,
-        window=WINDOW,
-        scaling=SCALING,
+    subject = load_subject(
+        tiny_store, "head1", channels=("mr",), spacing=spacing, scaling=SCALING
     )
+    slices = SliceSet([subject], size=size, window=WINDOW)
     training = slices.batch(list(range(len(slices)))).mr[:, 0].numpy()
     network = Line()
     translator(network, spacing, size).translate(read_subject(tiny_store, "head1").mr)

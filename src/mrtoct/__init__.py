@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mrtoct.io.files import read_volume, write_volume
     from mrtoct.prepare.cohort import prepare_cohort
     from mrtoct.training.recipe import load_recipe
-    from mrtoct.training.regression import train
+    from mrtoct.training.train import train
     from mrtoct.translate import Translator
     from mrtoct.volume import Grid, Volume
 
@@ -25,7 +25,7 @@ _HOME = {
     "load_recipe": "mrtoct.training.recipe",
     "prepare_cohort": "mrtoct.prepare.cohort",
     "read_volume": "mrtoct.io.files",
-    "train": "mrtoct.training.regression",
+    "train": "mrtoct.training.train",
     "write_volume": "mrtoct.io.files",
 }
 

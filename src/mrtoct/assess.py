@@ -166,7 +166,7 @@ def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
     split = record.split
     return {
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
-        "model": f"u-net of width {record.recipe.model.width}, depth {record.recipe.model.depth}",
+        "model": f"{record.recipe.model.kind} of width {record.recipe.model.width}",
         "checkpoint": f"step {made['step']}, the best of the validated ones",
         "training": f"{finished.get('step', 'unfinished')} steps in "
         f"{finished.get('seconds', 0):.0f} s on {finished.get('device', 'an unknown device')}",

@@ -19,7 +19,14 @@ from torch import Tensor
 
 from mrtoct.errors import BundleError
 from mrtoct.io.atomic import new_folder, write_text
-from mrtoct.models.unet import UNet, UNetConfig
+from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.generator import (
+    CONFIGS,
+    Cascade,
+    GeneratorConfig,
+    SliceNetwork,
+    slice_network,
+)
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 
 FORMAT = 2
@@ -31,13 +38,21 @@ WEIGHTS = "weights.safetensors"
 class Bundle:
     """What a translator is, apart from its weights."""
 
-    model: UNetConfig
+    model: GeneratorConfig
     channels: tuple[str, ...]
     """MR channels of the network's input, in order; the others are registered to the first."""
     spacing: tuple[float, float, float]
     """Voxel spacing of the network's input in mm."""
-    size: tuple[int, int]
+    size: tuple[int, int] = (16, 16)
     """Pixels of a training slice (I, J); in a smaller one more of the head is near the border."""
+    neighbours: int = 0
+    """Slices above and below that are shown as further channels (2.5-D)."""
+    mirror: bool = False
+    """Average what the network makes of a head and of its mirror image."""
+    stages: int = 1
+    """Networks of an auto-context cascade."""
+    whole: bool = True
+    """Whether a 3-D network is a filter over the whole head, or is shown 32^3 patches."""
     window: HuWindow = HuWindow()
     scaling: MrScaling = MrScaling()
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -48,15 +63,28 @@ class Bundle:
     def __post_init__(self) -> None:
         if not all(0 < s < math.inf for s in self.spacing):
             raise ValueError(f"spacing must be positive, got {list(self.spacing)}")
-        if len(self.channels) != self.model.in_channels:
+        if len(self.channels) * (2 * self.neighbours + 1) != self.model.in_channels:
             raise ValueError(
-                f"a network of {self.model.in_channels} input channels needs as many MR channels, "
-                f"got {list(self.channels)}"
+                f"a network of {self.model.in_channels} input channels does not fit the MR channels "
+                f"{list(self.channels)} with {self.neighbours} neighbours"
             )
-        if any(n < 1 or n % self.model.divisor for n in self.size):
+        if isinstance(self.model, ContextGeneratorConfig):
+            if self.stages < 1:
+                raise ValueError(f"stages must be at least 1, got {self.stages}")
+        elif any(n < 1 or n % self.model.divisor for n in self.size):
             raise ValueError(
                 f"size must be positive multiples of {self.model.divisor}, got {list(self.size)}"
             )
+
+
+Network = SliceNetwork | Cascade
+
+
+def network_of(bundle: Bundle) -> Network:
+    """Build the network that a bundle describes, with weights of its own."""
+    if isinstance(bundle.model, ContextGeneratorConfig):
+        return Cascade(bundle.model, bundle.stages)
+    return slice_network(bundle.model)
 
 
 def write_bundle(
@@ -69,10 +97,14 @@ def write_bundle(
         record = {
             "format": FORMAT,
             "weights_sha256": _sha256(folder / WEIGHTS),
-            "model": {"kind": "unet", **asdict(bundle.model)},
+            "model": asdict(bundle.model),
             "channels": list(bundle.channels),
             "spacing_mm": list(bundle.spacing),
             "size": list(bundle.size),
+            "neighbours": bundle.neighbours,
+            "mirror": bundle.mirror,
+            "stages": bundle.stages,
+            "whole": bundle.whole,
             "hu_window": asdict(bundle.window),
             "mr_scaling": asdict(bundle.scaling),
             "provenance": bundle.provenance,
@@ -81,7 +113,7 @@ def write_bundle(
         write_text(folder / DESCRIPTION, json.dumps(record, indent=1))
 
 
-def read_bundle(path: Path | str) -> tuple[Bundle, UNet]:
+def read_bundle(path: Path | str) -> tuple[Bundle, Network]:
     """Read a bundle and return its description and its network, in evaluation mode on the CPU.
 
     Raises BundleError if a file is missing, damaged, of another version, or does not fit.
@@ -97,22 +129,28 @@ def read_bundle(path: Path | str) -> tuple[Bundle, UNet]:
         )
     try:
         model = dict(record["model"])
-        kind = model.pop("kind")
-        if kind != "unet":
-            raise BundleError(f"{path} holds a model of kind {kind!r}; this version knows 'unet'")
+        if model["kind"] not in CONFIGS:
+            raise BundleError(
+                f"{path} holds a model of kind {model['kind']!r}; this version knows "
+                f"{', '.join(CONFIGS)}"
+            )
         i, j, k = record["spacing_mm"]
         width, height = record["size"]
         bundle = Bundle(
-            model=UNetConfig(**model),
+            model=CONFIGS[model["kind"]](**model),
             channels=tuple(record["channels"]),
             spacing=(float(i), float(j), float(k)),
             size=(int(width), int(height)),
+            neighbours=int(record["neighbours"]),
+            mirror=bool(record["mirror"]),
+            stages=int(record["stages"]),
+            whole=bool(record["whole"]),
             window=HuWindow(**record["hu_window"]),
             scaling=MrScaling(**record["mr_scaling"]),
             provenance=dict(record["provenance"]),
             validation=dict(record["validation"]),
         )
-        network = UNet(bundle.model)
+        network = network_of(bundle)
         network.load_state_dict(safetensors.torch.load_file(weights_path))
     except KeyError as error:
         raise BundleError(f"{path / DESCRIPTION} is damaged: {error} is missing") from error

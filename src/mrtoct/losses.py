@@ -1,8 +1,12 @@
-"""Distance losses of the paper (section 3.4) on images scaled to [0, 1].
+"""Losses of the paper (section 3.4) on images scaled to [0, 1] and on a discriminator's scores.
 
-Every loss takes prediction and target of one shape (N, C, H, W) or (N, C, D, H, W), an optional
+Every distance takes prediction and target of one shape (N, C, H, W) or (N, C, D, H, W), an optional
 weight of the same shape, and says how it is reduced: "mean" divides by the sum of the weights,
 "sum" does not. The paper's small weights (1e-7) belong to sums over batch and pixels.
+
+Every adversarial loss takes maps of scores as a discriminator gives them, before any sigmoid, and
+is a mean over batch and map. A discriminator's loss is half of that on the real pairs plus half of
+that on the fake ones. Detach the fake CT before the discriminator's turn.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Reduction = Literal["mean", "sum"]
@@ -54,6 +59,45 @@ def gdl_l1(
 ) -> Tensor:
     """Total variation of the residual: |difference of forward differences|, as the authors ran."""
     return _over_axes(prediction, target, weight, reduction, lambda a, b: (a - b).abs())
+
+
+def bone_weight(target: Tensor, inside: Tensor, bone_above: float, boost: float) -> Tensor:
+    """Return a weight for the distances: 0 outside a mask, 1 inside it, 1 + boost in bone there.
+
+    inside is 0 or 1 and of the target's shape; bone_above is on the target's scale, [0, 1]. The
+    target decides what is bone, so a prediction cannot change its own weight.
+    """
+    return inside * (1 + boost * (target > bone_above))
+
+
+def adversarial_generator(fake: Tensor) -> Tensor:
+    """Mean of -log D(fake), D the sigmoid of the scores: equation (6) as generators minimise it.
+
+    Not log(1 - D(fake)), whose gradient vanishes while the discriminator is sure (Goodfellow et
+    al. 2014).
+    """
+    return F.softplus(-fake).mean()
+
+
+def adversarial_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Half the mean of -log D(real) plus half that of -log(1 - D(fake)), equation (6); guess: ln 2.
+
+    D is the sigmoid of the scores.
+    """
+    return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
+
+
+def least_square_generator(fake: Tensor) -> Tensor:
+    """Half the mean of (D(fake) - 1)^2, D the scores themselves; Mao et al. 2017.
+
+    The paper's equation (7), as printed with logarithms, rewards the wrong thing and diverges.
+    """
+    return (fake - 1).square().mean() / 2
+
+
+def least_square_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Half the mean of (D(real) - 1)^2 plus half that of D(fake)^2; Mao et al. 2017; guess: 1/4."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
 def forward_difference(image: Tensor, axis: int) -> Tensor:

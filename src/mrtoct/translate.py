@@ -8,18 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import Bundle, read_bundle
+from mrtoct.bundle import Bundle, Network, read_bundle
 from mrtoct.errors import CohortError
-from mrtoct.hardware import bfloat16_pays, device_named
-from mrtoct.models.unet import UNet
+from mrtoct.hardware import device_named
+from mrtoct.models.generator import Cascade
+from mrtoct.predict import predict
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
-from mrtoct.sampling.slices import centered
 from mrtoct.volume import AIR_HU, Array, Volume
-
-SLICES_AT_ONCE = 8
-
 
 class Translator:
     """Turns head MR volumes into synthetic CT volumes.
@@ -28,13 +25,12 @@ class Translator:
     >>> sct = translator.translate(read_volume("mr.nii.gz", "a.u."))  # doctest: +SKIP
     """
 
-    def __init__(self, bundle: Bundle, network: UNet, device: torch.device) -> None:
+    def __init__(self, bundle: Bundle, network: Network, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        self._autocast = torch.autocast(
-            device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(device)
-        )
-        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        if not isinstance(network, Cascade):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network.to(device).eval()
 
     @classmethod
     def load(cls, path: Path | str, device: str = "auto") -> Translator:
@@ -89,23 +85,4 @@ class Translator:
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
         scaled = np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
-        divisor = self.bundle.model.divisor
-        # At least the training's size: in a tighter slice the border reaches into the head.
-        shape = tuple(
-            max(-(-n // divisor) * divisor, size)
-            for n, size in zip(head.shape[:2], self.bundle.size, strict=True)
-        )
-        into, of = centered(head.shape[:2], shape)
-        padded = np.zeros((len(scaled), *shape, head.shape[2]), dtype=np.float32)
-        padded[:, *into] = scaled[:, *of]
-        hu = np.empty(head.shape, dtype=np.float32)
-        for start in range(0, head.shape[2], SLICES_AT_ONCE):
-            part = slice(start, start + SLICES_AT_ONCE)
-            # (C, I, J, K) to (N = K, C, H = J, W = I), as in training.
-            images = torch.from_numpy(np.ascontiguousarray(padded[..., part].transpose(3, 0, 2, 1)))
-            images = images.to(self.device).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), self._autocast:
-                out = self._network(images)
-            predicted = out[:, 0].float().cpu().numpy().T
-            hu[:, :, part] = self.bundle.window.to_hu(predicted[into])
-        return hu
+        return self.bundle.window.to_hu(predict(self._network, self.bundle, scaled, head))

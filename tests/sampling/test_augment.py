@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 import mrtoct.sampling.augment as module
-from mrtoct.sampling.augment import Augmentation, augment
+from mrtoct.sampling.augment import Augmentation, augment, augment_patches
 from mrtoct.sampling.slices import Batch
 
 SHAPE = (34, 52)
@@ -27,11 +27,11 @@ def random_batch(count: int = 3, seed: int = 0) -> Batch:
     head[:, :, 8:25, 12:44] = 1
     covered = np.ones_like(head)
     covered[:, :, :5] = 0
-    return Batch(*(torch.from_numpy(a) for a in (smooth() * head, smooth(), covered, head)))
+    return Batch(*(torch.from_numpy(a) for a in (smooth() * head, smooth(), covered, head, smooth())))
 
 
 def parts(batch: Batch) -> list[np.ndarray]:
-    return [t[:, 0].numpy() for t in (batch.mr, batch.ct, batch.covered, batch.head)]
+    return [t[:, 0].numpy() for t in (batch.mr, batch.ct, batch.covered, batch.head, batch.brain)]
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -63,9 +63,10 @@ def test_a_known_movement_is_scipys(
     out = augment(batch, wanted, generator())
     pixels = (shift * SHAPE[0], (-shift if flip else shift) * SHAPE[1])
     for n in range(3):
-        mr, ct, covered, head = (a[n][:, ::-1] if flip else a[n] for a in parts(batch))
-        new_mr, new_ct, new_covered, new_head = (a[n] for a in parts(out))
-        for new, old in ((new_mr, mr), (new_ct, ct), (1 - new_covered, 1 - covered)):
+        mr, ct, covered, head, brain = (a[n][:, ::-1] if flip else a[n] for a in parts(batch))
+        new_mr, new_ct, new_covered, new_head, new_brain = (a[n] for a in parts(out))
+        uncovered = (1 - new_covered, 1 - covered)
+        for new, old in ((new_mr, mr), (new_ct, ct), uncovered, (new_brain, brain)):
             expected = moved(old, degrees, 1 + scale, pixels)
             np.testing.assert_allclose(new, expected, atol=2e-4)
         soft = moved(head, degrees, 1 + scale, pixels)
@@ -131,7 +132,29 @@ def test_the_same_generator_state_gives_the_same_changes() -> None:
 def test_air_and_uncovered_rows_stay_what_they_are_at_the_rim() -> None:
     """What comes in from outside is air in both, and counts as measured."""
     batch = random_batch()
-    ones = Batch(batch.mr, torch.ones_like(batch.ct), torch.ones_like(batch.ct), batch.head)
+    one = torch.ones_like(batch.ct)
+    ones = Batch(batch.mr, one, one, batch.head, batch.brain)
     out = augment(ones, Augmentation(shift=0.4), generator(3))
     assert (out.ct == 0).any()
     assert (out.covered == 1).all()
+
+
+def test_patches_are_mirrored_along_i_and_brightened_as_slices_are() -> None:
+    rng = np.random.default_rng(0)
+
+    def cubes(side: int) -> torch.Tensor:
+        return torch.from_numpy(rng.random((64, 1, side, side, side), dtype=np.float32))
+
+    batch = Batch(cubes(6), *(cubes(4) for _ in range(4)))
+    flipped = augment_patches(batch, Augmentation(flip=True), generator(1))
+    mirrored = [not torch.equal(a, b) for a, b in zip(flipped.ct, batch.ct, strict=True)]
+    assert 20 <= sum(mirrored) <= 44
+    for name in ("mr", "ct", "covered", "head", "brain"):
+        old, new = getattr(batch, name), getattr(flipped, name)
+        for n, changed in enumerate(mirrored):
+            assert torch.equal(new[n], old[n].flip(1) if changed else old[n])
+    brighter = augment_patches(batch, Augmentation(gain=0.3), generator(2))
+    gains = (brighter.mr / batch.mr.clamp(min=1e-3)).flatten(1).median(dim=1).values
+    assert gains.min() < 0.75
+    assert gains.max() > 1.25
+    assert torch.equal(brighter.ct, batch.ct)

@@ -13,7 +13,8 @@ from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import PreparedSubject, read_subject
 from mrtoct.resample import resample, resample_mask
-from mrtoct.sampling.slices import SliceSet, centered
+from mrtoct.sampling.slices import SliceSet, centered, neighbouring
+from mrtoct.sampling.subjects import load_subject
 from mrtoct.volume import AIR_HU, Array
 
 STORE_SPACING = (4.0, 4.0, 4.0)
@@ -26,16 +27,13 @@ def slice_set(
     spacing: tuple[float, float, float] = STORE_SPACING,
     scaling: MrScaling = MrScaling(),
     window: HuWindow = HuWindow(),
+    neighbours: int = 0,
 ) -> SliceSet:
-    return SliceSet(
-        store,
-        names,
-        channels=("mr",),
-        spacing=spacing,
-        size=size,
-        window=window,
-        scaling=scaling,
-    )
+    subjects = [
+        load_subject(store, name, channels=("mr",), spacing=spacing, scaling=scaling)
+        for name in names
+    ]
+    return SliceSet(subjects, size=size, window=window, neighbours=neighbours)
 
 
 def fitted(slices: Array, size: tuple[int, int], fill: float) -> Array:
@@ -173,7 +171,34 @@ def test_centered_by_hand(old: int, new: int, into: tuple[int, int], of: tuple[i
 
 
 def test_nobody_or_nothing_is_refused(tiny_store: Path) -> None:
-    with pytest.raises(CohortError, match="at least one subject"):
+    with pytest.raises(CohortError, match="no usable slice in no subjects"):
         slice_set(tiny_store, [], (64, 64))
     with pytest.raises(CohortError, match="head9"):
         slice_set(tiny_store, ["head9"], (64, 64))
+
+
+def test_neighbours_are_shown_as_channels_and_the_ends_repeated(tiny_store: Path) -> None:
+    subject = load_subject(
+        tiny_store, "head1", channels=("mr",), spacing=STORE_SPACING, scaling=MrScaling()
+    )
+    size = subject.hu.shape[:2]
+    slices = SliceSet([subject], size=size, window=HuWindow(), neighbours=2)
+    depth = subject.hu.shape[2]
+    for number in (0, 7, len(slices) - 1):
+        k = subject.kept[number]
+        batch = slices.batch([number])
+        assert batch.mr.shape == (1, 5, size[1], size[0])
+        assert batch.ct.shape == (1, 1, size[1], size[0])
+        for image, offset in zip(batch.mr[0].numpy(), range(-2, 3), strict=True):
+            wanted = min(max(k + offset, 0), depth - 1)
+            np.testing.assert_array_equal(image, subject.mr[0, :, :, wanted].T)
+
+
+def test_several_channels_keep_their_order_among_the_neighbours() -> None:
+    mr = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    stack = neighbouring(mr, 0, 1)
+    assert stack.shape == (6, 4, 3)
+    for image, (channel, k) in zip(
+        stack, [(0, 0), (1, 0), (0, 0), (1, 0), (0, 1), (1, 1)], strict=True
+    ):
+        np.testing.assert_array_equal(image, mr[channel, :, :, k].T)

@@ -11,10 +11,11 @@ import torch
 from mrtoct.bundle import Bundle, read_bundle
 from mrtoct.errors import BundleError
 from mrtoct.models.unet import UNet, UNetConfig
-from mrtoct.training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.0)
 BUNDLE = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), size=(32, 32))
+JUDGE = torch.nn.Linear(2, 1)
 PROGRESS = Progress(step=3, seconds=1.25, best_mae=77.125)
 
 
@@ -22,6 +23,11 @@ def fresh(seed: int) -> tuple[UNet, torch.optim.Adam]:
     torch.manual_seed(seed)
     network = UNet(CONFIG)
     return network, torch.optim.Adam(network.parameters(), lr=1e-2, betas=(0.5, 0.9))
+
+
+def state(network: UNet, adam: torch.optim.Adam) -> State:
+    """A learner's state with a second network, as an adversary would be."""
+    return State(network, {"judge": JUDGE}, {"translator": adam})
 
 
 def steps(network: UNet, adam: torch.optim.Adam, first: int, count: int) -> None:
@@ -36,7 +42,7 @@ def steps(network: UNet, adam: torch.optim.Adam, first: int, count: int) -> None
 def written(tmp_path: Path) -> Path:
     network, adam = fresh(0)
     steps(network, adam, 0, 3)
-    write_checkpoint(tmp_path / "last", BUNDLE, network, adam, PROGRESS)
+    write_checkpoint(tmp_path / "last", BUNDLE, state(network, adam), PROGRESS)
     return tmp_path / "last"
 
 
@@ -44,20 +50,20 @@ def test_training_goes_on_as_if_it_had_not_stopped(written: Path) -> None:
     network, adam = fresh(0)
     steps(network, adam, 0, 6)
     again, its_adam = fresh(1)
-    assert read_checkpoint(written, again, its_adam) == PROGRESS
+    assert read_checkpoint(written, state(again, its_adam)) == PROGRESS
     steps(again, its_adam, 3, 3)
     for name, tensor in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
     ours, theirs = its_adam.state_dict()["state"], adam.state_dict()["state"]
     assert ours.keys() == theirs.keys()
-    for index, state in theirs.items():
-        for name, value in state.items():
+    for index, entry in theirs.items():
+        for name, value in entry.items():
             assert torch.equal(ours[index][name], value)
 
 
 def test_a_checkpoint_is_a_bundle_without_any_pickle(written: Path) -> None:
     assert sorted(p.name for p in written.iterdir()) == [
-        "bundle.json", "optimizer.safetensors", "progress.json", "weights.safetensors"
+        "bundle.json", "networks.safetensors", "optimizer.safetensors", "progress.json", "weights.safetensors"
     ]  # fmt: skip
     network, adam = fresh(0)
     steps(network, adam, 0, 3)
@@ -66,12 +72,46 @@ def test_a_checkpoint_is_a_bundle_without_any_pickle(written: Path) -> None:
     assert torch.equal(read.last.weight, network.last.weight)
 
 
+def test_every_player_comes_back(tmp_path: Path) -> None:
+    def player(seed: int) -> tuple[torch.nn.Linear, torch.optim.Adam]:
+        torch.manual_seed(seed)
+        judge = torch.nn.Linear(3, 2)
+        adam = torch.optim.Adam(judge.parameters(), lr=0.1)
+        judge(torch.ones(1, 3)).sum().backward()
+        adam.step()
+        return judge, adam
+
+    (first, first_adam), (second, second_adam) = player(1), player(2)
+    network, adam = fresh(0)
+    steps(network, adam, 0, 1)
+    written = State(
+        network,
+        {"judge": first, "average": second},
+        {"translator": adam, "judge": first_adam, "other": second_adam},
+    )
+    write_checkpoint(tmp_path / "last", BUNDLE, written, PROGRESS)
+    (judge, judge_adam), (average, other_adam) = player(3), player(4)
+    again, again_adam = fresh(5)
+    read = State(
+        again,
+        {"judge": judge, "average": average},
+        {"translator": again_adam, "judge": judge_adam, "other": other_adam},
+    )
+    read_checkpoint(tmp_path / "last", read)
+    assert torch.equal(judge.weight, first.weight)
+    assert torch.equal(average.weight, second.weight)
+    for ours, theirs in ((judge_adam, first_adam), (other_adam, second_adam)):
+        for index, entry in theirs.state_dict()["state"].items():
+            for name, value in entry.items():
+                assert torch.equal(ours.state_dict()["state"][index][name], value)
+
+
 def test_a_newer_checkpoint_replaces_the_whole_folder(written: Path) -> None:
     (written / "left over").touch()
     network, adam = fresh(2)
-    write_checkpoint(written, BUNDLE, network, adam, Progress(step=9))
+    write_checkpoint(written, BUNDLE, state(network, adam), Progress(step=9))
     assert not (written / "left over").exists()
-    assert read_checkpoint(written, *fresh(3)) == Progress(9, 0.0, None)
+    assert read_checkpoint(written, state(*fresh(3))) == Progress(9, 0.0, None)
 
 
 def test_a_failure_while_writing_leaves_the_older_one(
@@ -80,8 +120,8 @@ def test_a_failure_while_writing_leaves_the_older_one(
     network, adam = fresh(2)
     monkeypatch.setattr("mrtoct.training.checkpoint.asdict", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_checkpoint(written, BUNDLE, network, adam, Progress(step=9))
-    assert read_checkpoint(written, *fresh(3)) == PROGRESS
+        write_checkpoint(written, BUNDLE, state(network, adam), Progress(step=9))
+    assert read_checkpoint(written, state(*fresh(3))) == PROGRESS
     assert [p.name for p in written.parent.iterdir()] == ["last"]
 
 
@@ -94,6 +134,7 @@ def test_a_failure_while_writing_leaves_the_older_one(
         ("progress.json", None),
         ("optimizer.safetensors", b"short"),
         ("optimizer.safetensors", None),
+        ("networks.safetensors", None),
         ("weights.safetensors", b"short"),
         ("bundle.json", None),
     ],
@@ -104,7 +145,7 @@ def test_damage_is_one_sentence(written: Path, name: str, content: bytes | None)
     else:
         (written / name).write_bytes(content)
     with pytest.raises(BundleError) as caught:
-        read_checkpoint(written, *fresh(0))
+        read_checkpoint(written, state(*fresh(0)))
     assert str(written) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -112,7 +153,7 @@ def test_damage_is_one_sentence(written: Path, name: str, content: bytes | None)
 def test_a_checkpoint_of_another_network(written: Path) -> None:
     other = UNet(UNetConfig(width=4, depth=3))
     with pytest.raises(BundleError, match="cannot be resumed"):
-        read_checkpoint(written, other, torch.optim.Adam(other.parameters()))
+        read_checkpoint(written, state(other, torch.optim.Adam(other.parameters())))
 
 
 def test_progress_is_readable(written: Path) -> None:

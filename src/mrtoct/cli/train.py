@@ -20,10 +20,20 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="What to train and how: a built-in recipe (demo, unet, paper-unet-mae, "
-            "paper-unet-mae-gdl) or a .toml file."
+            help="What to train and how: a built-in recipe (demo, unet, modern, paper-unet-mae, "
+            "paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, paper-context-gan) or a "
+            ".toml file."
         ),
     ],
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Begin with the weights of this bundle; from RUN/last the discriminator's, too.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped training was.")
     ] = False,
@@ -33,12 +43,13 @@ def train(
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Train a u-net on a prepared store.
+    """Train a network on a prepared store.
 
     RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
     Subjects are split into training, validation and test by the recipe, whole patients always;
-    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A GPU is used where there is one. A training that was stopped goes on with --resume and ends
-    with the same weights as if it had not been.
+    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A GPU is
+    used where there is one. A training that was stopped goes on with --resume and ends with the
+    same weights as if it had not been.
     """
     from mrtoct.cli.terminal import say
     from mrtoct.training.recipe import load_recipe
@@ -47,7 +58,7 @@ def train(
     if keep_doubtful:
         split = wanted.split.model_copy(update={"keep_doubtful": True})
         wanted = wanted.model_copy(update={"split": split})
-    best = run(store, run_folder, wanted, resume=resume, overwrite=overwrite)
+    best = run(store, run_folder, wanted, start=start, resume=resume, overwrite=overwrite)
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
         f"mrtoct translate {best} INPUT OUTPUT"
@@ -55,17 +66,24 @@ def train(
 
 
 def run(
-    store: Path, run_folder: Path, recipe: Recipe, *, resume: bool = False, overwrite: bool = False
+    store: Path,
+    run_folder: Path,
+    recipe: Recipe,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> Path:
     """Train with a progress bar; return the best bundle's folder."""
     from mrtoct.cli.terminal import progress, say
     from mrtoct.prepare.store import read_manifest
-    from mrtoct.training.regression import train as train_recipe
+    from mrtoct.training.recipe import total_steps
+    from mrtoct.training.train import train as train_recipe
 
     distrusted = read_manifest(store).distrusted
     if distrusted and not recipe.split.keep_doubtful:
         say(f"left out, their registration is doubtful: {', '.join(distrusted)}")
-    with progress("train", recipe.training.steps) as advance:
+    with progress("train", total_steps(recipe)) as advance:
 
         def on_step(step: int, point: CurvePoint | None) -> None:
             note = ""
@@ -76,5 +94,11 @@ def run(
             advance(step, note)
 
         return train_recipe(
-            store, run_folder, recipe, resume=resume, overwrite=overwrite, on_step=on_step
+            store,
+            run_folder,
+            recipe,
+            start=start,
+            resume=resume,
+            overwrite=overwrite,
+            on_step=on_step,
         )

@@ -23,6 +23,7 @@ class UNetConfig:
     """Probability of dropping a value after the first two decoder blocks."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
     """Targets are in [0, 1]; a linear output is clipped there only when it is used."""
+    kind: Literal["unet"] = "unet"
 
     def __post_init__(self) -> None:
         if self.depth < 3:

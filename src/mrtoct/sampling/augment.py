@@ -44,21 +44,40 @@ class Augmentation:
 def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
     """Return the batch changed at random; the same generator state gives the same changes."""
     count = batch.mr.shape[0]
-    mr, ct, covered, head = batch.mr, batch.ct, batch.covered, batch.head
+    mr, ct, covered, head, brain = batch.mr, batch.ct, batch.covered, batch.head, batch.brain
     if settings.moves:
         grid = _moved_grid(count, batch.mr.shape, settings, generator)
         # One pass for all channels; air is 0 in each, outside the scan counts as covered.
-        stacked = torch.cat([mr, ct, 1 - covered, head], dim=1)
+        stacked = torch.cat([mr, ct, 1 - covered, head, brain], dim=1)
         stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
-        mr, ct, uncovered, head = torch.split(stacked, [mr.shape[1], 1, 1, 1], dim=1)
+        mr, ct, uncovered, head, brain = torch.split(stacked, [mr.shape[1], 1, 1, 1, 1], dim=1)
         covered, head = 1 - uncovered, (head >= 0.5).float()
     if settings.gain or settings.gamma:
-        channels = mr.shape[1]  # each scan has a brightness of its own
-        gain = 1 + settings.gain * _uniform(count * channels, generator)
-        gamma = 1 + settings.gamma * _uniform(count * channels, generator)
-        each = (count, channels, 1, 1)
-        mr = gain.reshape(each) * mr.clamp(min=0) ** gamma.reshape(each)
-    return Batch(mr, ct, covered, head)
+        mr = _brightened(mr, settings, generator)
+    return Batch(mr, ct, covered, head, brain)
+
+
+def augment_patches(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
+    """Return patches (N, C, I, J, K) changed at random: mirrored along I, of another brightness.
+
+    Rotation, scale and shift are for slices: cuts of a turned head are drawn elsewhere anyway.
+    """
+    tensors = [batch.mr, batch.ct, batch.covered, batch.head, batch.brain]
+    count = len(batch.mr)
+    if settings.flip:
+        mirrored = (torch.rand(count, generator=generator) < 0.5)[:, None, None, None, None]
+        tensors = [torch.where(mirrored, t.flip(2), t) for t in tensors]
+    mr, *others = tensors
+    if settings.gain or settings.gamma:
+        mr = _brightened(mr, settings, generator)
+    return Batch(mr, *others)
+
+
+def _brightened(mr: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    each = (len(mr), *(1,) * (mr.ndim - 1))
+    gain = 1 + settings.gain * _uniform(len(mr), generator)
+    gamma = 1 + settings.gamma * _uniform(len(mr), generator)
+    return gain.reshape(each) * mr.clamp(min=0) ** gamma.reshape(each)
 
 
 def _moved_grid(

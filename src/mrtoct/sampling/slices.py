@@ -1,25 +1,25 @@
-"""Transverse slices of prepared subjects, normalised, in memory, ready to be batched."""
+"""Transverse slices of loaded subjects, ready to be batched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mrtoct.errors import CohortError
-from mrtoct.prepare.intensity import HuWindow, MrScaling
-from mrtoct.prepare.mask import head_mask_mr
-from mrtoct.prepare.store import PreparedSubject, read_subject
-from mrtoct.resample import resample, resample_mask
-from mrtoct.volume import AIR_HU, Array
+from mrtoct.prepare.intensity import HuWindow
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.volume import Array
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Paired slices: tensors (N, channels, H, W) with H along J and W along I."""
+    """Paired samples: tensors (N, C, H, W) with H along J and W along I, or (N, C, I, J, K).
+
+    The MR of a patch reaches further than its CT; everything else has the CT's size.
+    """
 
     mr: Tensor
     """Scaled MR, one or more channels, 0 outside the head."""
@@ -29,44 +29,38 @@ class Batch:
     """1 where the MR was measured (and beyond the scan, where both are known to be air)."""
     head: Tensor
     """1 inside the head on the CT."""
+    brain: Tensor
+    """0 to 1, the space that the skull encloses, smoothed; 0 where no recipe asks for it."""
 
     def to(self, device: torch.device, layout: torch.memory_format = torch.channels_last) -> Batch:
         """Return the batch on a device, in a memory layout."""
         moved = (
             t.to(device, non_blocking=True).contiguous(memory_format=layout)
-            for t in (self.mr, self.ct, self.covered, self.head)
+            for t in (self.mr, self.ct, self.covered, self.head, self.brain)
         )
         return Batch(*moved)
 
 
 class SliceSet:
-    """The usable transverse slices of some subjects.
-
-    Held as int16 HU and float16 MR: a cohort of 17 heads at 0.65 mm takes about 1 GB.
-    """
+    """The usable transverse slices of some subjects, each with its neighbours if wanted."""
 
     def __init__(
         self,
-        store: Path,
-        names: list[str],
+        subjects: list[LoadedSubject],
         *,
-        channels: tuple[str, ...],
-        spacing: tuple[float, float, float],
         size: tuple[int, int],
         window: HuWindow,
-        scaling: MrScaling,
+        neighbours: int = 0,
     ) -> None:
-        if not names:
-            raise CohortError("a set of slices needs at least one subject")
-        self.channels = channels
+        """Take size in pixels (I, J); neighbours are slices above and below shown as channels."""
         self.size = size
         self.window = window
-        self._slices: list[tuple[Array, Array, Array, Array]] = []
-        for name in names:
-            subject = read_subject(store, name)
-            self._slices += _slices(subject, channels, spacing, scaling)
+        self.neighbours = neighbours
+        self._subjects = subjects
+        self._slices = [(s, k) for s, subject in enumerate(subjects) for k in subject.kept]
         if not self._slices:
-            raise CohortError(f"no usable slice in {', '.join(names)}")
+            names = ", ".join(subject.name for subject in subjects)
+            raise CohortError(f"no usable slice in {names or 'no subjects at all'}")
 
     def __len__(self) -> int:
         return len(self._slices)
@@ -74,19 +68,32 @@ class SliceSet:
     def batch(self, indices: list[int]) -> Batch:
         """Return slices by number, padded or cropped about their middle to the set's size."""
         width, height = self.size
-        count = len(indices)
-        mr = np.zeros((count, len(self.channels), height, width), dtype=np.float32)
+        count, channels = len(indices), len(self._subjects[0].mr)
+        seen = 2 * self.neighbours + 1
+        mr = np.zeros((count, seen * channels, height, width), dtype=np.float32)
         ct = np.zeros((count, 1, height, width), dtype=np.float32)
-        covered = np.ones_like(ct)
-        head = np.zeros_like(ct)
+        covered, head, brain = np.ones_like(ct), np.zeros_like(ct), np.zeros_like(ct)
         for n, index in enumerate(indices):
-            one_mr, one_ct, one_covered, one_head = self._slices[index]
-            into, of = centered(one_ct.shape, (height, width))
-            mr[n][:, *into] = one_mr[:, *of]
-            ct[n, 0][into] = self.window.normalise(one_ct[of])
-            covered[n, 0][into] = one_covered[of]
-            head[n, 0][into] = one_head[of]
-        return Batch(*(torch.from_numpy(a) for a in (mr, ct, covered, head)))
+            number, k = self._slices[index]
+            subject = self._subjects[number]
+            into, of = centered(subject.hu.shape[1::-1], (height, width))
+            stack = neighbouring(subject.mr, k, self.neighbours)
+            mr[n][:, *into] = stack[:, *of]
+            ct[n, 0][into] = self.window.normalise(subject.hu[:, :, k].T[of])
+            covered[n, 0][into] = subject.covered[:, :, k].T[of]
+            head[n, 0][into] = subject.head[:, :, k].T[of]
+            if subject.brain is not None:
+                brain[n, 0][into] = subject.brain[:, :, k].T[of]
+        return Batch(*(torch.from_numpy(a) for a in (mr, ct, covered, head, brain)))
+
+
+def neighbouring(mr: Array, k: int, neighbours: int) -> Array:
+    """Return the slices k - n to k + n of (C, I, J, K) as channels ((2 n + 1) C, J, I).
+
+    Beyond the ends of the volume the last slice is repeated.
+    """
+    wanted = np.clip(np.arange(k - neighbours, k + neighbours + 1), 0, mr.shape[3] - 1)
+    return np.concatenate([mr[..., one].swapaxes(1, 2) for one in wanted])
 
 
 def centered(
@@ -99,35 +106,3 @@ def centered(
         into.append(slice((new - length) // 2, (new - length) // 2 + length))
         of.append(slice((old - length) // 2, (old - length) // 2 + length))
     return tuple(into), tuple(of)
-
-
-def _slices(
-    subject: PreparedSubject,
-    channels: tuple[str, ...],
-    spacing: tuple[float, float, float],
-    scaling: MrScaling,
-) -> list[tuple[Array, Array, Array, Array]]:
-    """Return (mr, ct, covered, head) of each kept slice at a spacing: (C, J, I) and (J, I)."""
-    mr = [subject.channels[name] for name in channels]
-    ct, mr_head = subject.ct, subject.mr_head
-    covered, head = subject.covered, subject.head
-    kept = np.zeros(ct.grid.shape[2], dtype=bool)
-    kept[subject.kept_slices] = True
-    if not np.allclose(spacing, ct.spacing, rtol=1e-3):
-        grid = ct.grid.upright(spacing)
-        heights = ct.grid.to_index(grid.to_world([(0, 0, k) for k in range(grid.shape[2])]))[:, 2]
-        kept = kept[np.clip(np.rint(heights), 0, len(kept) - 1).astype(int)]
-        mr = [resample(channel, grid, fill=0.0) for channel in mr]
-        ct = resample(ct, grid, fill=AIR_HU)
-        covered, head = (resample_mask(m, grid) for m in (covered, head))
-        mr_head = head_mask_mr(resample(subject.mr, grid, fill=0.0))
-    # Mask and range as a translator finds them on this MR, whatever the store was made with.
-    scaled = np.stack(
-        [scaling.apply(channel.voxels, mr_head.voxels).astype(np.float16) for channel in mr],
-        axis=-1,
-    )
-    hu = np.rint(ct.voxels).astype(np.int16)
-    return [
-        tuple(np.ascontiguousarray(a[:, :, k].T) for a in (scaled, hu, covered.voxels, head.voxels))  # type: ignore[misc]
-        for k in np.flatnonzero(kept)
-    ]

@@ -1,6 +1,7 @@
 """The last state of a training on disk: enough to go on as if it had never stopped.
 
     RUN/last/                        a bundle, usable like any other
+    RUN/last/networks.safetensors    the networks that the bundle does not hold
     RUN/last/optimizer.safetensors   Adam's moments
     RUN/last/progress.json           step, seconds, best figure so far
 
@@ -10,19 +11,20 @@ Random numbers need no state: step n draws the same ones whenever it runs.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from mrtoct.bundle import Bundle, read_bundle, write_bundle
 from mrtoct.errors import BundleError
 from mrtoct.io.atomic import new_folder, write_text
-from mrtoct.models.unet import UNet
 
+NETWORKS = "networks.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 PROGRESS = "progress.json"
 
@@ -37,35 +39,80 @@ class Progress:
     """Lowest validation MAE so far, HU; None before the first validation."""
 
 
-def write_checkpoint(
-    path: Path, bundle: Bundle, network: UNet, optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
+@dataclass(frozen=True)
+class State:
+    """Everything of a learner that changes as it learns."""
+
+    translator: nn.Module
+    """What a bundle holds."""
+    others: Mapping[str, nn.Module]
+    """Further networks by name."""
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    """By the name of what they improve."""
+
+
+def write_checkpoint(path: Path, bundle: Bundle, state: State, progress: Progress) -> None:
     """Write or replace a checkpoint folder, all at once."""
-    tensors: dict[str, Tensor] = {}
-    for index, state in optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            tensors[f"{index}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    networks = {
+        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        for name, network in state.others.items()
+        for key, tensor in network.state_dict().items()
+    }
+    moments = {
+        f"{name}.{index}.{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for name, optimizer in state.optimizers.items()
+        for index, entry in optimizer.state_dict()["state"].items()
+        for key, value in entry.items()
+    }
     with new_folder(path, overwrite=True) as folder:
-        write_bundle(folder, bundle, network.state_dict(), overwrite=True)
-        (folder / OPTIMIZER).write_bytes(safetensors.torch.save(tensors))
+        write_bundle(folder, bundle, state.translator.state_dict(), overwrite=True)
+        (folder / NETWORKS).write_bytes(safetensors.torch.save(networks))
+        (folder / OPTIMIZER).write_bytes(safetensors.torch.save(moments))
         write_text(folder / PROGRESS, json.dumps(asdict(progress)))
 
 
-def read_checkpoint(path: Path, network: UNet, optimizer: torch.optim.Optimizer) -> Progress:
-    """Load weights and moments into network and optimizer and return the progress."""
+def read_checkpoint(path: Path, state: State) -> Progress:
+    """Load weights and moments into a learner's networks and optimizers; return the progress."""
     _, stored = read_bundle(path)
     try:
         progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
-        tensors = safetensors.torch.load_file(path / OPTIMIZER)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = value
-        network.load_state_dict(stored.state_dict())
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        networks = safetensors.torch.load_file(path / NETWORKS)
+        moments = safetensors.torch.load_file(path / OPTIMIZER)
+        state.translator.load_state_dict(stored.state_dict())
+        for name, network in state.others.items():
+            network.load_state_dict(_under(name, networks))
+        for name, optimizer in state.optimizers.items():
+            entries: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(name, moments).items():
+                index, what = key.split(".", 1)
+                entries.setdefault(int(index), {})[what] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": entries, "param_groups": groups})
     except (OSError, ValueError, TypeError, KeyError, SafetensorError, RuntimeError) as error:
         raise BundleError(
             f"{path} cannot be resumed: {' '.join(str(error).split())[:200]}"
         ) from error
     return progress
+
+
+def read_start(path: Path, state: State) -> None:
+    """Begin with the weights of a bundle and, if it is a checkpoint, of its other networks."""
+    _, stored = read_bundle(path)
+    try:
+        state.translator.load_state_dict(stored.state_dict())
+        others = {"generator": stored.state_dict()}
+        if (path / NETWORKS).is_file():
+            networks = safetensors.torch.load_file(path / NETWORKS)
+            others |= {name: t for name in state.others if (t := _under(name, networks))}
+        for name, network in state.others.items():
+            if name in others:
+                network.load_state_dict(others[name])
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise BundleError(
+            f"{path} is no start for this recipe: {' '.join(str(error).split())[:200]}"
+        ) from error
+
+
+def _under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{name}."
+    return {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}

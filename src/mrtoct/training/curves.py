@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from mrtoct.errors import FileError
@@ -23,6 +23,14 @@ class CurvePoint:
     """Mean of the training loss since the row before."""
     validation_mae: float | None
     """HU inside the head, where the MR was measured; None without validation subjects."""
+    adversarial_loss: float | None = None
+    """Of the generator against the discriminator, before its weight; None without one, and so are
+    the others; all are means since the row before."""
+    discriminator_loss: float | None = None
+    score_real: float | None = None
+    """What the discriminator thinks of real CT slices or patches: 1 is real."""
+    score_fake: float | None = None
+    """What it thinks of synthetic ones."""
 
 
 class Curves:
@@ -42,17 +50,27 @@ class Curves:
     def add(self, point: CurvePoint) -> None:
         """Append a row and write the file anew."""
         self.points.append(point)
-        path = self._run / CURVES
-        with new_file(path, overwrite=True) as part, part.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, [f.name for f in fields(CurvePoint)])
-            writer.writeheader()
-            for row in self.points:
-                writer.writerow({k: "" if v is None else v for k, v in asdict(row).items()})
+        write_curves(self._run, self.points)
         if self._board is not None:
             for name, value in asdict(point).items():
                 if value is not None and name != "step":
                     self._board.add_scalar(name, value, point.step)
             self._board.flush()
+
+
+def write_curves(run: Path, points: list[CurvePoint]) -> None:
+    """Write or replace a run's curves.csv."""
+    with new_file(run / CURVES, overwrite=True) as part, part.open("w", newline="") as stream:
+        # Columns of a discriminator only where there is one.
+        columns = [
+            f.name
+            for f in fields(CurvePoint)
+            if f.default is MISSING or any(getattr(p, f.name) is not None for p in points)
+        ]
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+        writer.writeheader()
+        for row in points:
+            writer.writerow({k: "" if v is None else v for k, v in asdict(row).items()})
 
 
 def read_curves(run: Path) -> list[CurvePoint]:
@@ -63,13 +81,33 @@ def read_curves(run: Path) -> list[CurvePoint]:
         with (run / CURVES).open(newline="") as stream:
             return [
                 CurvePoint(
-                    step=int(row["step"]),
-                    seconds=float(row["seconds"]),
-                    learning_rate=float(row["learning_rate"]),
-                    train_loss=float(row["train_loss"]),
-                    validation_mae=float(row["validation_mae"]) if row["validation_mae"] else None,
+                    step=int(row.pop("step")),
+                    **{name: float(value) if value else None for name, value in row.items()},  # type: ignore[arg-type]
                 )
                 for row in csv.DictReader(stream)
             ]
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(f"{run / CURVES} is damaged") from error
+
+
+def signs_of_collapse(points: list[CurvePoint]) -> list[str]:
+    """Return what in the curves of two players says that one of them has lost.
+
+    Looked for in the last three validations: a discriminator that is never wrong, from which a
+    generator learns nothing; one that is always deceived; a generator that was better before.
+    """
+    last = points[-3:]
+    if len(last) < 3 or any(p.score_real is None or p.score_fake is None for p in last):
+        return []
+    gaps = [p.score_real - p.score_fake for p in last if p.score_real and p.score_fake is not None]
+    signs = []
+    if min(gaps) > 0.9:
+        signs.append("the discriminator is never wrong any more: the generator learns little of it")
+    if max(gaps) < 0.02:
+        signs.append("the discriminator no longer tells real from synthetic CT")
+    errors = [p.validation_mae for p in points if p.validation_mae is not None]
+    if errors and min(errors[-3:]) > 1.5 * min(errors):
+        signs.append(
+            f"the validation error rose from {min(errors):.0f} to {errors[-1]:.0f} HU since its best"
+        )
+    return signs

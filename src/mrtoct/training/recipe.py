@@ -6,11 +6,22 @@ import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+)
 
 from mrtoct.errors import FileError, RecipeError
+from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.generator import CONFIGS
+from mrtoct.models.residual_unet import ResidualUNetConfig
 from mrtoct.models.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.augment import Augmentation
@@ -25,6 +36,10 @@ class _Section(BaseModel):
 class DataSection(_Section):
     """What the network sees."""
 
+    neighbours: int = Field(default=0, ge=0, le=8)
+    """Slices above and below that are shown as further channels (2.5-D)."""
+    mirror: bool = False
+    """Translate a head and its mirror image and take the mean of both."""
     channels: tuple[str, ...] = ()
     """MR channels, the one that is registered to the CT first; none named: all of the store's."""
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -50,14 +65,61 @@ class LossTerm(_Section):
     reduction: Literal["mean", "sum"] = "mean"
 
 
+class FocusSection(_Section):
+    """Where errors of the distance loss weigh more than 1."""
+
+    brain: float = Field(default=0.0, ge=0)
+    """Added to the weight in the space that the skull encloses (section 4.3)."""
+    brain_sigma: float = Field(default=2.0, ge=0)
+    """Standard deviation in mm of the Gaussian that smooths that mask; the paper's 3 voxels."""
+    bone: float = Field(default=0.0, ge=0)
+    """Added to the weight in bone."""
+    bone_above: float = 250.0
+    """HU"""
+    head_only: bool = False
+    """Count no error outside the head."""
+
+
+class PatchSection(_Section):
+    """What a 3-D network is shown in training, and how it translates."""
+
+    size: int = Field(default=16, ge=4)
+    """Side of a patch of CT in voxels; of MR it sees 8 more on each side."""
+    whole: bool = True
+    """Translate with the network as a filter over the whole head, without borders; else patch by
+    patch, as it was trained."""
+
+
+class AutoContextSection(_Section):
+    """Further networks that see what the one before made of the head (section 3.3)."""
+
+    iterations: int = Field(default=1, ge=1, le=5)
+    """Networks in the cascade; the paper wanted three."""
+    folds: int = Field(default=4, ge=2)
+    """Each network after the first learns from predictions for heads that the one before, trained
+    on the other folds, had not seen."""
+
+
+class AdversarialSection(_Section):
+    """A discriminator to learn against: Table 3's for slices, Table 5's for patches."""
+
+    loss: Literal["standard", "least_square"] = "least_square"
+    """Equation (6), or Mao et al. 2017 for equation (7)."""
+    weight: float = Field(default=0.01, gt=0)
+    """Weight of the generator's adversarial loss; the loss terms have their own."""
+    width: int = Field(default=64, ge=1)
+    """Channels of the discriminator's first layer."""
+
+
 class OptimizerSection(_Section):
     """Adam; the defaults are the paper's Table 6."""
 
     learning_rate: float = Field(default=2e-4, gt=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
-    schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: a short warm-up, then down to zero at the last step."""
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """cosine: a short warm-up, then down to zero at the last step; linear: constant for the first
+    half, then straight down to zero."""
 
 
 class TrainingSection(_Section):
@@ -69,6 +131,8 @@ class TrainingSection(_Section):
     """Steps between validations and checkpoints."""
     minutes: float | None = Field(default=None, gt=0)
     """Stop in good order after this time, even if steps are left."""
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of a moving average of the generator's weights, which is then what is kept; 0: none."""
     precision: Precision = "auto"
     """auto: bfloat16 where the hardware computes in it, float32 elsewhere."""
     seed: int = Field(default=1, ge=0)
@@ -92,14 +156,27 @@ class SplitSection(_Section):
             )
 
 
+def _kind_of_model(model: Any) -> str | None:
+    return model.get("kind", "unet") if isinstance(model, dict) else getattr(model, "kind", None)
+
+
 class Recipe(_Section):
     """Everything about a training but the data."""
 
     name: str
     description: str = ""
     data: DataSection = DataSection()
-    model: UNetConfig = UNetConfig()
+    model: Annotated[
+        Annotated[UNetConfig, Tag("unet")]
+        | Annotated[ResidualUNetConfig, Tag("residual_unet")]
+        | Annotated[ContextGeneratorConfig, Tag("context")],
+        Discriminator(_kind_of_model),
+    ] = UNetConfig()
     loss: tuple[LossTerm, ...] = Field(default=(LossTerm(term="mae"),), min_length=1)
+    patches: PatchSection = PatchSection()
+    auto_context: AutoContextSection = AutoContextSection()
+    focus: FocusSection = FocusSection()
+    adversarial: AdversarialSection | None = None
     optimizer: OptimizerSection = OptimizerSection()
     training: TrainingSection
     augmentation: Augmentation = Augmentation()
@@ -107,17 +184,30 @@ class Recipe(_Section):
 
     def model_post_init(self, _context: Any) -> None:
         """Check what concerns two sections at once."""
+        channels = (self.model.in_channels, getattr(self.model, "out_channels", 1))
+        if channels != (1, 1):
+            raise ValueError(
+                "the MR channels decide model.in_channels and model.out_channels is 1: leave both "
+                f"out, got {channels[0]} and {channels[1]}"
+            )
+        if isinstance(self.model, ContextGeneratorConfig):
+            if self.data.neighbours:
+                raise ValueError("data.neighbours is for slices; a 3-D network sees them anyway")
+            return
+        if self.auto_context.iterations > 1:
+            raise ValueError("auto_context.iterations above 1 needs model.kind = 'context'")
         divisor = self.model.divisor
         if any(side % divisor or side < divisor for side in self.data.size):
             raise ValueError(
                 f"data.size must be positive multiples of {divisor} for a u-net of depth "
                 f"{self.model.depth}, got {list(self.data.size)}"
             )
-        if (self.model.in_channels, self.model.out_channels) != (1, 1):
-            raise ValueError(
-                "the MR channels decide model.in_channels and model.out_channels is 1: leave both "
-                f"out, got {self.model.in_channels} and {self.model.out_channels}"
-            )
+
+
+def total_steps(recipe: Recipe) -> int:
+    """Return the most steps that all networks of a recipe take: auto-context has several."""
+    iterations, folds = recipe.auto_context.iterations, recipe.auto_context.folds
+    return recipe.training.steps * (iterations + (iterations - 1) * folds)
 
 
 def recipe_names() -> list[str]:
@@ -168,7 +258,9 @@ def _first_problem(error: ValidationError) -> str:
     # A misspelt key also makes its right name missing: the misspelling is the cause.
     unknown = ("extra_forbidden", "unexpected_keyword_argument")
     problem = next((p for p in problems if p["type"] in unknown), problems[0])
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(str(part) for part in problem["loc"] if part not in CONFIGS)
+    if problem["type"].startswith("union_tag"):
+        return f"'model.kind' must be one of {', '.join(CONFIGS)}"
     if problem["type"] in unknown:
         near = difflib.get_close_matches(
             str(problem["loc"][-1]), _keys_of(problem["loc"][:-1]), n=1, cutoff=0.5
@@ -192,6 +284,8 @@ def _keys_of(location: tuple[int | str, ...]) -> list[str]:
             continue
         if part == "loss":
             owner = LossTerm
+        elif part in CONFIGS:
+            owner = CONFIGS[part]
         elif hasattr(owner, "model_fields"):
             owner = owner.model_fields[part].annotation
     fields = getattr(owner, "model_fields", None) or getattr(owner, "__dataclass_fields__", {})

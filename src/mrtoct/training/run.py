@@ -81,8 +81,9 @@ def open_run(
             f"{run} exists already; pass --resume to go on or --overwrite to start anew"
         )
     # What an earlier run left here would otherwise be taken for this one's.
-    for old in ("best", "last", "evaluation", "tensorboard"):
-        shutil.rmtree(run / old, ignore_errors=True)
+    parts = [run / name for name in ("best", "last", "evaluation", "tensorboard")]
+    for old in [*parts, *run.glob("stage-*")]:
+        shutil.rmtree(old, ignore_errors=True)
     (run / CURVES).unlink(missing_ok=True)
     write_text(started, json.dumps(record, indent=1), overwrite=True)
 

@@ -12,25 +12,28 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-import mrtoct.training.regression as module
+import mrtoct.training.loop as loop
+import mrtoct.training.regression as regression
+import mrtoct.training.train as module
 from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import CohortError, FileError, RecipeError
 from mrtoct.losses import gdl, mae
+from mrtoct.predict import predict_once
+from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.slices import Batch
-from mrtoct.training.checkpoint import read_checkpoint
+from mrtoct.training.checkpoint import State, read_checkpoint
 from mrtoct.training.curves import CurvePoint, read_curves
-from mrtoct.training.recipe import LossTerm, Recipe
-from mrtoct.training.regression import (
-    distance_loss,
-    learning_rate_factor,
-    slice_set,
-    train,
-    validation_mae,
-)
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.loop import learning_rate_factor
+from mrtoct.training.cohort import load_cohort
+from mrtoct.training.distance import distance_loss
 from mrtoct.training.run import read_run
+from mrtoct.training.split import Split
+from mrtoct.training.train import epoch_indices, slice_set, train
+from mrtoct.training.validation import validation_mae
 from recipes import tiny_recipe
 
 EVERYTHING_RANDOM = {
@@ -94,9 +97,11 @@ def test_a_head_can_be_learnt_by_heart(one_head: Path, tmp_path: Path) -> None:
     assert [p.step for p in points] == [40, 80, 120, 160]
     assert [p.validation_mae for p in points] == [None] * 4
     assert points[-1].train_loss < 0.3 * points[0].train_loss
-    slices = slice_set(one_head, ["head1"], ("mr",), recipe)
-    _, network = read_bundle(tmp_path / "run" / "best")
-    found = validation_mae(network, slices, recipe, torch.device("cpu"))
+    (loaded,) = load_cohort(one_head, ("mr",), Split(["head1"], [], []), recipe).train
+    bundle, network = read_bundle(tmp_path / "run" / "best")
+    found = validation_mae(
+        [loaded], bundle.window, lambda s: predict_once(network, bundle, s.mr, s.mr_head)
+    )
     subject = read_subject(one_head, "head1")
     inside = (subject.head.voxels & subject.covered.voxels)[:, :, subject.kept_slices]
     hu = subject.ct.voxels[:, :, subject.kept_slices][inside].astype(float)
@@ -149,15 +154,15 @@ def test_killed_between_curves_best_and_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
-    written = module.write_checkpoint
+    written = loop.write_checkpoint
 
-    def kill(path, bundle, network, adam, progress) -> None:  # type: ignore[no-untyped-def]
+    def kill(path, bundle, state, progress) -> None:  # type: ignore[no-untyped-def]
         if progress.step == 4:
             raise Killed
-        written(path, bundle, network, adam, progress)
+        written(path, bundle, state, progress)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(module, "write_checkpoint", kill)
+        patch.setattr(loop, "write_checkpoint", kill)
         train(tiny_store, run, recipe)
     assert [p.step for p in read_curves(run)] == [2, 4]
     train(tiny_store, run, recipe, resume=True)
@@ -220,7 +225,8 @@ def test_best_is_the_lowest_validation(
     assert (last["provenance"]["step"], last["validation"]) == (7, {"mae_hu": 30.0})
     network = read_bundle(run / "last")[1]
     adam = torch.optim.Adam(network.parameters())
-    assert read_checkpoint(run / "last", network, adam).best_mae == 30.0
+    state = State(network, {}, {"translator": adam})
+    assert read_checkpoint(run / "last", state).best_mae == 30.0
 
 
 def test_the_bundle_says_what_it_was_trained_on(uninterrupted: Path, recipe: Recipe) -> None:
@@ -243,7 +249,7 @@ def test_the_curves_are_the_losses_that_happened(
         seen.append(loss.item())
         return loss
 
-    monkeypatch.setattr(module, "distance_loss", watched)
+    monkeypatch.setattr(regression, "distance_loss", watched)
     recipe = tiny_recipe(training={"steps": 5, "validate_every": 2})
     train(tiny_store, tmp_path / "run", recipe)
     points = read_curves(tmp_path / "run")
@@ -278,44 +284,53 @@ def test_weights_that_explode_in_the_last_step_do_not_pass_as_a_result(
 
 
 def test_validation_mae_is_numpys(tiny_store: Path) -> None:
-    recipe = tiny_recipe(data={"hu_window": {"low": -1000, "high": 2000}}, training={"batch": 7})
-    slices = slice_set(tiny_store, ["head1"], ("mr",), recipe)
-
-    class Half(nn.Module):
-        def forward(self, image: Tensor) -> Tensor:
-            return 1.4 * image - 0.1  # beyond [0, 1] at both ends
-
-    model = Half().train()
-    found = validation_mae(model, slices, recipe, torch.device("cpu"))
-    assert not model.training
-    batch = slices.batch(list(range(len(slices))))
-    mr, ct, covered, head = (
-        getattr(batch, n).numpy().astype(float) for n in ("mr", "ct", "covered", "head")
-    )
-    inside = (covered > 0) & (head > 0)
-    assert inside.sum() < (head > 0).sum()
-    error = np.abs(np.clip(1.4 * mr - 0.1, 0, 1) - ct)[inside]
-    assert found == pytest.approx(3000 * error.mean(), rel=1e-5)
+    subjects = load_cohort(
+        tiny_store, ("mr",), Split(["head1", "head2"], [], []), tiny_recipe()
+    ).train
+    window = HuWindow(-1000, 2000)
+    found = validation_mae(subjects, window, lambda s: np.clip(1.4 * s.mr[0] - 0.1, 0, 1))
+    errors = []
+    for name, loaded in zip(("head1", "head2"), subjects, strict=True):
+        subject = read_subject(tiny_store, name)
+        inside = (subject.head.voxels & subject.covered.voxels)[:, :, subject.kept_slices]
+        assert inside.sum() < subject.head.voxels.sum()
+        hu = np.clip(subject.ct.voxels[:, :, subject.kept_slices][inside], -1000, 2000)
+        shown = loaded.mr[0, :, :, subject.kept_slices].transpose(1, 2, 0)[inside].astype(float)
+        errors.append(np.abs(3000 * np.clip(1.4 * shown - 0.1, 0, 1) - 1000 - hu))
+    assert found == pytest.approx(np.concatenate(errors).mean(), rel=1e-3)
 
 
 def test_distance_loss_weighs_terms_and_leaves_out_what_was_not_measured() -> None:
     rng = np.random.default_rng(0)
-    prediction, mr, ct, head = (
+    prediction, mr, ct, brain = (
         torch.from_numpy(rng.uniform(size=(2, 1, 6, 8)).astype(np.float32)) for _ in range(4)
     )
-    covered = torch.ones_like(ct)
+    covered, head = torch.ones_like(ct), torch.zeros_like(ct)
     covered[:, :, :, :3] = 0
-    terms = (
-        LossTerm(term="mae", weight=2.0),
-        LossTerm(term="gdl", weight=1e-2, reduction="sum"),
-    )
-    found = distance_loss(terms, prediction, Batch(mr, ct, covered, head))
+    head[:, :, 2:] = 1
+    batch = Batch(mr, ct, covered, head, brain)
+    two = [
+        {"term": "mae", "weight": 2.0},
+        {"term": "gdl", "weight": 1e-2, "reduction": "sum"},
+    ]
+    found = distance_loss(tiny_recipe(loss=two), prediction, batch)
     expected = 2 * mae(prediction, ct, covered) + 1e-2 * gdl(prediction, ct, covered, "sum")
     torch.testing.assert_close(found, expected)
-    by_hand = 2 * (prediction - ct)[..., 3:].abs().mean()
-    torch.testing.assert_close(
-        distance_loss(terms[:1], prediction, Batch(mr, ct, covered, head)), by_hand
-    )
+    error = (prediction - ct).abs()[..., 3:]
+    one = distance_loss(tiny_recipe(loss=two[:1]), prediction, batch)
+    torch.testing.assert_close(one, 2 * error.mean())
+
+    def focused(**focus: object) -> Tensor:
+        recipe = tiny_recipe(focus=focus, data={"hu_window": {"low": -1000, "high": 1000}})
+        return distance_loss(recipe, prediction, batch)
+
+    def mean(weight: Tensor) -> Tensor:
+        return (error * weight).sum() / weight.sum()
+
+    torch.testing.assert_close(focused(brain=5.0), mean(1 + 5 * brain[..., 3:]))
+    torch.testing.assert_close(focused(head_only=True), mean(head[..., 3:]))
+    is_bone = (ct[..., 3:] > 0.65).float()  # 300 of -1000 to 1000 HU
+    torch.testing.assert_close(focused(bone=2.0, bone_above=300.0), mean(1 + 2 * is_bone))
 
 
 @pytest.mark.parametrize(("count", "batch"), [(45, 4), (16, 16), (7, 3), (5, 16), (1, 2)])
@@ -325,14 +340,14 @@ def test_an_epoch_sees_every_slice_once(count: int, batch: int) -> None:
     drawn = [
         index
         for step in range(-(-epochs * count // batch))
-        for index in module._indices(count, recipe, step)
+        for index in epoch_indices(count, recipe, step)
     ]
     parts = [drawn[e * count : (e + 1) * count] for e in range(epochs)]
     for part in parts:
         assert sorted(part) == list(range(count))
     if count > 4:
         assert max(Counter(map(tuple, parts)).values()) == 1
-    assert len(module._indices(count, recipe, 3)) == batch
+    assert len(epoch_indices(count, recipe, 3)) == batch
 
 
 def test_the_learning_rate() -> None:
@@ -344,6 +359,9 @@ def test_the_learning_rate() -> None:
     assert learning_rate_factor(cosine, 500, 1 / 3) == pytest.approx(0.75)
     assert learning_rate_factor(cosine, 999, 1.0) == pytest.approx(0.0, abs=1e-12)
     assert learning_rate_factor(cosine, 999, 1.2) == pytest.approx(0.0, abs=1e-12)
+    linear = tiny_recipe(optimizer={"schedule": "linear"})
+    rates = [learning_rate_factor(linear, 0, d) for d in (0, 0.5, 0.75, 1, 1.2)]
+    assert rates == pytest.approx([1, 1, 0.5, 0, 0])
 
 
 def test_the_learning_rate_reaches_adam(
@@ -361,7 +379,7 @@ def test_a_time_limit_stops_in_good_order(
 ) -> None:
     """The clock gives 10 s a reading, two a step: 1.2 minutes are over in step 4."""
     now = iter(range(0, 10**6, 10))
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
     recipe = tiny_recipe(training={"steps": 1000, "validate_every": 3, "minutes": 1.2})
     run = tmp_path / "run"
     train(tiny_store, run, recipe)

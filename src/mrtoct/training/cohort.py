@@ -1,0 +1,95 @@
+"""Who trains and who validates, loaded as a recipe wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import mrtoct
+from mrtoct.bundle import Bundle
+from mrtoct.errors import CohortError
+from mrtoct.models.generator import GeneratorConfig
+from mrtoct.prepare.store import Manifest
+from mrtoct.sampling.subjects import LoadedSubject, load_subject
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.split import Split
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The subjects of a training."""
+
+    channels: tuple[str, ...]
+    split: Split
+    train: list[LoadedSubject]
+    validation: list[LoadedSubject]
+
+
+def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Recipe) -> Cohort:
+    """Load training and validation subjects from a store."""
+
+    def load(name: str) -> LoadedSubject:
+        return load_subject(
+            store,
+            name,
+            channels=channels,
+            spacing=recipe.data.spacing,
+            scaling=recipe.data.mr_scaling,
+            brain_sigma=recipe.focus.brain_sigma if recipe.focus.brain else None,
+        )
+
+    return Cohort(channels, split, [*map(load, split.train)], [*map(load, split.validation)])
+
+
+def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
+    """Return a store's subjects without those whose registration is doubtful, unless wanted."""
+    if recipe.split.keep_doubtful:
+        return manifest.subjects
+    trusted = [name for name in manifest.subjects if name not in manifest.distrusted]
+    if not trusted:
+        name, reason = next(iter(manifest.distrusted.items()))
+        raise CohortError(
+            f"no subject's registration can be trusted (look at it, then keep them with "
+            f"--keep-doubtful); {name}: {reason}"
+        )
+    return trusted
+
+
+def wanted_channels(recipe: Recipe, manifest: Manifest) -> tuple[str, ...]:
+    """Return the MR channels to train on; CohortError if the store lacks one."""
+    channels = recipe.data.channels or manifest.channels
+    missing = [name for name in channels if name not in manifest.channels]
+    if missing or len(set(channels)) < len(channels):
+        raise CohortError(
+            f"recipe {recipe.name} wants the MR channels {', '.join(channels)}; the store has "
+            f"{', '.join(manifest.channels)}"
+        )
+    return channels
+
+
+def describe(recipe: Recipe, model: GeneratorConfig, cohort: Cohort) -> Bundle:
+    """Return what a bundle says of a network before it has learnt anything."""
+    split = cohort.split
+    return Bundle(
+        model=model,
+        channels=cohort.channels,
+        spacing=recipe.data.spacing,
+        size=recipe.data.size,
+        neighbours=recipe.data.neighbours,
+        mirror=recipe.data.mirror,
+        whole=recipe.patches.whole,
+        window=recipe.data.hu_window,
+        scaling=recipe.data.mr_scaling,
+        provenance={
+            "mrtoct": mrtoct.__version__,
+            "torch": torch.__version__,
+            "recipe": recipe.model_dump(mode="json"),
+            "subjects": {
+                "train": len(split.train),
+                "validation": len(split.validation),
+                "test": len(split.test),
+            },
+        },
+    )

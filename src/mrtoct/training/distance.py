@@ -1,0 +1,43 @@
+"""The distance that a recipe minimises: its loss terms, and where errors weigh more."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mrtoct import losses
+from mrtoct.sampling.slices import Batch
+from mrtoct.training.recipe import Recipe
+
+LOSSES = {
+    "mae": losses.mae,
+    "mse": losses.mse,
+    "gdl": losses.gdl,
+    "gdl_absolute": losses.gdl_absolute,
+    "gdl_l1": losses.gdl_l1,
+}
+
+
+def distance_loss(recipe: Recipe, prediction: Tensor, batch: Batch) -> Tensor:
+    """Return the weighted sum of a recipe's loss terms, where the MR was measured."""
+    weight = voxel_weight(recipe, batch)
+    total = prediction.new_zeros(())
+    for term in recipe.loss:
+        value = LOSSES[term.term](prediction, batch.ct, weight, term.reduction)
+        total = total + term.weight * value
+    return total
+
+
+def voxel_weight(recipe: Recipe, batch: Batch) -> Tensor:
+    """Return what an error at each voxel counts: 0 where the MR was not measured.
+
+    1 + boost * mask for the brain (section 4.3) and for bone; the real CT decides what is bone.
+    """
+    focus = recipe.focus
+    weight = batch.covered * batch.head if focus.head_only else batch.covered
+    if focus.bone:
+        window = recipe.data.hu_window
+        bone_above = (focus.bone_above - window.low) / (window.high - window.low)
+        weight = losses.bone_weight(batch.ct, weight, bone_above, focus.bone)
+    if focus.brain:
+        weight = weight * (1 + focus.brain * batch.brain)
+    return weight

@@ -1,0 +1,155 @@
+"""The frame of every training: steps, learning rate, validation, checkpoints, curves.
+
+What a step does is its learner's business (regression.py, adversarial.py).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrtoct.bundle import Bundle, write_bundle
+from mrtoct.errors import RecipeError
+from mrtoct.sampling.slices import Batch
+from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
+from mrtoct.training.curves import CurvePoint, Curves
+from mrtoct.training.recipe import Recipe
+
+WARM_UP_STEPS = 20
+
+
+class Learner(Protocol):
+    """One or more networks and how a step improves them."""
+
+    state: State
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Learn from a batch; return figures by the names of a curve's columns, detached."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training needs beside its learner and its recipe."""
+
+    run: Path
+    """Gets best/, last/ and curves.csv."""
+    batch: Callable[[int, torch.Generator], Batch]
+    """The batch of a step, on the device; everything random in it comes from its arguments."""
+    validate: Callable[[], float] | None
+    """Mean absolute error in HU on the validation subjects; None without any."""
+    bundle: Bundle
+    """What the translator is; step and figures are added."""
+
+
+def learn(
+    learner: Learner,
+    recipe: Recipe,
+    job: Job,
+    *,
+    resume: bool = False,
+    on_step: Callable[[int, CurvePoint | None], None] = lambda step, point: None,
+) -> Progress:
+    """Train for as many steps or as long as the recipe says; return how far it came.
+
+    With resume, what was stopped goes on from its last checkpoint, and ends with the weights of
+    one that never stopped.
+    """
+    progress = Progress()
+    if resume and (job.run / "last").is_dir():
+        progress = read_checkpoint(job.run / "last", learner.state)
+    curves = Curves(job.run, until=progress.step)
+    clock = time.monotonic() - progress.seconds
+    sums: dict[str, Tensor] = {}
+    counted = 0
+    finished = part_done(recipe, progress.step, progress.seconds) >= 1  # by time, when resumed
+    for step in range(progress.step, progress.step if finished else recipe.training.steps):
+        done = part_done(recipe, step, time.monotonic() - clock)
+        rate = recipe.optimizer.learning_rate * learning_rate_factor(recipe, step, done)
+        for optimizer in learner.state.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+        # Everything random in a step comes from its number, so a resumed run draws the same.
+        torch.manual_seed(step_seed(recipe, step, stream=0))  # dropout
+        generator = torch.Generator().manual_seed(step_seed(recipe, step, stream=1))
+        figures = learner.step(job.batch(step, generator))
+
+        for name, value in figures.items():
+            sums[name] = sums.get(name, 0.0) + value
+        counted += 1
+        seconds = time.monotonic() - clock
+        last = step + 1 == recipe.training.steps or part_done(recipe, step + 1, seconds) >= 1
+        point = None
+        if last or (step + 1) % recipe.training.validate_every == 0:
+            point = CurvePoint(
+                step=step + 1,
+                seconds=round(seconds, 2),
+                learning_rate=rate,
+                validation_mae=job.validate() if job.validate else None,
+                **{name: float(total) / counted for name, total in sums.items()},
+            )
+            _check_finite(point)
+            curves.add(point)
+            progress = _keep(learner, job, progress, point)
+            sums, counted = {}, 0
+        on_step(step + 1, point)
+        if last:
+            break
+    return progress
+
+
+def learning_rate_factor(recipe: Recipe, step: int, done: float) -> float:
+    """Return what the learning rate is multiplied by at a step, with a part of the work done."""
+    schedule = recipe.optimizer.schedule
+    if schedule == "constant":
+        return 1.0
+    if schedule == "linear":
+        return min(1.0, 2 * (1 - min(done, 1.0)))
+    warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+    return warm_up * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def part_done(recipe: Recipe, step: int, seconds: float) -> float:
+    """Return the part of the work that is done: by steps, or by time where that is limited."""
+    by_time = seconds / (60 * recipe.training.minutes) if recipe.training.minutes else 0.0
+    return max(step / recipe.training.steps, by_time)
+
+
+def step_seed(recipe: Recipe, step: int, stream: int) -> int:
+    """Return the seed of one of the random streams of a step."""
+    sequence = np.random.SeedSequence([recipe.training.seed, step, stream])
+    return int(sequence.generate_state(1)[0])
+
+
+def _check_finite(point: CurvePoint) -> None:
+    figures = {"training loss": point.train_loss, "validation MAE": point.validation_mae}
+    for name, value in figures.items():
+        if value is not None and not math.isfinite(value):
+            raise RecipeError(
+                f"the {name} became {value} by step {point.step}; lower optimizer.learning_rate"
+            )
+
+
+def _keep(learner: Learner, job: Job, progress: Progress, point: CurvePoint) -> Progress:
+    """Write the last and, if this is the best so far, the best bundle."""
+    figures = {} if point.validation_mae is None else {"mae_hu": point.validation_mae}
+    bundle = replace(
+        job.bundle,
+        provenance={**job.bundle.provenance, "step": point.step},
+        validation=figures,
+    )
+    best = point.validation_mae is None or point.validation_mae < (progress.best_mae or math.inf)
+    progress = replace(progress, step=point.step, seconds=point.seconds)
+    if best:
+        write_bundle(job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True)
+        progress = replace(progress, best_mae=point.validation_mae)
+    write_checkpoint(job.run / "last", bundle, learner.state, progress)
+    return progress

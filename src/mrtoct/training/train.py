@@ -1,0 +1,135 @@
+"""A store and a recipe into a trained bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mrtoct.bundle import network_of
+from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
+from mrtoct.predict import predict_once
+from mrtoct.prepare.store import read_manifest, read_subject
+from mrtoct.sampling.augment import augment
+from mrtoct.sampling.slices import Batch, SliceSet
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training.adversarial import Adversarial
+from mrtoct.training.auto_context import train_cascade
+from mrtoct.training.checkpoint import Progress, read_start
+from mrtoct.training.cohort import (
+    Cohort,
+    describe,
+    load_cohort,
+    usable_subjects,
+    wanted_channels,
+)
+from mrtoct.training.curves import CurvePoint
+from mrtoct.training.loop import Job, Learner, learn
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.regression import Regression
+from mrtoct.training.run import finish_run, open_run
+from mrtoct.training.setting import set_up
+from mrtoct.training.split import split_subjects
+from mrtoct.training.validation import validation_mae
+from mrtoct.volume import Array
+
+OnStep = Callable[[int, CurvePoint | None], None]
+
+
+def train(
+    store: Path | str,
+    run: Path | str,
+    recipe: Recipe,
+    *,
+    start: Path | str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_step: OnStep = lambda step, point: None,
+) -> Path:
+    """Train a recipe on a prepared store; return the folder of the best bundle.
+
+    start is a bundle whose weights are taken to begin with. With resume, a run that was stopped
+    goes on and ends with the weights of one that never stopped. on_step is called with the number
+    of steps done and, after a validation, its figures.
+    """
+    store, run = Path(store), Path(run)
+    manifest = read_manifest(store)
+    channels = wanted_channels(recipe, manifest)
+    names = usable_subjects(recipe, manifest)
+    split = split_subjects(names, recipe.split.validation, recipe.split.test, recipe.split.seed)
+    fingerprints = {name: read_subject(store, name).fingerprint for name in names}
+    open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+    cohort = load_cohort(store, channels, split, recipe)
+    if isinstance(recipe.model, ContextGeneratorConfig):
+        progress, device = train_cascade(run, recipe, cohort, resume=resume, on_step=on_step)
+    else:
+        progress, device = _train_slices(run, recipe, cohort, start, resume, on_step)
+    finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
+    return run / "best"
+
+
+def _train_slices(
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    start: Path | str | None,
+    resume: bool,
+    on_step: OnStep,
+) -> tuple[Progress, str]:
+    """Train a network of slices; return how far it came and on what."""
+    assert not isinstance(recipe.model, ContextGeneratorConfig)
+    torch.manual_seed(recipe.training.seed)
+    seen = len(cohort.channels) * (2 * recipe.data.neighbours + 1)
+    bundle = describe(recipe, replace(recipe.model, in_channels=seen), cohort)
+    network = network_of(bundle)
+    fabric, layout = set_up(recipe.training.precision, recipe.model.width)
+    network.to(memory_format=layout)  # type: ignore[call-overload]
+    learner: Learner
+    if recipe.adversarial is None:
+        learner = Regression(network, recipe, fabric)
+    else:
+        judge = PatchDiscriminatorConfig(in_channels=seen + 1, width=recipe.adversarial.width)
+        discriminator = PatchDiscriminator(judge)
+        discriminator.to(memory_format=layout)  # type: ignore[call-overload]
+        learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
+    if start is not None:
+        read_start(Path(start), learner.state)
+    slices = slice_set(cohort.train, recipe)
+
+    def batch(step: int, generator: torch.Generator) -> Batch:
+        drawn = slices.batch(epoch_indices(len(slices), recipe, step))
+        return augment(drawn, recipe.augmentation, generator).to(fabric.device, layout)
+
+    translator = learner.state.translator
+
+    def translated(subject: LoadedSubject) -> Array:
+        translator.eval()
+        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
+
+    def validate() -> float:
+        return validation_mae(cohort.validation, bundle.window, translated)
+
+    job = Job(run, batch, validate if cohort.validation else None, bundle)
+    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    return progress, fabric.device.type
+
+
+def slice_set(subjects: list[LoadedSubject], recipe: Recipe) -> SliceSet:
+    """Return the slices of some subjects as a recipe wants them."""
+    data = recipe.data
+    return SliceSet(subjects, size=data.size, window=data.hu_window, neighbours=data.neighbours)
+
+
+def epoch_indices(count: int, recipe: Recipe, step: int) -> list[int]:
+    """Return the slices of a step: each epoch is a new permutation, cut into batches."""
+    batch = recipe.training.batch
+    wanted = range(step * batch, (step + 1) * batch)
+    permutations = {
+        epoch: np.random.default_rng([recipe.training.seed, epoch]).permutation(count)
+        for epoch in {position // count for position in wanted}
+    }
+    return [int(permutations[position // count][position % count]) for position in wanted]

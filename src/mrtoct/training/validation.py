@@ -1,0 +1,32 @@
+"""How far a network is from subjects that it does not learn from, while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mrtoct.prepare.intensity import HuWindow
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.volume import Array
+
+
+def validation_mae(
+    subjects: list[LoadedSubject], window: HuWindow, translated: Callable[[LoadedSubject], Array]
+) -> float:
+    """Return the mean absolute error in HU over the kept slices' heads, where the MR was measured.
+
+    translated gives a subject's CT (I, J, K) in [0, 1]. The voxels of all subjects count alike.
+    """
+    error, voxels = 0.0, 0
+    for subject in subjects:
+        kept = np.zeros(subject.grid.shape, dtype=np.bool_)
+        kept[:, :, subject.kept] = True
+        inside = kept & subject.head & subject.covered
+        # Targets beyond the window count as its ends: no network can do better there.
+        real = np.clip(subject.hu, window.low, window.high)
+        error += float(
+            np.abs(window.to_hu(translated(subject)) - real)[inside].sum(dtype=np.float64)
+        )
+        voxels += int(inside.sum())
+    return error / voxels
