@@ -1,27 +1,38 @@
 """How well and how fast CT and MR are registered, on simulated heads whose alignment is known.
 
-Prints a table of the target error (mean over the head, and worst point, in mm) by initial offset
-and MR contrast at the geometry of clinical thick-slice scans (4 mm), the verdicts, and the time of
-a plain SimpleITK Mattes mutual information registration (pyramid 4, 2, 1) on the same pairs.
+Prints the target error (mean over the head, and worst point, in mm) by geometry, MR contrast and
+initial offset, the verdicts, and accuracy and time of two references on some of the same pairs:
+"plain" is SimpleITK's Mattes mutual information as its introductions set it up (pyramid 4, 2, 1,
+gradient descent), "second" the better set up engine of mrtoct.prepare.register_simpleitk. Both
+start where the centres of the volumes coincide.
 
-    python benchmarks/registration.py --pairs 3
+    python benchmarks/registration.py --heads 4 --reference-every 4
 """
 
 from __future__ import annotations
 
 import argparse
+import pickle
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from mrtoct.datasets.phantom import RIRE, PhantomSubject, Tissue, make_subject
+from mrtoct.datasets.phantom import RIRE, PhantomSettings, PhantomSubject, Tissue, make_subject
 from mrtoct.errors import RegistrationError
 from mrtoct.prepare.register import register
+from mrtoct.prepare.register_simpleitk import register_simpleitk
 from mrtoct.volume import Array, Grid, Volume
 
+GEOMETRIES: dict[str, PhantomSettings] = {
+    "RIRE": RIRE,
+    "MP-RAGE": replace(
+        RIRE, mr_shape=(256, 256, 128), mr_spacing=(1.0, 1.0, 1.3), contrasts=("T1",)
+    ),
+}
 OFFSETS = ((5.0, 3.0), (15.0, 10.0), (30.0, 20.0), (40.0, 25.0))
 """Initial offsets of the MR: mm and degrees about the middle of the CT."""
 
@@ -30,6 +41,10 @@ OFFSETS = ((5.0, 3.0), (15.0, 10.0), (30.0, 20.0), (40.0, 25.0))
 class Outcome:
     """What one method did with one pair."""
 
+    geometry: str
+    contrast: str
+    offset: tuple[float, float]  # mm, degrees
+    method: str
     mean: float  # target error in mm, mean over the head
     worst: float  # mm, worst point of the head
     seconds: float
@@ -38,41 +53,65 @@ class Outcome:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=2, help="heads (default 2)")
+    parser.add_argument("--heads", type=int, default=2, help="heads of each geometry (default 2)")
     parser.add_argument("--first-seed", type=int, default=100, help="seed of the first head")
-    parser.add_argument("--contrasts", nargs="+", default=["T1", "T2", "PD"])
-    parser.add_argument("--threads", type=int, default=1, help="threads of both methods")
-    parser.add_argument("--no-reference", action="store_true", help="leave SimpleITK out")
+    parser.add_argument("--reference-every", type=int, default=4, help="0: no references")
+    parser.add_argument("--threads", type=int, default=1, help="threads of all methods")
+    parser.add_argument("--cache", type=Path, help="keep simulated heads in this folder")
     arguments = parser.parse_args()
 
     import torch
 
     torch.set_num_threads(arguments.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(arguments.threads)
-    # The patient lies differently in the two scanners, so that their slices are oblique.
-    heads = [make_subject(arguments.first_seed + i, RIRE) for i in range(arguments.pairs)]
-    register(heads[0].ct, heads[0].mr["T1"])  # what is imported and compiled once is not timed
-    print(f"{arguments.pairs} heads, {heads[0].ct.grid} to {heads[0].mr['T1'].grid}")
-    print("contrast  offset mm/deg  method  median  worst mean  worst point  s    flagged")
-    ratios = []
-    for contrast in arguments.contrasts:
-        for millimetres, degrees in OFFSETS:
-            rng = np.random.default_rng(int(millimetres))
-            pairs = [displaced(h, contrast, millimetres, degrees, rng) for h in heads]
-            ours = [with_mrtoct(*pair) for pair in pairs]
-            show(contrast, millimetres, degrees, "mrtoct", ours)
-            if not arguments.no_reference:
-                theirs = [with_simpleitk(*pair) for pair in pairs]
-                show(contrast, millimetres, degrees, "Mattes", theirs)
-                ratios += [b.seconds / a.seconds for a, b in zip(ours, theirs, strict=True)]
-    if ratios:
-        print(f"Mattes takes {np.median(ratios):.1f} times as long (median of {len(ratios)} pairs)")
+    outcomes: list[Outcome] = []
+    warm = False
+    for geometry, settings in GEOMETRIES.items():
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.heads):
+            head = cached_subject(seed, geometry, settings, arguments.cache)
+            if not warm:  # what is imported and compiled once is not timed
+                register(head.ct, head.mr["T1"])
+                warm = True
+            for n, contrast in enumerate(settings.contrasts):
+                for m, offset in enumerate(OFFSETS):
+                    pair = displaced(head, contrast, offset, np.random.default_rng([seed, n, m]))
+                    methods = ["mrtoct"]
+                    turn = seed + n + m  # each head, contrast and offset has its share
+                    if arguments.reference_every and turn % arguments.reference_every == 0:
+                        methods += ["plain", "second"]
+                    for method in methods:
+                        mean, worst, seconds, verdict = measured(method, *pair)
+                        outcomes.append(
+                            Outcome(
+                                geometry, contrast, offset, method, mean, worst, seconds, verdict
+                            )
+                        )
+                        print(seed, outcomes[-1], flush=True)
+    show(outcomes)
+
+
+def cached_subject(
+    seed: int, geometry: str, settings: PhantomSettings, cache: Path | None
+) -> PhantomSubject:
+    path = cache / f"{geometry}-{seed}.pkl" if cache else None
+    if path and path.exists():
+        with path.open("rb") as file:
+            kept: PhantomSubject = pickle.load(file)  # written by this script
+            return kept
+    subject = make_subject(seed, settings)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(subject))
+    return subject
 
 
 def displaced(
-    subject: PhantomSubject, contrast: str, shift: float, degrees: float, rng: np.random.Generator
+    subject: PhantomSubject,
+    contrast: str,
+    offset: tuple[float, float],
+    rng: np.random.Generator,
 ) -> tuple[Volume, Volume, Array, Array]:
-    """Return CT, MR, true transform and head points, with the identity off by shift and degrees.
+    """Return CT, MR, true transform and head points, with the identity off by mm and degrees.
 
     The MR's world is moved, not its voxels, and its upper left corner is cut off on the way: the
     centres of both volumes then say nothing exact about the head.
@@ -80,13 +119,12 @@ def displaced(
     direction, axis = (v / np.linalg.norm(v) for v in rng.standard_normal((2, 3)))
     middle = subject.ct.grid.center
     move = np.eye(4)
-    move[:3, :3] = Rotation.from_rotvec(np.deg2rad(degrees) * axis).as_matrix()
-    move[:3, 3] = middle + shift * direction - move[:3, :3] @ middle
+    move[:3, :3] = Rotation.from_rotvec(np.deg2rad(offset[1]) * axis).as_matrix()
+    move[:3, 3] = middle + offset[0] * direction - move[:3, :3] @ middle
     mr = subject.mr[contrast]
     cut = [int(c) for c in rng.integers(0, 20, 2)]
-    mr = mr.cropped(
-        (slice(cut[0], mr.grid.shape[0]), slice(cut[1], mr.grid.shape[1]), slice(0, 26))
-    )
+    i, j, k = mr.grid.shape
+    mr = mr.cropped((slice(cut[0], i), slice(cut[1], j), slice(0, k)))
     # Undo the difference of the phantom's own two worlds, then move.
     pose = move @ np.linalg.inv(subject.ct_to_mr)
     moved = Volume(mr.voxels, Grid(mr.grid.shape, pose @ mr.affine), mr.unit)
@@ -94,20 +132,28 @@ def displaced(
     return subject.ct, moved, move, subject.ct.grid.to_world(head)
 
 
-def with_mrtoct(ct: Volume, mr: Volume, true: Array, head: Array) -> Outcome:
+def measured(
+    method: str, ct: Volume, mr: Volume, true: Array, head: Array
+) -> tuple[float, float, float, str]:
+    """Return mean and worst target error (mm), seconds and verdict of a method on a pair."""
+    verdict = "-"
     start = time.perf_counter()
     try:
-        found = register(ct, mr)
+        if method == "mrtoct":
+            result = register(ct, mr)
+            found, verdict = result.transform, result.verdict
+        else:
+            found = (plain_mattes if method == "plain" else register_simpleitk)(ct, mr)
     except RegistrationError as error:
-        return Outcome(np.inf, np.inf, time.perf_counter() - start, f"refused: {error}")
+        return np.inf, np.inf, time.perf_counter() - start, f"refused: {error}"
     seconds = time.perf_counter() - start
-    return Outcome(*target_error(found.transform, true, head), seconds, found.verdict)
+    away = np.linalg.norm(head @ (found - true)[:3, :3].T + (found - true)[:3, 3], axis=1)
+    return float(away.mean()), float(away.max()), seconds, verdict
 
 
-def with_simpleitk(ct: Volume, mr: Volume, true: Array, head: Array) -> Outcome:
+def plain_mattes(ct: Volume, mr: Volume) -> Array:
     """Register as SimpleITK's introduction does: centres aligned, Mattes, pyramid 4, 2, 1."""
     fixed, moving = (as_image(v) for v in (ct, mr))
-    start = time.perf_counter()
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(50)
     method.SetMetricSamplingStrategy(method.RANDOM)
@@ -128,13 +174,12 @@ def with_simpleitk(ct: Volume, mr: Volume, true: Array, head: Array) -> Outcome:
         inPlace=False,
     )
     transform = method.Execute(fixed, moving)
-    seconds = time.perf_counter() - start
     flip = np.array([-1.0, -1.0, 1.0])  # ITK works in LPS
     found = np.eye(4)
     found[:3, 3] = flip * transform.TransformPoint((0.0, 0.0, 0.0))
     for axis, point in enumerate(np.eye(3)):
         found[:3, axis] = flip * transform.TransformPoint((flip * point).tolist()) - found[:3, 3]
-    return Outcome(*target_error(found, true, head), seconds, "-")
+    return found
 
 
 def as_image(volume: Volume) -> sitk.Image:
@@ -147,22 +192,34 @@ def as_image(volume: Volume) -> sitk.Image:
     return image
 
 
-def target_error(found: Array, true: Array, head: Array) -> tuple[float, float]:
-    """Return mean and largest displacement in mm over points of the head (N, 3)."""
-    away = np.linalg.norm(head @ (found - true)[:3, :3].T + (found - true)[:3, 3], axis=1)
-    return float(away.mean()), float(away.max())
+def show(outcomes: list[Outcome]) -> None:
+    """Print a line for each geometry, contrast, offset and method, and the sums."""
+    print("geometry  contrast  mm/deg  method  pairs  median  worst mean  worst point  s  doubtful")
+    kinds = [(o.geometry, o.contrast, o.offset, o.method) for o in outcomes]
+    for kind in dict.fromkeys(kinds):
+        some = [o for o, k in zip(outcomes, kinds, strict=True) if k == kind]
+        line(f"{kind[0]:8s}  {kind[1]:8s}  {kind[2][0]:.0f}/{kind[2][1]:<4.0f}", some)
+    for method in dict.fromkeys(o.method for o in outcomes):
+        line("all                        ", [o for o in outcomes if o.method == method])
+    ours: dict[tuple[str, str, tuple[float, float]], float] = {}
+    ratios: dict[str, list[float]] = {"plain": [], "second": []}
+    for o in outcomes:
+        if o.method == "mrtoct":
+            ours[o.geometry, o.contrast, o.offset] = o.seconds  # of the same head: just before
+        else:
+            ratios[o.method].append(o.seconds / ours[o.geometry, o.contrast, o.offset])
+    for method, values in ratios.items():
+        if values:
+            print(f"{method} takes {np.median(values):.1f} times as long ({len(values)} pairs)")
 
 
-def show(
-    contrast: str, millimetres: float, degrees: float, method: str, outcomes: list[Outcome]
-) -> None:
-    mean = [o.mean for o in outcomes]
-    flagged = sum(o.verdict not in ("good", "-") for o in outcomes)
+def line(title: str, some: list[Outcome]) -> None:
+    means = [o.mean for o in some]
+    doubtful = sum(o.verdict not in ("good", "-") for o in some)
     print(
-        f"{contrast:8s}  {millimetres:6.0f}/{degrees:<6.0f}  {method:6s}  {np.median(mean):6.2f}  "
-        f"{max(mean):10.2f}  {max(o.worst for o in outcomes):11.2f}  "
-        f"{np.median([o.seconds for o in outcomes]):4.1f}  {flagged}/{len(outcomes)}",
-        flush=True,
+        f"{title}  {some[0].method:6s}  {len(some):5d}  {np.median(means):6.2f}  "
+        f"{max(means):10.2f}  {max(o.worst for o in some):11.2f}  "
+        f"{np.median([o.seconds for o in some]):4.1f}  {doubtful}"
     )
 
 

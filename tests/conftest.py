@@ -37,7 +37,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 
     store = tmp_path_factory.mktemp("tiny") / "store"
-    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0))
+    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0), judge_given=False)
     names = []
     for seed in (1, 2):
         head = make_subject(seed, TINY)

@@ -56,10 +56,7 @@ def test_every_method_is_judged_where_head_and_mr_are(tiny_store, run, results):
     assert mae[WATER] == pytest.approx(np.abs(0 - real).mean())
 
     other = read_subject(tiny_store, split_of(run)["train"][0])
-    scaled = {
-        s.name: MrScaling().apply(s.mr.voxels, s.mr_head.voxels)
-        for s in (subject, other)
-    }
+    scaled = {s.name: MrScaling().apply(s.mr.voxels, s.mr_head.voxels) for s in (subject, other)}
     learned = IntensityMap.fit(
         [(scaled[other.name], other.ct.voxels, other.head.voxels & other.covered.voxels)]
     )

@@ -190,7 +190,10 @@ def test_a_value_of_the_wrong_kind(folder: Path, key: str, value: object) -> Non
 
 def test_an_unknown_kind_of_model(folder: Path) -> None:
     edit(folder, lambda record: record["model"].update(kind="transformer"))
-    assert "holds a model of kind 'transformer'; this version knows unet, residual_unet, context" in problem(folder)
+    assert (
+        "holds a model of kind 'transformer'; this version knows unet, residual_unet, context"
+        in problem(folder)
+    )
     edit(folder, lambda record: record["model"].pop("kind"))
     assert "'kind' is missing" in problem(folder)
 

@@ -18,8 +18,8 @@ from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
-from mrtoct.training.train import train
 from mrtoct.training.run import read_run
+from mrtoct.training.train import train
 from mrtoct.translate import Translator
 from mrtoct.volume import Volume
 from recipes import tiny_recipe
@@ -35,7 +35,7 @@ def head() -> PhantomSubject:
 @pytest.fixture(scope="module")
 def store(head: PhantomSubject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("two") / "store"
-    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0), channels=CHANNELS)
+    settings = PrepareSettings(spacing=(4.0, 4.0, 4.0), channels=CHANNELS, judge_given=False)
     for name in ("a", "b"):
         on_ct = {
             c: resample(mr, head.ct.grid, fill=0, transform=head.ct_to_mr)

@@ -273,9 +273,7 @@ def test_translation_shows_the_network_what_training_did(
 ) -> None:
     """Same scaling, mask, orientation and size: each training slice is found among those shown."""
     size = (56, 72)
-    subject = load_subject(
-        tiny_store, "head1", channels=("mr",), spacing=spacing, scaling=SCALING
-    )
+    subject = load_subject(tiny_store, "head1", channels=("mr",), spacing=spacing, scaling=SCALING)
     slices = SliceSet([subject], size=size, window=WINDOW)
     training = slices.batch(list(range(len(slices)))).mr[:, 0].numpy()
     network = Line()

@@ -70,7 +70,8 @@ def predict_stage(
 
 def _slice_by_slice(network: SliceNetwork, bundle: Bundle, mr: Array) -> Array:
     """Slices are padded to multiples of the network's divisor, and to the training's size at
-    least: in a tighter slice the border reaches into the head."""
+    least: in a tighter slice the border reaches into the head.
+    """
     device = next(network.parameters()).device
     divisor = network.config.divisor
     depth = mr.shape[3]

@@ -18,6 +18,7 @@ from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume
 
+
 class Translator:
     """Turns head MR volumes into synthetic CT volumes.
 

@@ -61,7 +61,7 @@ def test_maps_are_composed_in_the_order_of_the_points(displaced, shift):
 
 
 def test_preparation_lays_every_channel_on_the_ct(head, displaced):
-    settings = PrepareSettings(spacing=(4.0, 4.0, 5.0), channels=("T1", "T2"))
+    settings = PrepareSettings(spacing=(4.0, 4.0, 5.0), channels=("T1", "T2"), judge_given=False)
     raw = RawSubject("one", displaced, head.ct, head.ct_to_mr)
     subject = prepare_subject(raw, settings)
     assert list(subject.channels) == ["T1", "T2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.prepare.subject import PrepareSettings
 
-SETTINGS = PrepareSettings(spacing=(6.0, 6.0, 6.0))
+SETTINGS = PrepareSettings(spacing=(6.0, 6.0, 6.0), judge_given=False)
 
 
 def write_pair(folder, subject, mr="mr.nii.gz", ct="ct.nii.gz"):
@@ -127,7 +128,7 @@ def test_a_given_transform_must_be_rigid(source, tmp_path, heads):
 
 @pytest.mark.parametrize(
     "other",
-    [PrepareSettings(spacing=(6, 6, 7)), PrepareSettings(spacing=(6, 6, 6), margin=9.0)],
+    [replace(SETTINGS, spacing=(6, 6, 7)), replace(SETTINGS, margin=9.0)],
 )  # fmt: skip
 def test_other_settings_need_overwrite(source, tmp_path, other):
     store = tmp_path / "store"
@@ -170,7 +171,7 @@ def test_an_interrupted_run_goes_on(source, tmp_path, monkeypatch, first):
     store = tmp_path / "store"
     settings = SETTINGS
     if not first:
-        run(source, store, PrepareSettings(spacing=(7.0, 7.0, 7.0)))
+        run(source, store, replace(SETTINGS, spacing=(7.0, 7.0, 7.0)))
     with monkeypatch.context() as patch:
         interrupt_at(patch, "b")
         with pytest.raises(KeyboardInterrupt):

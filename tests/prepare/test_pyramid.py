@@ -2,7 +2,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mrtoct.prepare import pyramid
-from mrtoct.prepare.starts import StartSettings, starting_poses
 from mrtoct.volume import Grid, Volume
 
 
@@ -80,21 +79,3 @@ def test_random_points_are_even_and_thinned_where_asked() -> None:
     np.testing.assert_allclose(counts / counts.sum(), np.array([2.5, 2.5, 9, 9]) / 23, atol=0.01)
     even, _ = np.histogram(index[:, 1], bins=4, range=(-0.5, 37.5))
     np.testing.assert_allclose(even / even.sum(), 0.25, atol=0.02)
-
-
-def test_starts_put_the_body_centre_where_they_say() -> None:
-    ct = Volume(np.full((8, 9, 7), 40), oblique((8, 9, 7), (20, 20, 20)), "HU")
-    signal = np.zeros((10, 10, 10))
-    signal[6:9, 2:7, 1:6] = 100
-    mr = Volume(signal, oblique((10, 10, 10), (15, 15, 15)), "a.u.")
-    center = np.array([3.0, 4.0, 5.0])
-    rotations, positions = starting_poses(ct, mr, center, StartSettings(tilt=15), None)
-    assert len(rotations) == 14
-    np.testing.assert_allclose(positions[0], mr.grid.center + center - ct.grid.center)
-    expected = mr.grid.to_world(np.argwhere(signal > 0).mean(axis=0))
-    np.testing.assert_allclose(positions[1], expected, atol=8)
-    angles = np.rad2deg(Rotation.from_matrix(rotations).magnitude())
-    np.testing.assert_allclose(np.sort(angles), [0] * 2 + [15] * 12, atol=1e-6)
-    wide, _ = starting_poses(ct, mr, center, StartSettings("wide", tilt=0), None)
-    assert len({tuple(np.rint(r).ravel()) for r in wide}) == 24
-    np.testing.assert_allclose(np.linalg.det(wide), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from mrtoct.resample import resample
 from mrtoct.volume import Volume
 from volumes import oblique_grid
 
-SETTINGS = PrepareSettings(spacing=(4.0, 4.0, 5.0))
+SETTINGS = PrepareSettings(spacing=(4.0, 4.0, 5.0), judge_given=False)
 
 
 def prepare(head, *, mr=None, ct=None, ct_to_mr=None, **options):
@@ -85,6 +86,23 @@ def test_registration_replaces_a_given_transform(head):
     distance = np.linalg.norm(corners @ (transform - head.ct_to_mr)[:3, :3].T
                               + (transform - head.ct_to_mr)[:3, 3], axis=1)  # fmt: skip
     assert distance.max() < 4.0  # mm, at the corners of the box, with voxels of 3.75 x 3.75 x 6
+
+
+def test_a_given_transform_is_judged_by_the_data(head):
+    judging = replace(SETTINGS, judge_given=True)
+    raw = RawSubject("one", {"mr": head.mr["T1"]}, head.ct, head.ct_to_mr)
+    right = prepare_subject(raw, judging)
+    assert right.registration["source"] == "given"
+    assert right.registration["verdict"] == "good"
+    assert right.registration["transform"] == head.ct_to_mr.tolist()
+    assert right.distrust is None
+    assert right.warnings == []
+    wrong = head.ct_to_mr.copy()
+    wrong[0, 3] += 25
+    subject = prepare_subject(replace(raw, ct_to_mr=wrong), judging)
+    assert subject.registration["transform"] == wrong.tolist()  # taken all the same
+    assert "lies 2" in subject.distrust  # 20 to 29 mm from the best alignment found
+    json.dumps(subject.registration, allow_nan=False)
 
 
 def test_a_wrong_transform_leaves_a_warning(head):

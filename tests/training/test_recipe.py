@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from mrtoct.errors import FileError, RecipeError
-from mrtoct.training.recipe import Recipe, load_recipe, parse_recipe, recipe_names
+from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.training.recipe import (
+    FocusSection,
+    Recipe,
+    load_recipe,
+    parse_recipe,
+    recipe_names,
+    total_steps,
+)
 
 STEPS = "[training]\nsteps = 10\n"
 
@@ -30,7 +38,16 @@ def test_built_in_recipes_are_whole(name: str) -> None:
 
 
 def test_the_built_in_recipes() -> None:
-    assert recipe_names() == ["demo", "paper-unet-mae", "paper-unet-mae-gdl", "unet"]
+    assert recipe_names() == [
+        "demo",
+        "modern",
+        "paper-context-gan",
+        "paper-pix2pix",
+        "paper-pix2pix-boost",
+        "paper-unet-mae",
+        "paper-unet-mae-gdl",
+        "unet",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +55,8 @@ def test_the_built_in_recipes() -> None:
     [
         ("paper-unet-mae", 20542, [("mae", 1.0, "mean")]),
         ("paper-unet-mae-gdl", 19388, [("mae", 1.0, "mean"), ("gdl", 1e-7, "sum")]),
+        ("paper-pix2pix", 37832, [("mae", 1.0, "mean")]),
+        ("paper-pix2pix-boost", 51911 - 37832, [("mae", 1.0, "mean")]),
     ],
 )
 def test_the_papers_recipes_are_table_6_and_section_4_1(
@@ -58,6 +77,22 @@ def test_the_papers_recipes_are_table_6_and_section_4_1(
     assert recipe.split.test == 0
 
 
+def test_the_papers_adversaries_are_section_3_4() -> None:
+    for name in ("paper-pix2pix", "paper-pix2pix-boost"):
+        against = load_recipe(name).adversarial
+        assert against is not None
+        assert (against.loss, against.weight, against.width) == ("least_square", 0.01, 64)
+    boost = load_recipe("paper-pix2pix-boost")
+    assert boost.focus.brain > 0
+    assert boost.focus.brain_sigma == pytest.approx(3 * 0.65)
+    assert load_recipe("paper-pix2pix").focus == FocusSection()
+    nie = load_recipe("paper-context-gan")
+    assert nie.model == ContextGeneratorConfig()
+    assert (nie.auto_context.iterations, nie.patches.size) == (3, 16)
+    assert nie.adversarial is not None
+    assert total_steps(nie) == 20000 * (3 + 2 * 4)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "near"),
     [
@@ -67,6 +102,8 @@ def test_the_papers_recipes_are_table_6_and_section_4_1(
         (STEPS + "[data.hu_window]\nlo = -1000\n", "data.hu_window.lo", "low"),
         (STEPS + "[data.mr_scaling]\nceilng = 2\n", "data.mr_scaling.ceilng", "ceiling"),
         (STEPS + "[model]\nwidht = 8\n", "model.widht", "width"),
+        (STEPS + '[model]\nkind = "context"\nwidht = 8\n', "model.widht", "width"),
+        (STEPS + "[adversarial]\nwieght = 8\n", "adversarial.wieght", "weight"),
         (STEPS + '[[loss]]\nterm = "mae"\nwieght = 3\n', "loss.0.wieght", "weight"),
         (STEPS + "[optimizer]\nlr_schedule = 1\n", "optimizer.lr_schedule", "schedule"),
         (STEPS + "[augmentation]\nrotate = 3\n", "augmentation.rotate", "rotation"),
@@ -158,5 +195,5 @@ def test_an_absent_or_unreadable_file(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_recipes() -> None:
     with pytest.raises(RecipeError, match=r"'paper-unet' \(did you mean 'paper-unet-mae'\?\)"):
         load_recipe("paper-unet")
-    with pytest.raises(RecipeError, match="built-in: demo, paper-unet-mae, paper-unet-mae-gdl, un"):
+    with pytest.raises(RecipeError, match="built-in: demo, modern, paper-context-gan, paper-pix"):
         load_recipe("qqq")

@@ -25,14 +25,14 @@ from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import State, read_checkpoint
-from mrtoct.training.curves import CurvePoint, read_curves
-from mrtoct.training.recipe import Recipe
-from mrtoct.training.loop import learning_rate_factor
 from mrtoct.training.cohort import load_cohort
+from mrtoct.training.curves import CurvePoint, read_curves
 from mrtoct.training.distance import distance_loss
+from mrtoct.training.loop import learning_rate_factor
+from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
-from mrtoct.training.train import epoch_indices, slice_set, train
+from mrtoct.training.train import epoch_indices, train
 from mrtoct.training.validation import validation_mae
 from recipes import tiny_recipe
 

@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from mrtoct.cli import demo, evaluate, phantom, prepare, report, train, translate
+from mrtoct.cli import (
+    check,
+    demo,
+    evaluate,
+    fetch,
+    phantom,
+    prepare,
+    register,
+    report,
+    score,
+    series,
+    train,
+    translate,
+)
 from mrtoct.errors import MrtoctError
 
 
@@ -55,13 +68,22 @@ app = typer.Typer(
 for _command in (
     demo.demo,
     phantom.phantom,
+    check.check,
     prepare.prepare,
+    register.register,
     train.train,
     translate.translate,
     evaluate.evaluate,
+    score.score,
+    series.series,
     report.report,
 ):
     app.command()(_in_one_sentence(_command))
+
+_fetch = typer.Typer(help="Fetch public data sets.", no_args_is_help=True)
+_fetch.command()(_in_one_sentence(fetch.rire))
+_fetch.callback()(lambda: None)  # keeps the data set's name in the command while there is one
+app.add_typer(_fetch, name="fetch")
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,6 +11,13 @@ import typer
 from mrtoct.cli.options import Overwrite, Workers, processors
 
 
+class Format(StrEnum):
+    """Folder layouts."""
+
+    plain = "plain"
+    rire = "rire"
+
+
 class Preset(StrEnum):
     """Scan geometries."""
 
@@ -30,14 +37,21 @@ def phantom(
             "T1, T2 and PD. tiny: coarse, for trying things out."
         ),
     ] = Preset.demo,
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="plain: phantom-001/ct.nii.gz and mr.nii.gz, or mr_T1.nii.gz and so on where "
+            "there are several. rire: patient_001/ct/header.ascii, image.bin.Z and so on."
+        ),
+    ] = Format.plain,
     workers: Workers = processors(),
     overwrite: Overwrite = False,
 ) -> None:
     """Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.
 
-    Each subject's folder holds ct.nii.gz and mr.nii.gz on different grids: the MR is turned and
-    shifted against the CT, both are noisy, the CT shows table and holder. Under truth/ are the
-    tissue labels and the true transform, which no later step reads.
+    Each subject's folder holds a CT and MR scans on different grids: the MR is turned and shifted
+    against the CT, both are noisy, the CT shows table and holder. Under truth/ are the tissue
+    labels and the true transform, which no later step reads.
     """
     from mrtoct.cli.terminal import progress, say
     from mrtoct.datasets.phantom import DEMO, RIRE, TINY
@@ -56,6 +70,7 @@ def phantom(
             subjects,
             seed=seed,
             settings=settings,
+            layout=format.value,
             workers=workers,
             overwrite=overwrite,
             on_subject=on_subject,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mrtoct.cli.options import Device, Overwrite
+
+if TYPE_CHECKING:
+    from mrtoct.io.dicom import Series
 
 
 def translate(
@@ -15,11 +18,36 @@ def translate(
         Path, typer.Argument(metavar="BUNDLE", help="Folder with bundle.json, such as RUN/best.")
     ],
     input: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Head MR: .nii.gz, .nii, .mha or .mhd.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files."
+        ),
     ],
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="Synthetic CT to write, of any of these kinds.")
     ],
+    series: Annotated[
+        str | None,
+        typer.Option(
+            help="Which MR of a DICOM folder: its number, UID, or part of its description; see "
+            "'mrtoct series'.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["file", "dicom"],
+        typer.Option(
+            help="file: the kind that OUTPUT's ending names. dicom: a folder OUTPUT with a CT "
+            "series in the study and frame of reference of INPUT, which must be DICOM."
+        ),
+    ] = "file",
+    slices: Annotated[
+        Literal["transverse", "source"],
+        typer.Option(
+            help="Of --format dicom. transverse: an MR of other slices is resampled, as most "
+            "planning systems need. source: always on the MR's own grid."
+        ),
+    ] = "transverse",
     further: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,18 +67,23 @@ def translate(
 ) -> None:
     """Translate a head MR into a synthetic CT.
 
-    INPUT is the MR of the bundle's first channel; --with adds the others. It may have any orientation, spacing and slice thickness. The output lies on exactly its
-    grid: int16 HU, -1024 where the head is not. A bundle only knows MR like the ones it was
-    trained on: the same contrast, the same part of the body.
+    INPUT is the MR of the bundle's first channel; --with adds the others. It may have any
+    orientation, spacing and slice thickness. The output lies on exactly its grid: int16 HU, -1024
+    where the head is not. A bundle only knows MR like the ones it was trained on: the same
+    contrast, the same part of the body.
     """
+    import mrtoct
     from mrtoct.cli.terminal import about, console, say
     from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import ending, read_volume, write_volume
+    from mrtoct.io.files import ending, read_scan, read_volume, write_volume
+    from mrtoct.io.scan import Scan
 
     # Before the work, not after it: what could not be written anyway.
-    ending(output)
+    source = _dicom_source(input, series) if format == "dicom" else None
+    if source is None:
+        ending(output)
     check_absent(output, overwrite=overwrite)
-    first = read_volume(input, "a.u.")
+    first = read_scan(Scan(input, series), "a.u.")
     others = {name: read_volume(path, "a.u.") for name, path in _named(further or []).items()}
     from mrtoct.translate import Translator
 
@@ -58,8 +91,29 @@ def translate(
     mr = {translator.bundle.channels[0]: first, **others}
     with console.status("translating"), about(input):
         sct = translator.translate(mr, aligned=aligned)
-    write_volume(output, sct, overwrite=overwrite)
+    if source is None:
+        write_volume(output, sct, overwrite=overwrite)
+    else:
+        from mrtoct.io.dicom import write_ct_series
+
+        how = f"Synthetic CT estimated from MR by mrtoct {mrtoct.__version__}"
+        sct = write_ct_series(
+            output, sct, source, derivation=how, slices=slices, overwrite=overwrite
+        )
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
+
+
+def _dicom_source(input: Path, series: str | None) -> Series:
+    """Return the MR series that a CT series is to belong to."""
+    from mrtoct.errors import FileError
+    from mrtoct.io.dicom import find_series
+
+    if not input.is_dir():
+        raise FileError(
+            f"{input} is no folder of DICOM files; --format dicom takes patient, study and frame "
+            "of reference from the MR's own"
+        )
+    return find_series(input, "a.u.", series)
 
 
 def _named(further: list[str]) -> dict[str, Path]:

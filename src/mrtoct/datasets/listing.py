@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
-from mrtoct.datasets.plain import list_plain, scans_of, visible
+from mrtoct.datasets.plain import list_plain, scans_of
 from mrtoct.datasets.rire_layout import is_rire, list_rire
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.datasets.synthrad import check_task, list_synthrad, regions_in
@@ -56,7 +56,7 @@ def _layout_of(source: Path) -> Layout:
     if is_rire(source):
         return "rire"
     own = scans_of(source)
-    if "ct" in own and not any((path / "ct").exists() for path in visible(source)):
+    if "ct" in own and any(stem[:2] == "mr" for stem in own):
         raise CohortError(
             f"{source} holds {own['ct'].name} itself, as a subject's folder does; name the folder "
             "above, or use a table"

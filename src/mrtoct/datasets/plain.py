@@ -13,10 +13,9 @@ from mrtoct.datasets.subject_files import (
     usable,
 )
 from mrtoct.errors import FileError
+from mrtoct.io import rire
 from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.io.scan import Scan
-
-RIRE_HEADER = "header.ascii"
 
 
 def list_plain(source: Path) -> Listing:
@@ -71,8 +70,7 @@ def _subject(folder: Path) -> SubjectFiles:
     endings = ", ".join(VOLUME_ENDINGS)
     mr = {
         _channel(stem, folder): _scan(path)
-        # "mr" before "mr_T2": it is the one to register where several are there.
-        for stem, path in sorted(found.items())
+        for stem, path in sorted(found.items(), key=_usual_first)
         if stem == "mr" or stem.startswith("mr_")
     }
     if not mr:
@@ -90,6 +88,12 @@ def _subject(folder: Path) -> SubjectFiles:
     )
 
 
+def _usual_first(item: tuple[str, Path]) -> tuple[bool, bool, str]:
+    """Sort "mr", then "mr_T1", then the others: the first is registered to the CT by default."""
+    stem = item[0]
+    return stem != "mr", stem != "mr_T1", stem
+
+
 def _channel(stem: str, folder: Path) -> str:
     channel = stem.removeprefix("mr").removeprefix("_") or "mr"
     if stem == "mr_" or (fault := channel_fault(channel)):
@@ -101,8 +105,8 @@ def _scan(path: Path) -> Scan:
     if not path.exists():
         raise FileError(f"{path} is a link to what is not there")
     if path.is_dir():
-        if (path / RIRE_HEADER).is_file():
-            return Scan(path / RIRE_HEADER)
+        if (path / rire.HEADER).is_file():
+            return Scan(path / rire.HEADER)
         if next(visible(path), None) is None:
             raise FileError(f"{path} is an empty folder")
     return Scan(path)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mrtoct.datasets.plain import RIRE_HEADER, visible
+from mrtoct.datasets.plain import visible
 from mrtoct.datasets.subject_files import Listing, SubjectFiles, channel_fault, usable
 from mrtoct.errors import FileError
+from mrtoct.io import rire
 from mrtoct.io.scan import Scan
 
 CHANNELS = ("T1", "T2", "PD", "MP-RAGE", "T1_rectified", "T2_rectified", "PD_rectified")
@@ -52,7 +53,7 @@ def _subject(folder: Path) -> SubjectFiles:
     if not mr or "ct" not in found:
         lacks = "ct" if "ct" not in found else "mr_T1, mr_T2 or the like"
         raise FileError(
-            f"{folder} has no {lacks} with {RIRE_HEADER} or a .mhd; "
+            f"{folder} has no {lacks} with {rire.HEADER} or a .mhd; "
             f"it has {', '.join(found) or 'no scan'}"
         )
     for channel in mr:
@@ -81,6 +82,6 @@ def _header(modality: Path) -> Path | None:
 
 
 def _headers(modality: Path) -> list[Path]:
-    if (modality / RIRE_HEADER).is_file():
-        return [modality / RIRE_HEADER]
+    if (modality / rire.HEADER).is_file():
+        return [modality / rire.HEADER]
     return [p for p in visible(modality) if p.suffix.lower() in (".mhd", ".mha") and p.is_file()]

@@ -65,7 +65,9 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     # Where a comma is the decimal mark, spreadsheets part cells by semicolons.
     part = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in first else ","
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=part, strict=True)
+    reader = csv.reader(
+        text.splitlines(keepends=True), delimiter=part, skipinitialspace=True, strict=True
+    )
     header: list[str] = []
     rows: list[tuple[int, Row]] = []
     try:
@@ -100,7 +102,7 @@ def _channels(path: Path, header: list[str]) -> list[str]:
             continue
         scan = name.removesuffix("_series")
         if not name.startswith("mr_") or (name != scan and scan not in columns):
-            likely = difflib.get_close_matches(name, COLUMNS, 1, 0.6)
+            likely = difflib.get_close_matches(name, COLUMNS, 1, 0.65)
             meant = f" (is {likely[0]} meant?)" if likely else ""
             raise CohortError(
                 f"{path} has an unknown column {name}{meant}; allowed: {', '.join(COLUMNS)}, "

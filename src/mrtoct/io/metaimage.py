@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.atomic import new_file
+from mrtoct.io.unpack import unpack
 from mrtoct.volume import Array, Grid, Unit, Volume, storable
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -51,12 +52,16 @@ def read(path: Path, unit: Unit) -> Volume:
         header, length = _header(content)
         grid = _grid(header)
         dtype = _element_type(header)
+        needed = math.prod(grid.shape) * dtype.itemsize
         name = header["ElementDataFile"]
         if name.upper() == "LOCAL":
             stored = content[length:]
         else:
-            stored = _data_file(path.parent, name).read_bytes()
-        block = _block(header, stored, math.prod(grid.shape) * dtype.itemsize)
+            data = _data_file(path.parent, name)
+            stored = data.read_bytes()
+            if data.suffix == ".Z":
+                stored = unpack(stored, needed)
+        block = _block(header, stored, needed)
     except (FileError, GeometryError) as error:
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
@@ -166,6 +171,8 @@ def _data_file(folder: Path, name: str) -> Path:
     if name.upper().startswith("LIST") or "%" in name or not name:
         raise FileError(f"one data file is allowed, got ElementDataFile {name or 'without a name'}")
     data = folder / name
+    if not data.is_file() and (folder / f"{name}.Z").is_file():
+        return folder / f"{name}.Z"  # as UNIX compress leaves it; RIRE's headers name the other
     if not data.is_file():
         raise FileError(f"its data file {name} is missing")
     return data

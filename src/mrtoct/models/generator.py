@@ -24,7 +24,8 @@ CONFIGS: dict[str, type[GeneratorConfig]] = {
 
 class Cascade(nn.Module):
     """Context generators in the order of auto-context: each sees the MR and what the one before
-    made of it (section 3.3, after Tu & Bai 2010)."""
+    made of it (section 3.3, after Tu & Bai 2010).
+    """
 
     def __init__(self, config: ContextGeneratorConfig, stages: int) -> None:
         """Take the first stage's configuration: the others have one more input channel."""

@@ -7,7 +7,6 @@ tiles would repeat each other's borders, and memory grows with the cross-section
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -69,51 +68,72 @@ def folded(network: ContextGenerator) -> list[Layer]:
 def streamed(network: ContextGenerator, mr: Tensor, planes: int = PLANES) -> Tensor:
     """Map MR (1, C, D, H, W) to CT (1, 1, D - 16, H - 16, W - 16), as in evaluation.
 
-    The network's own numbers within rounding. Only a few times `planes` planes of feature maps are held at any time.
+    The network's own numbers within rounding, from a few times as many planes of feature maps as
+    go through at once.
     """
-    portions: Iterator[Tensor] = iter(torch.split(mr, planes, dim=2))
-    for layer in folded(network):
-        portions = _convolved(portions, layer, planes)
-    x = torch.cat(list(portions), dim=2)
+    stages = [_Stage(layer, planes) for layer in folded(network)]
+    made = [_through(stages, portion) for portion in torch.split(mr, planes, dim=2)]
+    # Upper layers end first: what they still give goes through those below.
+    made += [_through(stages[n + 1 :], stage.rest()) for n, stage in enumerate(stages)]
+    x = torch.cat([portion for portion in made if portion is not None], dim=2)
     return torch.sigmoid(x) if network.config.output == "sigmoid" else x
 
 
-def _convolved(portions: Iterator[Tensor], layer: Layer, planes: int) -> Iterator[Tensor]:
-    """Put one portion of planes after the other through a layer."""
-    kernels: Spectrum | None = None
-    waiting = next(portions)
-    if layer.padding:
-        waiting = F.pad(waiting, (0, 0, 0, 0, layer.padding, 0))
-    while True:
-        following = next(portions, None)
-        if following is None and layer.padding:
-            waiting = F.pad(waiting, (0, 0, 0, 0, 0, layer.padding))
-        if waiting.shape[2] >= layer.kernel:
-            if kernels is None and layer.spectral:
-                kernels = _kernels(layer, waiting, planes)
-            yield _applied(layer, kernels, waiting)
-            waiting = waiting[:, :, waiting.shape[2] - layer.kernel + 1 :]
-        if following is None:
-            return
-        waiting = torch.cat([waiting, following], dim=2)
+def _through(stages: list[_Stage], x: Tensor | None) -> Tensor | None:
+    """Push planes through layers; None while a layer waits for more."""
+    for stage in stages:
+        if x is None:
+            return None
+        x = stage.push(x)
+    return x
 
 
-def _kernels(layer: Layer, x: Tensor, planes: int) -> Spectrum | None:
-    if x.device.type != "cpu":
-        return None
-    around = 2 * layer.padding
-    size = (planes + layer.kernel - 1, x.shape[3] + around, x.shape[4] + around)
-    return spectrum_of(layer.weight, block_sides(size, layer.kernel))
+class _Stage:
+    """A layer and the planes of its input that planes to come will need."""
 
+    def __init__(self, layer: Layer, planes: int) -> None:
+        self.layer = layer
+        self.planes = planes
+        self.kept: Tensor | None = None
+        self.kernels: Spectrum | None = None
 
-def _applied(layer: Layer, kernels: Spectrum | None, x: Tensor) -> Tensor:
-    p = layer.padding
-    if kernels is not None:
-        with torch.autocast("cpu", enabled=False):
-            out = correlate(F.pad(x.float(), (p, p, p, p)), kernels, layer.bias)
-    elif layer.relu:
-        out = F.conv3d(x, layer.weight, layer.bias, padding=(0, p, p))
-    else:  # the last layer stays in float32, as in the network
-        with torch.autocast(x.device.type, enabled=False):
-            out = F.conv3d(x.float(), layer.weight, layer.bias, padding=(0, p, p))
-    return out.relu_() if layer.relu else out
+    def push(self, x: Tensor) -> Tensor | None:
+        """Return the planes of output that become known with these planes of input."""
+        if self.kept is None:
+            self.kept = F.pad(x, (0, 0, 0, 0, self.layer.padding, 0))
+        else:
+            self.kept = torch.cat([self.kept, x], dim=2)
+        known = self.kept.shape[2] - self.layer.kernel + 1
+        # Spectra are of blocks of so many planes: no half-filled ones.
+        return self._first(known - known % self.planes if self.layer.spectral else known)
+
+    def rest(self) -> Tensor | None:
+        """Return the last planes, when no more input comes."""
+        if self.kept is None:
+            return None
+        self.kept = F.pad(self.kept, (0, 0, 0, 0, 0, self.layer.padding))
+        return self._first(self.kept.shape[2] - self.layer.kernel + 1)
+
+    def _first(self, count: int) -> Tensor | None:
+        assert self.kept is not None
+        if count < 1:
+            return None
+        out = self._convolved(self.kept[:, :, : count + self.layer.kernel - 1])
+        self.kept = self.kept[:, :, count:].clone()  # a view would hold all planes
+        return out
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        layer, p = self.layer, self.layer.padding
+        if layer.spectral and x.device.type == "cpu":
+            with torch.autocast("cpu", enabled=False):
+                x = F.pad(x.float(), (p, p, p, p))
+                if self.kernels is None:
+                    size = (self.planes + layer.kernel - 1, x.shape[3], x.shape[4])
+                    self.kernels = spectrum_of(layer.weight, block_sides(size, layer.kernel))
+                out = correlate(x, self.kernels, layer.bias)
+        elif layer.relu:
+            out = F.conv3d(x, layer.weight, layer.bias, padding=(0, p, p))
+        else:  # the last layer stays in float32, as in the network
+            with torch.autocast(x.device.type, enabled=False):
+                out = F.conv3d(x.float(), layer.weight, layer.bias, padding=(0, p, p))
+        return out.relu_() if layer.relu else out

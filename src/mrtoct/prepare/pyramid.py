@@ -21,6 +21,16 @@ BODY_HU = -300.0
 """Between air and the lightest soft tissue; foam and carbon of a holder stay mostly below."""
 
 
+def scaled(volume: Volume) -> Volume:
+    """Map a CT (HU) or an MR (any other unit) to 0..1."""
+    return scaled_ct(volume) if volume.unit == "HU" else scaled_mr(volume)
+
+
+def body(volume: Volume) -> Volume:
+    """Find the body in a CT (HU) or an MR (any other unit), on a coarse grid."""
+    return body_mask(volume) if volume.unit == "HU" else foreground_mask(volume)
+
+
 def scaled_ct(ct: Volume) -> Volume:
     """Map HU to 0..1 by `CT_SCALE`; what is below air, as padding is, becomes air."""
     scaled = np.interp(np.asarray(ct.voxels, dtype=np.float32), *CT_SCALE)
@@ -172,3 +182,8 @@ def inside(grid: Grid, points: Array) -> Array:
     """Tell which points (N, 3; RAS mm) lie in the voxels of a grid."""
     index = grid.to_index(points)
     return np.asarray(((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all(axis=-1))
+
+
+def covered(grid: Grid, points: Array, transform: Array) -> float:
+    """Return which part of points (N, 3) a transform (4 x 4, RAS mm) takes into a grid's voxels."""
+    return float(inside(grid, points @ transform[:3, :3].T + transform[:3, 3]).mean())

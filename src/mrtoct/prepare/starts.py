@@ -1,4 +1,4 @@
-"""Where registration begins: guesses of how the MR lies relative to the CT."""
+"""Where registration begins: guesses of how the moving volume lies relative to the fixed one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mrtoct.prepare.pyramid import center_of_mass, foreground_mask
+from mrtoct.prepare.search import Starts
 from mrtoct.volume import Array, Volume
 
 
@@ -17,36 +18,64 @@ from mrtoct.volume import Array, Volume
 class StartSettings:
     """Which poses to begin at."""
 
-    search: Literal["near", "wide"] = "near"  # wide: also all 24 axis-aligned patient positions
-    tilt: float = 20.0  # degrees: some starts lean this far about each axis, both ways
+    search: Literal["auto", "near", "wide"] = "auto"
+    """near: leaning a little, both patients alike; wide: also all 24 axis-aligned patient
+    positions; auto: near, then wide unless the result is clearly good."""
+    tilt: float = 20.0  # degrees: near starts lean this far about each axis, both ways
 
 
-def starting_poses(
-    ct: Volume, mr: Volume, center: Array, settings: StartSettings, initial: Array | None
-) -> tuple[Array, Array]:
-    """Return rotations (S, 3, 3) and where the CT's body centre goes (S, 3), in RAS mm.
+def near_starts(turn: Array, targets: Array, tilt: float) -> Starts:
+    """Return upright starts and six that lean by tilt degrees, for each target.
 
-    Without an initial transform (4 x 4, CT to MR) the centre goes to where it is when the centres
-    of both volumes coincide, and to the centre of mass of the MR's foreground.
+    turn (3 x 3) is what upright means, a target (T, 3) is where the body's centre goes.
     """
-    if initial is None:
-        turn = np.eye(3)
-        targets = [
-            mr.grid.center + center - ct.grid.center,
-            center_of_mass(foreground_mask(mr)),
-        ]
-    else:
-        turn = np.asarray(initial, dtype=np.float64)[:3, :3]
-        targets = [turn @ center + np.asarray(initial, dtype=np.float64)[:3, 3]]
     turns = [turn]
-    if settings.tilt > 0:
-        leans = np.deg2rad(settings.tilt) * np.concatenate([np.eye(3), -np.eye(3)])
+    if tilt > 0:
+        leans = np.deg2rad(tilt) * np.concatenate([np.eye(3), -np.eye(3)])
         turns += [lean @ turn for lean in Rotation.from_rotvec(leans).as_matrix()]
-    if settings.search == "wide":
-        turns += [position @ turn for position in _axis_aligned()[1:]]
-    return (
+    return _each(turns, targets)
+
+
+def other_positions(turn: Array, targets: Array) -> Starts:
+    """Return the 23 other axis-aligned patient positions, for each target (T, 3)."""
+    return _each([position @ turn for position in _axis_aligned()[1:]], targets)
+
+
+def targets(fixed: Volume, moving: Volume, center: Array, initial: Array | None) -> Array:
+    """Return where the fixed body's centre (3,) may go, (T, 3) in RAS mm.
+
+    Without an initial transform (4 x 4, fixed to moving): where it is when the centres of both
+    volumes coincide, and the centre of mass of the moving volume's foreground.
+    """
+    if initial is not None:
+        return (initial[:3, :3] @ center + initial[:3, 3])[None]
+    return np.stack(
+        [
+            moving.grid.center + center - fixed.grid.center,
+            center_of_mass(foreground_mask(moving)),
+        ]
+    )
+
+
+def joined(first: Starts, second: Starts) -> Starts:
+    """Return both sets of starts as one."""
+    return Starts(
+        np.concatenate([first.rotations, second.rotations]),
+        np.concatenate([first.positions, second.positions]),
+        np.concatenate([first.votes, second.votes]),
+    )
+
+
+def start_at(pose: Array, votes: int = 1) -> Starts:
+    """Return one start: a map (4 x 4) of points relative to the fixed body's centre."""
+    return Starts(pose[None, :3, :3], pose[None, :3, 3], np.array([votes]))
+
+
+def _each(turns: list[Array], targets: Array) -> Starts:
+    return Starts(
         np.stack([r for r in turns for _ in targets]),
         np.stack([t for _ in turns for t in targets]),
+        np.ones(len(turns) * len(targets), dtype=int),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
+from mrtoct.prepare.assess_registration import Assessment, assess_registration
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
@@ -30,6 +31,8 @@ class PrepareSettings:
     """Air kept around the head, mm."""
     clean: CleanSettings = CleanSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    judge_given: bool = True
+    """Judge transforms that were given, and the claim that scans are aligned, by the data."""
 
     def __post_init__(self) -> None:
         if len(self.spacing) != 3 or not all(0.2 <= s <= 10 for s in self.spacing):
@@ -71,7 +74,7 @@ def prepare_subject(
     mr = checked_channels(raw.mr, settings.channels)
     first = settings.channels[0]
     alignments = {} if raw.aligned else align_channels(mr, settings.registration)
-    to_first, registration = _ct_to_first(raw, ct, mr[first], settings.registration)
+    to_first, registration = _ct_to_first(raw, ct, mr[first], settings)
     if alignments:
         registration["channels"] = {name: record_of(found) for name, found in alignments.items()}
     transforms = channel_transforms(mr, alignments, to_first)
@@ -117,27 +120,34 @@ def prepare_subject(
 
 
 def _ct_to_first(
-    raw: RawSubject, ct: Volume, mr: Volume, settings: RegistrationSettings
+    raw: RawSubject, ct: Volume, mr: Volume, settings: PrepareSettings
 ) -> tuple[Array, dict[str, Any]]:
     """Return the map of CT points to points of the first channel, and what is known of it."""
     if raw.ct_to_mr is None and not raw.aligned:
-        found = register(ct, mr, settings)
+        found = register(ct, mr, settings.registration)
         return found.transform, {"source": "mutual information", **record_of(found)}
     given = np.eye(4) if raw.ct_to_mr is None else np.asarray(raw.ct_to_mr, dtype=np.float64)
-    return given, {
-        "source": "aligned" if raw.ct_to_mr is None else "given",
-        "transform": given.tolist(),
-    }
+    record: dict[str, Any] = {"source": "aligned" if raw.ct_to_mr is None else "given"}
+    if settings.judge_given:
+        try:
+            record |= record_of(assess_registration(ct, mr, given, settings.registration))
+        except RegistrationError as error:
+            record |= {"verdict": "doubtful", "reason": str(error)}
+    return given, {**record, "transform": given.tolist()}
 
 
-def record_of(found: Registration) -> dict[str, Any]:
-    """Return a registration as JSON takes it."""
-    record = asdict(found)
-    record["transform"] = found.transform.tolist()
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value
-        for key, value in record.items()
-    }
+def record_of(found: Registration | Assessment) -> dict[str, Any]:
+    """Return what is known of a registration as JSON takes it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(entry) for key, entry in value.items()}
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    record: dict[str, Any] = plain(asdict(found))
+    return record
 
 
 def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:

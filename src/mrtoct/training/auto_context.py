@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import Bundle, read_bundle, write_bundle
+from mrtoct.bundle import Bundle, read_bundle
 from mrtoct.errors import CohortError
 from mrtoct.hardware import device_named
 from mrtoct.io.atomic import new_file, new_folder
@@ -242,7 +242,6 @@ def _publish(run: Path, stages: int) -> None:
     for folder in folders:
         step, seconds = (points[-1].step, points[-1].seconds) if points else (0, 0.0)
         points += [
-            replace(p, step=step + p.step, seconds=seconds + p.seconds)
-            for p in read_curves(folder)
+            replace(p, step=step + p.step, seconds=seconds + p.seconds) for p in read_curves(folder)
         ]
     write_curves(run, points)

@@ -149,7 +149,9 @@ def _keep(learner: Learner, job: Job, progress: Progress, point: CurvePoint) -> 
     best = point.validation_mae is None or point.validation_mae < (progress.best_mae or math.inf)
     progress = replace(progress, step=point.step, seconds=point.seconds)
     if best:
-        write_bundle(job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True)
+        write_bundle(
+            job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True
+        )
         progress = replace(progress, best_mae=point.validation_mae)
     write_checkpoint(job.run / "last", bundle, learner.state, progress)
     return progress

@@ -288,5 +288,7 @@ def _keys_of(location: tuple[int | str, ...]) -> list[str]:
             owner = CONFIGS[part]
         elif hasattr(owner, "model_fields"):
             owner = owner.model_fields[part].annotation
+            # An optional section: the class in "Section | None".
+            owner = next(iter(getattr(owner, "__args__", ())), owner)
     fields = getattr(owner, "model_fields", None) or getattr(owner, "__dataclass_fields__", {})
     return list(fields)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrtoct.datasets.folder import list_pairs
+from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.phantom import TINY, make_subject
 from mrtoct.datasets.phantom.cohort import write_cohort
 from mrtoct.errors import FileError, ValueRangeError
@@ -25,7 +25,7 @@ def test_the_files_hold_the_subjects_of_the_seed(tmp_path):
     folder = tmp_path / "c" / "phantom-002"
     for name, unit, expected in (
         ("ct.nii.gz", "HU", second.ct),
-        ("mr.nii.gz", "a.u.", second.mr["T1"]),
+        ("mr_T1.nii.gz", "a.u.", second.mr["T1"]),
         ("mr_T2.nii.gz", "a.u.", second.mr["T2"]),
         ("truth/labels.nii.gz", "label", second.labels),
     ):
@@ -35,7 +35,8 @@ def test_the_files_hold_the_subjects_of_the_seed(tmp_path):
     transform = read_transform(folder / "truth" / "ct_to_mr.tfm", rigid=True)
     np.testing.assert_allclose(transform, second.ct_to_mr, atol=1e-9)
     # What no real scan comes with is out of preparation's way.
-    assert [pair.ct_to_mr for pair in list_pairs(tmp_path / "c").pairs] == [None, None]
+    listing = list_subjects(tmp_path / "c")
+    assert [(s.ct_to_mr, list(s.mr)) for s in listing.subjects] == [(None, ["T1", "T2"])] * 2
 
 
 def test_existing_folders_are_kept_unless_told_otherwise(tmp_path):

@@ -1,0 +1,175 @@
+"""Where the head lies in its field of view: is it whole, of a head's size, upright, face up?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoct.check.finding import Finding
+from mrtoct.volume import Array, Volume
+
+SIDES = {
+    "right": (0, 1), "left": (0, -1), "front": (1, 1), "back": (1, -1), "top": (2, 1),
+    "bottom": (2, -1),
+}  # fmt: skip
+"""World axis and sign of each direction (RAS)."""
+
+WIDTHS_MM, LENGTHS_MM = (120.0, 215.0), (140.0, 265.0)
+"""Right to left (with ears) and back to front (with the nose) of heads from children's to the
+largest; the middle range of adults is 140 to 165 and 175 to 215. Infants are smaller."""
+INFANT_MM = 80.0
+MOST_CUT_MM2 = 2500.0
+"""Skin area that may lie on a side of the field of view: ears and the tip of the nose (1500 in a
+usual T1); 5 mm off a head are more."""
+MOST_TOP_CUT = 0.40
+"""Section of the head on the topmost slice, by the largest: 0.15 to 0.30 where a scan starts some
+mm below the vertex, as RIRE's do; 0.4 lacks about 20 mm."""
+AIR_HU, LEAST_AIR_ML = -400.0, 3.0
+"""Cavities inside the head: sinuses, nose, mouth, pharynx; 5 ml above the orbits, 70 with all."""
+FACING_MM = 10.0
+"""How far the air in the head lies in front of the head's middle, with its sign turned; on
+phantoms it was 39 to 56 mm in front."""
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """A head mask, measured."""
+
+    width_mm: float
+    """Right to left."""
+    length_mm: float
+    """Back to front."""
+    height_mm: float
+    """Foot to head, as far as it is in view."""
+    cut_mm2: dict[str, float]
+    """Area of the head on each side of the field of view, by direction."""
+    cut: dict[str, float]
+    """The same by the head's largest section parallel to that side."""
+
+    @property
+    def sides_cut(self) -> list[str]:
+        """The directions but top and bottom in which much of the head is out of view."""
+        return [s for s in ("right", "left", "front", "back") if self.cut_mm2[s] > MOST_CUT_MM2]
+
+
+def measure_head(head: Volume) -> HeadFacts:
+    """Measure a head mask (boolean, on any grid)."""
+    mask, grid = head.voxels, head.grid
+    places = np.argwhere(mask)
+    points = grid.to_world(places[:: max(len(places) // 50_000, 1)])
+    # A stray voxel at the rim is no extent.
+    low, high = np.percentile(points, (0.05, 99.95), axis=0)
+    area, part = {}, {}
+    for side, (axis, sign) in SIDES.items():
+        directions = grid.affine[axis, :3] / grid.spacing
+        index = int(np.argmax(np.abs(directions)))
+        last = directions[index] * sign > 0
+        sections = mask.sum(axis=tuple(a for a in range(3) if a != index))
+        pixel = grid.voxel_volume / grid.spacing[index]
+        area[side] = round(float(sections[-1 if last else 0]) * pixel, 0)
+        part[side] = round(float(sections[-1 if last else 0] / sections.max()), 3)
+    width, length, height = (round(float(v), 1) for v in high - low)
+    return HeadFacts(width, length, height, area, part)
+
+
+def check_head(facts: HeadFacts, scan: str) -> list[Finding]:
+    """Return what is odd about a head's size, position and completeness."""
+    found = []
+    turned = _axis(facts, scan)
+    if turned:
+        return [turned]
+    if facts.cut["top"] > MOST_TOP_CUT:
+        found.append(
+            Finding(
+                "doubtful",
+                "top-missing",
+                f"the topmost slice still cuts {facts.cut['top']:.0%} of the head's largest "
+                f"section, at most {MOST_TOP_CUT:.0%} is usual: the top of the skull is not in "
+                "view; what is not there cannot be learnt",
+                scan,
+            )
+        )
+    for side in facts.sides_cut:
+        what = "face" if side == "front" else "head"
+        found.append(
+            Finding(
+                "doubtful",
+                "cut",
+                f"the field of view cuts the {what} at the {side} ({facts.cut_mm2[side]:.0f} mm2 "
+                f"of it lie on its border, {MOST_CUT_MM2:.0f} at most is usual): check the "
+                "coverage, and wrapped-around anatomy in an MR",
+                scan,
+            )
+        )
+    size = _size(facts, scan)
+    return [*found, size] if size else found
+
+
+def _axis(facts: HeadFacts, scan: str) -> Finding | None:
+    """Find where the neck is: a head goes on there and ends everywhere else."""
+    cut = facts.cut
+    neck = max(cut, key=lambda side: cut[side])
+    if cut["bottom"] >= 0.1 and not (neck == "top" and cut["bottom"] < 0.5 * cut["top"]):
+        return None
+    if cut[neck] > 0.25 and neck != "bottom":
+        how = "upside down" if neck == "top" else "lying on its side"
+        return Finding(
+            "doubtful",
+            "not-upright",
+            f"the head goes on at the {neck} of the field of view ({cut[neck]:.0%} of its largest "
+            f"section) and hardly at the bottom ({cut['bottom']:.0%}), where the neck should be: "
+            f"it is {how}; correct the orientation, often lost when files are converted",
+            scan,
+        )
+    return Finding(
+        "doubtful",
+        "no-neck",
+        "what was taken for the head ends inside the field of view on all sides; a head goes on "
+        "at the neck: is it a head, was it masked, is it on its side?",
+        scan,
+    )
+
+
+def _size(facts: HeadFacts, scan: str) -> Finding | None:
+    cut = set(facts.sides_cut)
+    width, length = facts.width_mm, facts.length_mm
+    seen = f"the head is {width:.0f} mm wide and {length:.0f} mm long"
+    usual = (
+        f"{WIDTHS_MM[0]:.0f} to {WIDTHS_MM[1]:.0f} and {LENGTHS_MM[0]:.0f} to "
+        f"{LENGTHS_MM[1]:.0f} mm are usual"
+    )
+    if width > WIDTHS_MM[1] or length > LENGTHS_MM[1]:
+        why = "is the voxel spacing wrong, or is this another part of the body?"
+    elif min(width, length) < INFANT_MM:
+        why = "is the voxel spacing wrong, or is there no head?"
+    elif (width < WIDTHS_MM[0] and not cut & {"left", "right"}) or (
+        length < LENGTHS_MM[0] and not cut & {"front", "back"}
+    ):
+        why = "an infant, a wrong voxel spacing, or a brain without its skull?"
+    else:
+        return None
+    return Finding("doubtful", "head-size", f"{seen}; {usual}: {why}", scan)
+
+
+def check_facing(ct: Volume, head: Array) -> list[Finding]:
+    """Return a finding if the air cavities inside the head (I, J, K) do not lie in its front."""
+    air = np.argwhere((ct.voxels < AIR_HU) & head)
+    if len(air) * ct.grid.voxel_volume < 1000 * LEAST_AIR_ML:
+        return []
+    middle = ct.grid.to_world(np.argwhere(head)[::7]).mean(axis=0)
+    beside, ahead, _ = ct.grid.to_world(air).mean(axis=0) - middle
+    if ahead > -FACING_MM and abs(beside) < 3 * FACING_MM:
+        return []
+    where = (
+        f"{-ahead:.0f} mm behind" if ahead <= -FACING_MM else f"{abs(beside):.0f} mm to one side of"
+    )
+    return [
+        Finding(
+            "doubtful",
+            "not-facing",
+            f"the air inside the head lies {where} its middle; nose, sinuses and throat are in "
+            "front: back and front, or sides, are exchanged; correct the orientation",
+            "CT",
+        )
+    ]

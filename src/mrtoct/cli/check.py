@@ -1,0 +1,115 @@
+"""mrtoct check: look at a cohort before preparing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mrtoct.cli.options import Workers, processors
+
+if TYPE_CHECKING:
+    from mrtoct.check.cohort import CohortCheck
+    from mrtoct.check.subject import SubjectCheck
+    from mrtoct.datasets.subject_files import Listing
+
+
+def check(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, a table "
+            "(.csv, .tsv), or the CT of one pair.",
+        ),
+    ],
+    mr: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MR]", help="The MR of one pair, if SOURCE is its CT.", show_default=False
+        ),
+    ] = None,
+    workers: Workers = processors(),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look at a cohort, or one pair, before anyone waits for hours.
+
+    Are all files there and readable, is the CT in HU, are MR and CT what they are named, are the
+    heads whole, upright and of a head's size, do the slices follow, is the same scan in two
+    subjects? Each subject is ok, doubtful (look at it) or unusable, with the reasons. Nothing is
+    registered and nothing is written.
+
+    The exit status is 0 if all subjects can be used, 1 if any cannot.
+    """
+    import json as json_module
+
+    from mrtoct.check.cohort import check_cohort
+    from mrtoct.cli.terminal import progress
+    from mrtoct.datasets.listing import list_subjects
+
+    listing = list_subjects(source) if mr is None else pair_listing(source, mr)
+    done = 0
+    with progress("check", len(listing.subjects)) as advance:
+
+        def on_subject(name: str) -> None:
+            nonlocal done
+            done += 1
+            advance(done, name)
+
+        result = check_cohort(
+            listing, workers=workers, on_subject=lambda subject: on_subject(subject.name)
+        )
+    if json:
+        typer.echo(json_module.dumps(result.to_json(), indent=1))
+    else:
+        show(result)
+    if not result.usable:
+        raise typer.Exit(1)
+
+
+def pair_listing(ct: Path, mr: Path) -> Listing:
+    """Return a listing of one subject, named as the CT's file or folder."""
+    from mrtoct.datasets.subject_files import Listing, SubjectFiles
+    from mrtoct.io.scan import Scan
+
+    name = ct.name.partition(".")[0] or ct.name
+    return Listing("pair", [SubjectFiles(name, mr={"mr": Scan(mr)}, ct=Scan(ct))])
+
+
+def show(result: CohortCheck) -> None:
+    """Print what was found: a line on the cohort, then a table with a verdict a subject."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    total = len(result.subjects)
+    channels = ", ".join(f"{name} ({count} of {total})" for name, count in result.channels.items())
+    console.print(f"layout: {result.layout}; MR channels: {channels}", markup=False)
+    table = Table(show_lines=True)
+    for column in ("subject", "verdict", "scans and findings"):
+        table.add_column(column, overflow="fold")
+    styles = {"ok": "green", "doubtful": "yellow", "unusable": "red"}
+    for subject in result.subjects:
+        text = Text("\n".join(_scans(subject)), style="dim")
+        for finding in subject.findings:
+            style = "" if finding.weight == "note" else styles[finding.weight]
+            text.append(f"\n{finding}", style=f"not dim {style}")
+        verdict = Text(subject.verdict, style=styles[subject.verdict])
+        table.add_row(Text(subject.name), verdict, text)
+    for name, reason in result.rejected.items():
+        table.add_row(Text(name), Text("unusable", style="red"), Text(reason, style="red"))
+    console.print(table)
+    verdicts = [s.verdict for s in result.subjects] + ["unusable"] * len(result.rejected)
+    console.print(", ".join(f"{verdicts.count(v)} {v}" for v in styles if v in verdicts))
+
+
+def _scans(subject: SubjectCheck) -> list[str]:
+    """Return a line for each grid with the scans that lie on it."""
+    on_grid: dict[str, list[str]] = {}
+    for name, facts in subject.scans.items():
+        size = " x ".join(map(str, facts.grid.size))
+        spacing = " x ".join(f"{s:.3g}" for s in facts.grid.spacing_mm)
+        on_grid.setdefault(f"{size} of {spacing} mm, {facts.grid.axes}", []).append(name)
+    return [f"{', '.join(names)}: {grid}" for grid, names in on_grid.items()]

@@ -1,0 +1,93 @@
+"""mrtoct fetch: public data sets from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+
+
+def rire(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the data set.")],
+    modality: Annotated[
+        list[str],
+        typer.Option(
+            help="Which: ct, mr_T1, mr_T2, mr_PD, mr_T1_rectified, mr_T2_rectified, "
+            "mr_PD_rectified, mr_MP-RAGE, pet, transformations; several with commas."
+        ),
+    ] = ["ct,mr_T1"],  # noqa: B006
+    subject: Annotated[
+        list[str],
+        typer.Option(
+            help="Whose: patient_001, training_001, ...; several with commas.",
+            show_default="the 17 with CT and T1",
+        ),
+    ] = [],  # noqa: B006
+    accept_license: Annotated[
+        bool, typer.Option("--accept-license", help="Accept the licence without being asked.")
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Address of the data set's folder.", show_default="an IPFS gateway"),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Downloads at once.")] = 4,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep the .tar.gz files, too.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fetch the RIRE head scans: CT and MR of 17 patients, about 250 MB.
+
+    Each becomes FOLDER/SUBJECT/MODALITY/, with the data set's own header.ascii and image. Run
+    again, only what is missing is fetched; an interrupted download goes on where it was. Each
+    archive's sha256 is kept in FOLDER/rire.json, and a file that differs later is not taken. A
+    proxy is taken from the environment (HTTPS_PROXY).
+    """
+    from mrtoct.cli.terminal import progress, say
+    from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, choose
+    from mrtoct.datasets.rire.fetch import NOTICE, FetchSettings, fetch
+    from mrtoct.errors import FileError
+
+    archives, missing = choose(_separate(modality), _separate(subject))
+    if not accept_license and not (folder / NOTICE).exists():
+        _ask()
+    if missing:
+        say(f"RIRE has no {', no '.join(missing)}")
+    settings = FetchSettings(base or BASE, workers, keep_archives, overwrite)
+    with progress("fetch", len(archives)) as advance:
+        result = fetch(folder, archives, settings, on_progress=advance)
+    say(
+        f"{len(result.fetched)} of {len(archives)} scans fetched, {len(result.present)} were there "
+        f"already, in {folder}"
+    )
+    if result.failed:
+        for name, reason in result.failed.items():
+            say(f"{name}: {reason}")
+        raise FileError(
+            f"{len(result.failed)} of {len(archives)} scans failed; run the command again to go on"
+        )
+    say(f"\nPlease say so where you use them:\n{ACKNOWLEDGEMENT}\n(also in {folder / NOTICE})")
+
+
+def _separate(options: list[str]) -> list[str]:
+    return [word.strip() for option in options for word in option.split(",") if word.strip()]
+
+
+def _ask() -> None:
+    import sys
+
+    from mrtoct.cli.terminal import say
+    from mrtoct.datasets.rire.catalog import LICENSE
+    from mrtoct.errors import MrtoctError
+
+    if not sys.stdin.isatty():
+        raise MrtoctError(
+            "RIRE comes under the Creative Commons Attribution 3.0 US licence "
+            "(https://creativecommons.org/licenses/by/3.0/us/); accept it with --accept-license"
+        )
+    say(LICENSE)
+    if not typer.confirm("Do you accept this licence?", err=True):
+        raise MrtoctError("the licence was not accepted; nothing was downloaded")

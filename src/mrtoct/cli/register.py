@@ -1,0 +1,172 @@
+"""mrtoct register: the rigid transform between a CT and an MR of one head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mrtoct.prepare.assess_registration import Assessment
+    from mrtoct.prepare.register import Registration
+    from mrtoct.volume import Array, Volume
+
+VOLUME_HELP = "a NIfTI or MetaImage file, or a folder of DICOM or RIRE"
+
+
+def register(
+    ct: Annotated[Path, typer.Argument(metavar="CT", help=f"CT in HU: {VOLUME_HELP}.")],
+    mr: Annotated[Path, typer.Argument(metavar="MR", help=f"MR of the same head: {VOLUME_HELP}.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="TFM", help="Write the transform here: ITK text, .tfm or .txt."),
+    ] = None,
+    rire: Annotated[
+        Path | None, typer.Option(metavar="TXT", help="Write it as RIRE takes submissions, too.")
+    ] = None,
+    resampled: Annotated[
+        Path | None, typer.Option(metavar="VOLUME", help="Write the MR on the CT's grid.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw both in squares, and the CT's bone over the MR."),
+    ] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option(metavar="TFM", help="Start at this transform (CT to MR points)."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="TFM", help="Judge this transform (CT to MR points) instead."),
+    ] = None,
+    second_engine: Annotated[
+        bool,
+        typer.Option("--second-engine", help="Ask SimpleITK, too: how far does it move on?"),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the rigid transform that takes points of the CT to points of the MR.
+
+    It is what a resampler wants that brings the MR to the CT's grid; 3D Slicer, ANTs and SimpleITK
+    read the file. The verdict comes from the data alone: good or doubtful, and why. A doubtful
+    result is written all the same, with a warning on stderr and exit status 0: look at --picture
+    before using it, and at a good one, too.
+    """
+    import json as json_module
+
+    from mrtoct.cli.terminal import about, console, say
+    from mrtoct.errors import FileError
+    from mrtoct.io.atomic import check_absent, new_file
+    from mrtoct.io.files import ending, read_volume, write_volume
+    from mrtoct.io.rire_transform import Heading, write_rire_transform
+    from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
+    from mrtoct.prepare.assess_registration import assess_registration
+    from mrtoct.prepare.register import register as register_pair
+    from mrtoct.prepare.register_simpleitk import register_simpleitk
+
+    # Before the work, not after it: what could not be written anyway.
+    if out is None and check is None:
+        raise FileError("give --out TRANSFORM.tfm for the result, or --check TRANSFORM.tfm")
+    if check is not None and (out is not None or initial is not None):
+        raise FileError("--check judges a given transform: it goes without --out and --initial")
+    if out is not None and out.suffix.lower() not in ENDINGS:
+        raise FileError(f"{out}: a transform's name ends in {' or '.join(ENDINGS)}")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise FileError(f"{picture}: a picture's name ends in .png")
+    if resampled is not None:
+        ending(resampled)
+    outputs = [path for path in (out, rire, resampled, picture) if path is not None]
+    for path in outputs:
+        check_absent(path, overwrite=overwrite)
+    given = initial or check
+    start = read_transform(given, rigid=True) if given else None
+    fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")
+
+    result: Registration | Assessment
+    with console.status("registering"), about(ct):
+        if check is not None and start is not None:
+            result = assess_registration(fixed, moving, start)
+        else:
+            result = register_pair(fixed, moving, initial=start)
+        transform = result.transform
+        record = _record(result)
+        if second_engine:
+            opinion = register_simpleitk(fixed, moving, initial=transform)
+            record["second_engine_mm"] = _apart(fixed, transform, opinion)
+
+    if out is not None:
+        write_transform(out, transform, overwrite=overwrite)
+    if rire is not None:
+        write_rire_transform(
+            rire,
+            transform,
+            fixed.grid,
+            moving.grid,
+            Heading(method="mutual information, mrtoct"),
+            overwrite=overwrite,
+        )
+    if resampled is not None:
+        from mrtoct.resample import resample
+
+        on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
+        write_volume(resampled, on_ct, overwrite=overwrite)
+    if picture is not None:
+        figure = _figure(fixed, moving, result)
+        with new_file(picture, overwrite=overwrite) as part:
+            figure.savefig(part, dpi=110)
+
+    if json:
+        typer.echo(json_module.dumps(record, indent=1))
+    else:
+        typer.echo(f"{result.verdict}: {result.reason}")
+        if second_engine:
+            typer.echo(f"SimpleITK, started there, moves on by {record['second_engine_mm']:.1f} mm")
+    for path in outputs:
+        say(f"{path} written")
+    if result.verdict != "good":
+        say("warning: the registration is doubtful; look at it (--picture) before using it")
+
+
+def _record(result: Registration | Assessment) -> dict[str, Any]:
+    """Return what a program wants to know; numbers that do not exist become null."""
+    import math
+    from dataclasses import fields
+
+    record: dict[str, Any] = {}
+    for field in fields(result):
+        value = getattr(result, field.name)
+        if field.name == "found":
+            value = _record(value)
+        elif field.name == "transform":
+            value = value.tolist()
+        elif isinstance(value, float) and not math.isfinite(value):
+            value = None
+        record[field.name] = value
+    return record
+
+
+def _apart(ct: Volume, first: Array, second: Array) -> float:
+    """Return the mean distance in mm between two maps of the body's points."""
+    import numpy as np
+
+    from mrtoct.prepare.pyramid import body
+    from mrtoct.prepare.search import distance
+
+    mask = body(ct)
+    return distance(first, second, mask.grid.to_world(np.argwhere(mask.voxels)))
+
+
+def _figure(ct: Volume, mr: Volume, result: Registration | Assessment) -> Figure:
+    """Draw the body and a little air around it."""
+    from mrtoct.prepare.pyramid import body, box_around
+    from mrtoct.report.registration import registration_figure
+
+    box = ct.grid.cropped(box_around(body(ct), ct.grid, 8.0))
+    title = f"{result.verdict}: {result.reason}"
+    return registration_figure(ct, mr, result.transform, box, title)

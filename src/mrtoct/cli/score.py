@@ -1,0 +1,121 @@
+"""mrtoct score: how far a transform is from a reference, in mm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mrtoct.volume import Array, Volume
+
+
+def score(
+    transform: Annotated[
+        Path, typer.Argument(metavar="TRANSFORM", help="CT to MR: ITK (.tfm) or RIRE.")
+    ],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="What it is compared with: ITK or RIRE.")
+    ],
+    ct: Annotated[
+        Path | None,
+        typer.Option(help="The CT in HU: its corners and its head are where errors are taken."),
+    ] = None,
+    mr: Annotated[
+        Path | None, typer.Option(help="The MR: needed to compare an ITK with a RIRE transform.")
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Points to take the error at: .csv with columns x, y, z (and name), RAS mm of the "
+            "CT."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say how far a CT-to-MR transform is from a reference, in mm.
+
+    The error of a point is the distance between where the two transforms take it: at the corners
+    of the CT, over the box around the head (found on the CT), and at points of your own. Two RIRE
+    files are compared at their own corner points without any scan. RIRE's marker-based reference
+    is itself known to about 0.4 mm.
+    """
+    import json as json_module
+
+    import numpy as np
+
+    from mrtoct.cli.terminal import about
+    from mrtoct.errors import FileError
+    from mrtoct.evaluation.registration import head_box, transform_errors
+    from mrtoct.io.files import read_volume
+    from mrtoct.io.points import read_points
+    from mrtoct.io.rire_transform import is_rire_transform
+    from mrtoct.prepare.mask import head_mask_ct
+    from mrtoct.volume import AIR_HU
+
+    both_rire = is_rire_transform(transform) and is_rire_transform(reference)
+    if ct is None and not both_rire:
+        raise FileError("name the CT with --ct: errors are taken where it is")
+    scan = None if ct is None else read_volume(ct, "HU")
+    if ct is None or scan is None:
+        matrix, reference_matrix, corners = _of_rire(transform, reference, targets)
+        head = points = names = None
+    else:
+        moving = None if mr is None else read_volume(mr, "a.u.")
+        matrix, reference_matrix = (_matrix(p, scan, moving) for p in (transform, reference))
+        corners = scan.grid.corners()
+        # Padding outside a scanner's field of view was never measured: it counts as air.
+        air = scan.with_voxels(np.maximum(scan.voxels, AIR_HU))
+        with about(ct):
+            head = head_box(head_mask_ct(air))
+        names, points = read_points(targets) if targets else (None, None)
+    result = transform_errors(matrix, reference_matrix, corners, head=head, targets=points)
+    if json:
+        typer.echo(json_module.dumps(result.to_json() | {"target_names": names}, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("error in mm", "mean", "median", "largest")
+    rows = [("corners of the CT", result.corners), ("box around the head", result.head)]
+    for label, errors in [*rows, ("targets", result.targets)]:
+        if errors:
+            figures = (errors.mean, errors.median, errors.maximum)
+            table.add_row(label, *(f"{value:.3f}" for value in figures))
+    for name, error in zip(names or (), result.targets.each if result.targets else (), strict=True):
+        table.add_row(f"  {name}", f"{error:.3f}", "", "")
+    table.caption = f"rotation between them {result.rotation:.3f} degrees"
+    Console().print(table)
+
+
+def _of_rire(transform: Path, reference: Path, targets: Path | None) -> tuple[Array, Array, Array]:
+    """Return both maps and the corners in RIRE's own coordinates, which need no scan."""
+    from mrtoct.errors import FileError, GeometryError
+    from mrtoct.io.rire_transform import CORNER_TOLERANCE_MM, read_rire_transform
+
+    if targets is not None:
+        raise FileError("--targets needs --ct: they are in its world")
+    first, second = read_rire_transform(transform), read_rire_transform(reference)
+    off = float(abs(first.points - second.points).max())
+    if off > CORNER_TOLERANCE_MM:
+        raise GeometryError(
+            f"{transform} and {reference} start from different volumes: their points are up to "
+            f"{off:.3g} mm apart"
+        )
+    return first.rigid(), second.rigid(), second.points
+
+
+def _matrix(path: Path, ct: Volume, mr: Volume | None) -> Array:
+    """Read a transform of either kind as a map of CT points to MR points, RAS mm."""
+    from mrtoct.cli.terminal import about
+    from mrtoct.errors import FileError
+    from mrtoct.io.rire_transform import is_rire_transform, read_rire_transform, to_ras
+    from mrtoct.io.transforms import read_transform
+
+    if not is_rire_transform(path):
+        return read_transform(path)
+    if mr is None:
+        raise FileError(f"{path} is a RIRE transform; name the MR with --mr, too")
+    with about(path):
+        return to_ras(read_rire_transform(path), ct.grid, mr.grid)

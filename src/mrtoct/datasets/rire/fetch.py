@@ -1,0 +1,244 @@
+"""Fetch archives of RIRE into FOLDER/<subject>/<modality>/, several at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+from filelock import FileLock, Timeout
+
+from mrtoct.datasets.rire.archive import extract
+from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, TRANSFORMATIONS, Archive
+from mrtoct.datasets.rire.download import DownloadSettings, UnreachableError, download
+from mrtoct.errors import FileError, MrtoctError
+from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.files import read_volume
+from mrtoct.io.rire import volume_file
+from mrtoct.io.rire_transform import is_rire_transform, read_rire_transform
+
+RECORD = "rire.json"
+"""In FOLDER: size and sha256 of each archive at its first download, and the files it gave."""
+
+NOTICE = "RIRE-LICENSE.txt"
+"""In FOLDER: licence and acknowledgement; there from when the licence was accepted."""
+
+Outcome = Literal["fetched", "present"]
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """From where, how many at once, and what becomes of what is there."""
+
+    base: str = BASE
+    workers: int = 4
+    keep_archives: bool = False
+    """Keep FOLDER/<subject>/<modality>.tar.gz when its files are extracted."""
+    overwrite: bool = False
+    """Download everything anew and put it in the place of what is there."""
+    download: DownloadSettings = field(default_factory=DownloadSettings)
+
+
+@dataclass
+class FetchResult:
+    """What became of each archive, by its name (patient_001/ct)."""
+
+    fetched: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """With the reason."""
+
+
+def fetch(
+    folder: Path,
+    archives: Sequence[Archive],
+    settings: FetchSettings | None = None,
+    *,
+    wait: Callable[[float], object] | None = None,
+    on_progress: Callable[[int, str], object] = lambda done, note: None,
+) -> FetchResult:
+    """Download, check and extract archives; one that fails does not stop the others.
+
+    Each becomes FOLDER/<subject>/<modality>/ as a whole or not at all. What is there already is
+    not downloaded again. The sha256 of each first download is kept in FOLDER/rire.json: a file
+    that differs later is reported and not taken, unless settings.overwrite. on_progress(done,
+    note) is called from several threads. To fetch is to accept the licence. Raises FileError if
+    another fetch works in the folder.
+    """
+    settings = settings or FetchSettings()
+    write_text(folder / NOTICE, f"{LICENSE}\n\n{ACKNOWLEDGEMENT}\n", overwrite=True)
+    stop = threading.Event()
+    job = _Job(folder, settings, _Records(folder / RECORD), stop, wait or stop.wait, on_progress)
+    result = FetchResult()
+    headers = {"Accept-Encoding": "identity", "User-Agent": f"mrtoct/{version('mrtoct')}"}
+    timeout = settings.download.timeout
+    try:
+        lock = FileLock(folder / ".fetch.lock", timeout=0).acquire()
+    except Timeout as error:
+        raise FileError(f"another mrtoct fetch works in {folder}; let it end first") from error
+    with (
+        lock,
+        httpx.Client(headers=headers, timeout=timeout, follow_redirects=True) as client,
+        ThreadPoolExecutor(settings.workers) as pool,
+    ):
+        waiting = {pool.submit(job.run, client, archive): archive for archive in archives}
+        try:
+            for done, future in enumerate(as_completed(waiting), start=1):
+                name = waiting[future].name
+                try:
+                    (result.fetched if future.result() == "fetched" else result.present).append(
+                        name
+                    )
+                except (MrtoctError, OSError) as error:
+                    result.failed[name] = str(error)
+                job.done = done
+                on_progress(done, name)
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    order = [archive.name for archive in archives]
+    result.fetched.sort(key=order.index)
+    result.present.sort(key=order.index)
+    result.failed = {name: result.failed[name] for name in order if name in result.failed}
+    return result
+
+
+class _Records:
+    """FOLDER/rire.json, shared by the threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        try:
+            self.archives: dict[str, dict[str, Any]] = (
+                json.loads(path.read_text(encoding="utf-8"))["archives"] if path.exists() else {}
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise FileError(f"{path} is damaged; remove it to record the downloads anew") from error
+
+    def set(self, name: str, record: dict[str, Any]) -> None:
+        with self.lock:
+            self.archives[name] = record
+            whole = {"archives": dict(sorted(self.archives.items()))}
+            write_text(self.path, json.dumps(whole, indent=1) + "\n", overwrite=True)
+
+
+@dataclass
+class _Job:
+    """What the threads share."""
+
+    folder: Path
+    settings: FetchSettings
+    records: _Records
+    stop: threading.Event
+    wait: Callable[[float], object]
+    on_progress: Callable[[int, str], object]
+    done: int = 0
+    answered: bool = False
+    """Some server answered some request."""
+    unreachable: str = ""
+    """Why nobody was reached, if that is so: the others need not find out for themselves."""
+
+    def run(self, client: httpx.Client, archive: Archive) -> Outcome:
+        """Bring one archive's files into their folder."""
+        home = self.folder / archive.subject / archive.modality
+        record = self.records.archives.get(archive.name)
+        packed = self.folder / archive.subject / f"{archive.modality}.tar.gz"
+        if not self.settings.overwrite and home.exists():
+            _check_present(home, packed, record)
+            return "present"
+        if self.settings.overwrite or not packed.exists():
+            self._download(client, archive, packed)
+        size, sha256 = packed.stat().st_size, _sha256(packed)
+        if record and sha256 != record["sha256"] and not self.settings.overwrite:
+            packed.unlink()
+            raise FileError(
+                f"the file has changed since its first download (sha256 {record['sha256'][:12]}, "
+                f"now {sha256[:12]}); it was not taken, --overwrite does"
+            )
+        try:
+            files = _unpack(archive, packed, home, overwrite=self.settings.overwrite)
+        except MrtoctError:
+            packed.unlink()  # the next run is not to find the same damage again
+            raise
+        self.records.set(archive.name, {"size": size, "sha256": sha256, "files": files})
+        if not self.settings.keep_archives:
+            packed.unlink()
+        return "fetched"
+
+    def _download(self, client: httpx.Client, archive: Archive, target: Path) -> None:
+        if self.unreachable and not self.answered:
+            raise FileError(self.unreachable)
+
+        def on_bytes(held: int, size: int | None) -> None:
+            self.answered = True
+            if self.stop.is_set():
+                raise FileError("interrupted")
+            of = f" of {size / 1e6:.1f}" if size else ""
+            self.on_progress(self.done, f"{archive.name} {held / 1e6:.1f}{of} MB")
+
+        def wait(seconds: float) -> None:
+            self.on_progress(self.done, f"{archive.name} waits {seconds:.0f} s")
+            self.wait(seconds)
+            if self.stop.is_set():
+                raise FileError("interrupted")
+
+        url = f"{self.settings.base.rstrip('/')}/{archive.path}"
+        try:
+            download(client, url, target, self.settings.download, wait=wait, on_bytes=on_bytes)
+        except UnreachableError as error:
+            self.unreachable = str(error)
+            raise
+
+
+def _unpack(archive: Archive, packed: Path, home: Path, *, overwrite: bool) -> dict[str, int]:
+    """Extract and try what came out; return the files with their sizes in bytes."""
+    with new_folder(home, overwrite=overwrite) as part:
+        extract(packed, part)
+        try:
+            _try_reading(archive, part)
+        except MrtoctError as error:
+            raise type(error)(str(error).replace(str(part), str(home))) from error
+        return _files(part)
+
+
+def _try_reading(archive: Archive, folder: Path) -> None:
+    if archive.modality != TRANSFORMATIONS:
+        read_volume(volume_file(folder), "HU" if archive.modality == "ct" else "a.u.")
+        return
+    found = [p for p in folder.rglob("*") if p.is_file() and is_rire_transform(p)]
+    if not found:
+        raise FileError(f"{folder} holds no transform")
+    for path in found:
+        read_rire_transform(path)
+
+
+def _check_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
+    """Raise FileError unless a folder, and an archive that was kept, are as they were fetched."""
+    if record is None:
+        raise FileError(f"{home} exists already and was not fetched; --overwrite replaces it")
+    held = _files(home)
+    for name, size in record["files"].items():
+        if held.get(name) != size:
+            is_there = f"has {held[name]} bytes, not {size}" if name in held else "is missing"
+            raise FileError(f"{home / name} {is_there}; --overwrite fetches it anew")
+    if packed.exists() and _sha256(packed) != record["sha256"]:
+        raise FileError(f"{packed} is not what was fetched; --overwrite fetches it anew")
+
+
+def _files(folder: Path) -> dict[str, int]:
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.stat().st_size for p in found}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,112 @@
+"""What a derived image takes from the images it was made of: patient, study, frame, references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import generate_uid
+
+from mrtoct.io.dicom.headers import Frame, read_dataset
+from mrtoct.io.dicom.series import Series
+
+REQUIRED = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate",
+    "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber", "PatientPosition",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "Laterality",
+)  # fmt: skip
+"""Must be there, empty where the source does not know them (types 1, 2 and 2C)."""
+
+OPTIONAL = (
+    "SpecificCharacterSet", "TimezoneOffsetFromUTC",
+    # Patient, and how far it was made anonymous
+    "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
+    "PatientBirthTime", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames",
+    "QualityControlSubject", "EthnicGroup", "PatientComments", "ReferencedPatientSequence",
+    "PatientSpeciesDescription", "PatientSpeciesCodeSequence", "PatientBreedDescription",
+    "PatientBreedCodeSequence", "BreedRegistrationSequence", "ResponsiblePerson",
+    "ResponsiblePersonRole", "ResponsibleOrganization", "PatientIdentityRemoved",
+    "DeidentificationMethod", "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+    # Clinical trial
+    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
+    "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID", "ClinicalTrialTimePointID",
+    "ClinicalTrialTimePointDescription",
+    # Study, and the patient at its time
+    "StudyDescription", "IssuerOfAccessionNumberSequence", "PhysiciansOfRecord",
+    "ReferencedStudySequence", "ProcedureCodeSequence", "AdmittingDiagnosesDescription",
+    "PatientAge", "PatientSize", "PatientWeight", "MedicalAlerts", "Allergies",
+    "PregnancyStatus", "PatientSexNeutered", "Occupation", "AdditionalPatientHistory",
+    # When and of what the data were acquired
+    "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "BodyPartExamined",
+)  # fmt: skip
+"""Copied where the source states them."""
+
+_LOSSY = ("LossyImageCompressionRatio", "LossyImageCompressionMethod")
+
+
+def copied_from(source: Series) -> Dataset:
+    """Return what a new series in the same study and frame of reference shares with its source."""
+    first = source.frames[0].file
+    header = read_dataset(first.path, tags=[*REQUIRED, *OPTIONAL, *_LOSSY])
+    new = Dataset()
+    for keyword in (*REQUIRED, *OPTIONAL):
+        if keyword in header:
+            new[keyword] = header[keyword]
+        elif keyword in REQUIRED:
+            setattr(new, keyword, None)
+    if new.get("BodyPartExamined") and not new.Laterality:
+        del new.Laterality  # only to be there, empty, where the part of the body is not known
+    # A scanner without a frame of reference leaves none to share, but planes need one.
+    new.FrameOfReferenceUID = first.frame_of_reference or generate_uid(prefix=None)
+    new.LossyImageCompression = "00"
+    if any(frame.file.lossy for frame in source.frames):
+        new.LossyImageCompression = "01"  # once lossy, always lossy
+        for keyword in _LOSSY:
+            if keyword in header:
+                new[keyword] = header[keyword]
+    return new
+
+
+def references_to(frames: Sequence[Frame], *, same_place: bool) -> Dataset:
+    """Return the attributes that name the images of one series that a plane was made of."""
+    new, series = Dataset(), Dataset()
+    new.SourceImageSequence = _instances(frames)
+    for item in new.SourceImageSequence:
+        item.SpatialLocationsPreserved = "YES" if same_place else "NO"
+        item.PurposeOfReferenceCodeSequence = [
+            coded(codes.DCM.SourceImageForImageProcessingOperation)
+        ]
+    series.SeriesInstanceUID = frames[0].file.series
+    series.ReferencedInstanceSequence = _instances(frames)
+    new.ReferencedSeriesSequence = [series]
+    return new
+
+
+def coded(code: Code) -> Dataset:
+    """Return a code as an item of a code sequence."""
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
+    return item
+
+
+def _instances(frames: Sequence[Frame]) -> list[Dataset]:
+    numbers: dict[str, list[int]] = {}
+    files = {}
+    for frame in frames:
+        files[frame.file.sop_instance] = frame.file
+        numbers.setdefault(frame.file.sop_instance, []).append(frame.index + 1)
+    items = []
+    for instance, file in files.items():
+        item = Dataset()
+        item.ReferencedSOPClassUID = file.sop_class
+        item.ReferencedSOPInstanceUID = instance
+        if len(numbers[instance]) < file.frames:
+            item.ReferencedFrameNumber = sorted(numbers[instance])
+        items.append(item)
+    return items

@@ -1,0 +1,167 @@
+"""One subject's files, looked at as a whole: clean ones say nothing, altered ones what was done."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from mrtoct.check.subject import as_json, check_subject
+from mrtoct.datasets.phantom import RIRE, make_subject
+from mrtoct.datasets.subject_files import SubjectFiles
+from mrtoct.io.files import write_volume
+from mrtoct.io.scan import Scan
+from mrtoct.io.transforms import write_transform
+from mrtoct.volume import Grid, Volume
+
+
+def test_a_clean_phantom_is_ok(bench, tmp_path):
+    write_volume(tmp_path / "mask.nii.gz", bench.phantom.labels)
+    check = bench.check(mask=tmp_path / "mask.nii.gz")
+    assert check.findings == []
+    assert check.verdict == "ok"
+    assert check.scans["CT"].grid.size == (64, 64, 34)
+    assert check.scans["CT"].background == pytest.approx(-1000, abs=25)
+    assert check.scans["MR"].head.width_mm == pytest.approx(
+        check.scans["CT"].head.width_mm, rel=0.08
+    )
+
+
+@pytest.mark.slow
+def test_thick_slabs_of_a_head_are_ok(tmp_path):
+    raw = make_subject([1, 0], RIRE)
+    for contrast, scan in raw.mr.items():
+        write_volume(tmp_path / f"{contrast}.nii", scan)
+    write_volume(tmp_path / "ct.nii", raw.ct)
+    mr = {contrast: Scan(tmp_path / f"{contrast}.nii") for contrast in raw.mr}
+    assert check_subject(SubjectFiles("head", mr, Scan(tmp_path / "ct.nii"))).findings == []
+
+
+def test_every_scan_is_read_once(bench, monkeypatch):
+    import mrtoct.check.subject as module
+
+    read = []
+    original = module.read_scan
+    monkeypatch.setattr(
+        module, "read_scan", lambda s, u: read.append(s.path.name) or original(s, u)
+    )
+    bench.check()
+    assert sorted(read) == ["ct.nii.gz", "mr.nii.gz"]
+
+
+def test_exchanged_scans_are_recognised(bench, kinds):
+    check = bench.check(ct=bench.mr, mr=bench.ct)
+    assert check.verdict == "unusable"
+    assert kinds(check) == {"looks-like-mr", "looks-like-ct", "exchanged"}
+
+
+def test_files_that_cannot_be_read_are_findings(bench, tmp_path, kinds):
+    bench.check()
+    damaged = tmp_path / "mr.nii.gz"
+    damaged.write_bytes(gzip.compress(gzip.decompress(damaged.read_bytes())[:5000]))
+    files = SubjectFiles(
+        "head", mr={"T1": Scan(damaged), "T2": Scan(tmp_path / "no.nii")},
+        ct=Scan(tmp_path / "ct.nii.gz"),
+    )  # fmt: skip
+    check = check_subject(files)
+    assert check.verdict == "unusable"
+    said = {f.scan: f.sentence for f in check.findings}
+    assert "mr.nii.gz" in said["MR T1"] and "promises" in said["MR T1"]
+    assert "no.nii does not exist" in said["MR T2"]
+    assert set(check.scans) == {"CT"}
+
+
+def test_a_constant_mr_and_one_without_a_head_are_unusable(bench, kinds):
+    constant = bench.mr.with_voxels(np.full(bench.mr.grid.shape, 5, np.int16))
+    check = bench.check(mr=constant)
+    assert [(f.kind, f.weight) for f in check.findings] == [("unreadable", "unusable")]
+    assert "constant: every voxel is 5" in check.findings[0].sentence
+    low = bench.ct.with_voxels(np.minimum(bench.ct.voxels, 250))
+    assert "unusable" in {f.weight for f in bench.check(ct=low).findings}
+
+
+def test_a_mask_must_lie_on_the_ct_and_hold_something(bench, tmp_path):
+    path = tmp_path / "mask.nii.gz"
+    labels = bench.phantom.labels
+    write_volume(path, labels.cropped((slice(0, 60), slice(0, 64), slice(0, 34))))
+    check = bench.check(mask=path)
+    assert check.verdict == "unusable"
+    assert "different grids" in check.findings[0].sentence
+    write_volume(path, labels.with_voxels(np.zeros_like(labels.voxels)), overwrite=True)
+    (finding,) = bench.check(mask=path).findings
+    assert finding.sentence == f"{path} is empty"
+
+
+def test_a_transform_that_came_along_is_checked(bench, tmp_path, kinds):
+    path = tmp_path / "x.tfm"
+    truth = bench.phantom.ct_to_mr
+    write_transform(path, truth)
+    assert bench.check(ct_to_mr=path).findings == []
+    # The inverse is the usual mistake; it is off by twice the offset.
+    off = truth.copy()
+    off[:3, 3] += (30, 0, 25)
+    write_transform(path, off, overwrite=True)
+    assert kinds(bench.check(ct_to_mr=path)) == {"poor-overlap"}
+    write_transform(path, np.diag([1.1, 1.1, 1.1, 1]), rigid=False, overwrite=True)
+    check = bench.check(ct_to_mr=path)
+    assert check.verdict == "unusable"
+    assert "not rigid" in check.findings[0].sentence
+
+
+def test_scans_said_to_be_aligned_must_be(bench, kinds):
+    inverse = np.linalg.inv(bench.phantom.ct_to_mr)
+    aligned = Volume(
+        bench.mr.voxels, Grid(bench.mr.grid.shape, inverse @ bench.mr.affine), bench.mr.unit
+    )
+    assert bench.check(mr=aligned, aligned=True).findings == []
+    shift = np.eye(4)
+    shift[:3, 3] = (0, 30, 20)
+    moved = Volume(aligned.voxels, Grid(aligned.grid.shape, shift @ aligned.affine), "a.u.")
+    assert kinds(bench.check(mr=moved, aligned=True)) == {"poor-overlap"}
+
+
+def test_a_turned_mr_is_told_once(bench, kinds):
+    down = np.diag([1.0, -1, -1, 1])
+    turned = Volume(bench.mr.voxels, Grid(bench.mr.grid.shape, down @ bench.mr.affine), "a.u.")
+    assert kinds(bench.check(mr=turned)) == {"not-upright"}
+    round_ = np.diag([-1.0, -1, 1, 1])
+    turned = Volume(bench.mr.voxels, Grid(bench.mr.grid.shape, round_ @ bench.mr.affine), "a.u.")
+    assert kinds(bench.check(mr=turned)) == {"position"}
+
+
+def test_the_check_becomes_json(bench):
+    import json
+
+    record = json.loads(
+        json.dumps(as_json(bench.check(mr=bench.mr.with_voxels(bench.mr.voxels - 9))))
+    )
+    assert (record["name"], record["verdict"]) == ("head", "doubtful")
+    assert record["findings"][0]["kind"] == "negative"
+    assert record["scans"]["CT"]["grid"]["spacing_mm"] == [3.75, 3.75, 6.0]
+
+
+@pytest.mark.slow
+def test_a_real_pair_that_is_no_head(real_data, kinds):
+    folder = real_data / "pork_phantom_ct_mr"
+    files = SubjectFiles(
+        "pork", mr={"mr": Scan(folder / "mr_t2_full.nii.gz")}, ct=Scan(folder / "ct_full.nii.gz")
+    )
+    check = check_subject(files)
+    # Meat has no neck and little bone; the two scans state opposite patient positions.
+    assert kinds(check, "CT") == {"little-bone", "no-neck"}
+    assert kinds(check, "MR") == {"position"}
+    assert check.verdict == "doubtful"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    ["rire/training_001_mr_T1.mha", "colin27_brainweb/t1.nii.gz", "visible_human_male/mr.mha"],
+)
+def test_real_head_mrs_give_no_false_alarm(real_data, tmp_path, bench, path):
+    bench.check()
+    check = check_subject(
+        SubjectFiles("real", mr={"T1": Scan(real_data / path)}, ct=Scan(tmp_path / "ct.nii.gz"))
+    )
+    assert [str(f) for f in check.findings if f.kind != "size-mismatch"] == []
