@@ -322,3 +322,16 @@ def test_the_raw_scan_is_scaled_like_the_prepared_one(
     # Half-way between air and the darkest that the line answers, -700 HU.
     found, before = (v[subject.covered.voxels] > -862 for v in (moved, prepared))
     assert 2 * (found & before).sum() / (found.sum() + before.sum()) > 0.97
+
+
+def test_another_grid_may_be_asked_for(upright: Volume, expected: Volume) -> None:
+    """One interpolation from the network's grid, not two."""
+    onto = OBLIQUE
+    found = translator(Line()).translate(upright, onto=onto)
+    assert found.grid is onto
+    same = translator(Line()).translate(upright, onto=upright.grid)
+    np.testing.assert_array_equal(same.voxels, expected.voxels)
+    twice = resample(expected, onto, fill=-1024).voxels
+    inside = (found.voxels > -900) & (twice > -900)
+    assert inside.sum() > 0.8 * (found.voxels > -900).sum()
+    assert np.abs(found.voxels[inside] - twice[inside]).mean() < 60

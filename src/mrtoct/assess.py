@@ -52,11 +52,10 @@ def assess(
     store = Path(store) if store else record.store
     translator = Translator.load(run / "best")
     role, names = _judged(record.split)
+    training = [read_subject(store, name) for name in record.split.train]
+    scaling = translator.bundle.scaling
     intensity_map = IntensityMap.fit(
-        [
-            (_scaled(subject, translator.bundle.scaling), subject.ct.voxels, _inside(subject))
-            for subject in (read_subject(store, name) for name in record.split.train)
-        ]
+        [(scaled_mr(s, scaling), s.ct.voxels, judged_region(s)) for s in training]
     )
     results = []
     for done, name in enumerate(names):
@@ -110,9 +109,9 @@ def _assess_subject(
     subject: PreparedSubject, role: Role, translator: Translator, intensity_map: IntensityMap
 ) -> SubjectResult:
     sct = translator.translate(subject.channels, aligned=True)
-    inside = _inside(subject)
+    inside = judged_region(subject)
     mask, source = subject.head.with_voxels(inside), GIVEN if subject.mask else HEAD
-    mapped = intensity_map.apply(_scaled(subject, translator.bundle.scaling), inside)
+    mapped = intensity_map.apply(scaled_mr(subject, translator.bundle.scaling), inside)
     methods: dict[str, Evaluation] = {
         NETWORK: evaluate(sct, subject.ct, mask, source),
         MAP: evaluate(sct.with_voxels(mapped), subject.ct, mask, source),
@@ -121,13 +120,14 @@ def _assess_subject(
     return SubjectResult(subject.name, role, subject.mr, subject.ct, sct, mask, methods)
 
 
-def _inside(subject: PreparedSubject) -> Array:
+def judged_region(subject: PreparedSubject) -> Array:
     """Return where a synthetic CT can be judged: in the head, in the MR's field of view."""
     head = subject.mask or subject.head
     return np.asarray(head.voxels & subject.covered.voxels)
 
 
-def _scaled(subject: PreparedSubject, scaling: MrScaling) -> Array:
+def scaled_mr(subject: PreparedSubject, scaling: MrScaling) -> Array:
+    """Return the first channel as an intensity map sees it."""
     return scaling.apply(subject.mr.voxels, subject.mr_head.voxels)
 
 

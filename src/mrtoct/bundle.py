@@ -65,8 +65,8 @@ class Bundle:
             raise ValueError(f"spacing must be positive, got {list(self.spacing)}")
         if len(self.channels) * (2 * self.neighbours + 1) != self.model.in_channels:
             raise ValueError(
-                f"a network of {self.model.in_channels} input channels does not fit the MR channels "
-                f"{list(self.channels)} with {self.neighbours} neighbours"
+                f"a network of {self.model.in_channels} input channels does not fit the MR "
+                f"channels {list(self.channels)} with {self.neighbours} neighbours"
             )
         if isinstance(self.model, ContextGeneratorConfig):
             if self.stages < 1:

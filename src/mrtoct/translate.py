@@ -16,7 +16,7 @@ from mrtoct.predict import predict
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
-from mrtoct.volume import AIR_HU, Array, Volume
+from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
 
 class Translator:
@@ -39,13 +39,20 @@ class Translator:
         bundle, network = read_bundle(path)
         return cls(bundle, network, device_named(device))
 
-    def translate(self, mr: Volume | Mapping[str, Volume], *, aligned: bool = False) -> Volume:
-        """Return the sCT in HU (int16) on the first MR channel's own grid, -1024 outside the head.
+    def translate(
+        self,
+        mr: Volume | Mapping[str, Volume],
+        *,
+        aligned: bool = False,
+        onto: Grid | None = None,
+    ) -> Volume:
+        """Return the sCT in HU (int16), -1024 outside the head.
 
-        mr is one volume, or volumes by channel; each may have any orientation, spacing and slice
-        thickness. The further channels are registered to the first unless they are aligned with
-        it already. Raises CohortError if a channel of the bundle is missing, ValueRangeError for
-        a constant volume or one in which no head is found.
+        It lies on the first MR channel's own grid, or on another one in its world. mr is one
+        volume, or volumes by channel; each may have any orientation, spacing and slice thickness.
+        The further channels are registered to the first unless they are aligned with it already.
+        Raises CohortError if a channel of the bundle is missing, ValueRangeError for a constant
+        volume or one in which no head is found.
         """
         channels = checked_channels(self._by_name(mr), self.bundle.channels)
         alignments = {} if aligned else align_channels(channels)
@@ -62,10 +69,11 @@ class Translator:
         hu[box] = self.predict(np.stack([w.voxels[box] for w in work]), head.voxels[box])
         # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
         # the skin by half a voxel.
-        sct = resample(Volume(hu, grid, "HU"), first.grid, fill=AIR_HU)
-        inside = resample_mask(head, first.grid).voxels
+        onto = onto or first.grid
+        sct = resample(Volume(hu, grid, "HU"), onto, fill=AIR_HU)
+        inside = resample_mask(head, onto).voxels
         voxels = np.where(inside, np.rint(sct.voxels), AIR_HU).astype(np.int16)
-        return Volume(voxels, first.grid, "HU")
+        return Volume(voxels, onto, "HU")
 
     def _by_name(self, mr: Volume | Mapping[str, Volume]) -> Mapping[str, Volume]:
         if not isinstance(mr, Volume):

@@ -22,7 +22,7 @@ def cohort(phantom, tmp_path):
         folder = tmp_path / "cohort" / f"s{n}"
         for name, scan in (("ct", phantom.ct), ("mr", phantom.mr["T1"])):
             noise = rng.integers(0, 5, scan.grid.shape) * (scan.voxels > scan.voxels.min())
-            write_volume(folder / f"{name}.nii.gz", scan.with_voxels(np.int16(scan.voxels + noise)))
+            write_volume(folder / f"{name}.nii", scan.with_voxels(np.int16(scan.voxels + noise)))
     return tmp_path / "cohort"
 
 
@@ -54,10 +54,10 @@ def test_subjects_are_looked_at_in_parallel(cohort):
 
 
 def test_copies_are_found_however_they_are_stored(cohort):
-    ct, mr = (read_volume(cohort / "s0" / f"{n}.nii.gz", "HU") for n in ("ct", "mr"))
-    write_volume(cohort / "s1" / "ct.nii.gz", mirrored(ct), overwrite=True)
-    write_volume(cohort / "s2" / "mr_T2.nii.gz", mr.with_voxels(np.float32(mr.voxels)))
-    write_volume(cohort / "s3" / "mr_T2.nii.gz", read_volume(cohort / "s3" / "mr.nii.gz", "a.u."))
+    ct, mr = (read_volume(cohort / "s0" / f"{n}.nii", "HU") for n in ("ct", "mr"))
+    write_volume(cohort / "s1" / "ct.nii", mirrored(ct), overwrite=True)
+    write_volume(cohort / "s2" / "mr_T2.nii", mr.with_voxels(np.float32(mr.voxels)))
+    write_volume(cohort / "s3" / "mr_T2.nii", read_volume(cohort / "s3" / "mr.nii", "a.u."))
     result = check_cohort(list_subjects(cohort))
     found = {n: [f for f in fs if f[0] in ("copy", "same-scan")] for n, fs in said(result).items()}
     assert found == {
@@ -76,7 +76,7 @@ def test_copies_are_found_however_they_are_stored(cohort):
 
 
 def test_what_is_unusable_in_one_subject_changes_no_other(cohort):
-    (cohort / "s0" / "mr.nii.gz").write_bytes((cohort / "s0" / "ct.nii.gz").read_bytes())
+    (cohort / "s0" / "mr.nii").write_bytes((cohort / "s0" / "ct.nii").read_bytes())
     result = check_cohort(only(cohort, "s0", "s1"))
     assert not result.usable
     assert ("same-scan", "CT") in said(result)["s0"]
@@ -84,7 +84,7 @@ def test_what_is_unusable_in_one_subject_changes_no_other(cohort):
 
 
 def test_rejected_subjects_are_kept_and_make_it_unusable(cohort):
-    (cohort / "s2" / "ct.nii.gz").unlink()
+    (cohort / "s2" / "ct.nii").unlink()
     result = check_cohort(only(cohort, "s3"))
     assert result.subjects[0].verdict == "ok"
     assert not result.usable

@@ -54,7 +54,7 @@ def test_heads_of_one_size_are_fine_and_others_are_not(ct_head, mr_head):
     assert check_size(ct_facts, measure_head(mr_head), "MR") == []
     (finding,) = check_size(ct_facts, measure_head(scaled(mr_head, 1.15)), "MR")
     assert "a wrong spacing or another patient" in finding.sentence
-    (finding,) = check_size(ct_facts, measure_head(scaled(mr_head, 0.88)), "MR")
+    (finding,) = check_size(ct_facts, measure_head(scaled(mr_head, 0.82)), "MR")
     assert (finding.kind, finding.scan) == ("size-mismatch", "MR")
 
 

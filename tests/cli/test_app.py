@@ -10,7 +10,7 @@ import pytest
 import mrtoct as package
 from mrtoct.cli.app import app
 
-COMMANDS = ("demo", "phantom", "prepare", "train", "translate", "evaluate", "report")
+COMMANDS = ("demo", "phantom", "check", "prepare", "train", "translate", "evaluate", "report")
 HEAVY = {
     "torch", "numpy", "SimpleITK", "nibabel", "scipy", "skimage", "matplotlib", "pydantic",
     "lightning_fabric", "safetensors",

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from matplotlib.image import imread
 
 from analytic_head import TRUE, error, head_pair, rigid
+from mrtoct.cli.register import _heading
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.rire_transform import read_rire_transform, to_ras
 from mrtoct.io.transforms import read_transform, write_transform
@@ -62,6 +63,21 @@ def test_judges_a_given_transform_and_warns(mrtoct, scans, tmp_path: Path) -> No
     assert said.out.startswith("doubtful: the best alignment found")
     assert "warning: the registration is doubtful" in said.err
     assert [p.name for p in tmp_path.iterdir()] == ["given.tfm"]
+
+
+@pytest.mark.parametrize(
+    ("path", "patient", "target"),
+    [
+        ("rire/patient_101/mr_PD_rectified/header.ascii", "101", "mr_PD_rectified"),
+        ("training_001_mr_T1.mha", "001", "mr_T1"),
+        ("head.nii.gz", "", ""),
+    ],
+)
+def test_a_submission_says_which_scan_it_is_for_only_if_known(
+    path: str, patient: str, target: str
+) -> None:
+    heading = _heading(Path(path))
+    assert (heading.patient, heading.target, heading.source) == (patient, target, "CT")
 
 
 @pytest.mark.parametrize(

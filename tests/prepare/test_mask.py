@@ -11,6 +11,7 @@ from scipy import ndimage
 from mrtoct.datasets.phantom import TINY, PhantomSettings, Tissue, make_subject
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_volume
+from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import (
     _dilated,
     _without_cavities,
@@ -18,7 +19,6 @@ from mrtoct.prepare.mask import (
     head_mask_ct,
     head_mask_mr,
 )
-from mrtoct.prepare.subject import checked_ct
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid

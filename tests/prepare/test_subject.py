@@ -11,8 +11,9 @@ import pytest
 import mrtoct.prepare.subject as module
 from mrtoct.datasets.phantom import Tissue
 from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.register import register
-from mrtoct.prepare.subject import PrepareSettings, RawSubject, checked_ct, prepare_subject
+from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.resample import resample
 from mrtoct.volume import Volume
 from volumes import oblique_grid

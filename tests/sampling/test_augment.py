@@ -27,7 +27,8 @@ def random_batch(count: int = 3, seed: int = 0) -> Batch:
     head[:, :, 8:25, 12:44] = 1
     covered = np.ones_like(head)
     covered[:, :, :5] = 0
-    return Batch(*(torch.from_numpy(a) for a in (smooth() * head, smooth(), covered, head, smooth())))
+    arrays = (smooth() * head, smooth(), covered, head, smooth())
+    return Batch(*(torch.from_numpy(a) for a in arrays))
 
 
 def parts(batch: Batch) -> list[np.ndarray]:

@@ -102,7 +102,7 @@ def test_each_player_gets_its_own_gradient_alone() -> None:
 
 
 def test_both_losses_fall_where_they_can() -> None:
-    generator, discriminator, learner = players(adversarial={"width": 8, "weight": 1e-6})
+    *_, learner = players(adversarial={"width": 8, "weight": 1e-6})
     first = [learner.step(batch(n)) for n in range(5)]
     for n in range(60):
         last = learner.step(batch(n))

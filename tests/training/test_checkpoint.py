@@ -63,8 +63,12 @@ def test_training_goes_on_as_if_it_had_not_stopped(written: Path) -> None:
 
 def test_a_checkpoint_is_a_bundle_without_any_pickle(written: Path) -> None:
     assert sorted(p.name for p in written.iterdir()) == [
-        "bundle.json", "networks.safetensors", "optimizer.safetensors", "progress.json", "weights.safetensors"
-    ]  # fmt: skip
+        "bundle.json",
+        "networks.safetensors",
+        "optimizer.safetensors",
+        "progress.json",
+        "weights.safetensors",
+    ]
     network, adam = fresh(0)
     steps(network, adam, 0, 3)
     bundle, read = read_bundle(written)

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from mrtoct.check.finding import Finding, Verdict, verdict_of
-from mrtoct.check.geometry import GridFacts, check_grid, check_header, check_slices, grid_facts
+from mrtoct.check.geometry import GridFacts, check_grid, check_header, grid_facts
 from mrtoct.check.head import HeadFacts, check_facing, check_head, measure_head
 from mrtoct.check.hounsfield import check_bone, check_scale
 from mrtoct.check.pair import check_overlap, check_position, check_size, coarse_ct, coarse_mr
 from mrtoct.check.signal import check_modality, check_signal_range
+from mrtoct.check.slices import check_slices
 from mrtoct.check.values import find_peaks, fingerprint
 from mrtoct.datasets.subject_files import SubjectFiles
 from mrtoct.errors import MrtoctError
 from mrtoct.io.files import read_scan, read_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
-from mrtoct.prepare.intensity import from_zero
+from mrtoct.prepare.intensity import checked_ct, from_zero
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
-from mrtoct.prepare.subject import checked_ct
 from mrtoct.volume import Array, Volume, check_same_grid, check_signal
 
 

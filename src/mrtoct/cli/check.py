@@ -27,7 +27,7 @@ def check(
     mr: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MR]", help="The MR of one pair, if SOURCE is its CT.", show_default=False
+            metavar="MR", help="The MR of one pair, if SOURCE is its CT.", show_default=False
         ),
     ] = None,
     workers: Workers = processors(),

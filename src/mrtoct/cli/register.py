@@ -12,6 +12,7 @@ from mrtoct.cli.options import Overwrite
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mrtoct.io.rire_transform import Heading
     from mrtoct.prepare.assess_registration import Assessment
     from mrtoct.prepare.register import Registration
     from mrtoct.volume import Array, Volume
@@ -64,7 +65,7 @@ def register(
     from mrtoct.errors import FileError
     from mrtoct.io.atomic import check_absent, new_file
     from mrtoct.io.files import ending, read_volume, write_volume
-    from mrtoct.io.rire_transform import Heading, write_rire_transform
+    from mrtoct.io.rire_transform import write_rire_transform
     from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
     from mrtoct.prepare.assess_registration import assess_registration
     from mrtoct.prepare.register import register as register_pair
@@ -108,7 +109,7 @@ def register(
             transform,
             fixed.grid,
             moving.grid,
-            Heading(method="mutual information, mrtoct"),
+            _heading(mr),
             overwrite=overwrite,
         )
     if resampled is not None:
@@ -119,7 +120,7 @@ def register(
     if picture is not None:
         figure = _figure(fixed, moving, result)
         with new_file(picture, overwrite=overwrite) as part:
-            figure.savefig(part, dpi=110)
+            figure.savefig(part, dpi=90)
 
     if json:
         typer.echo(json_module.dumps(record, indent=1))
@@ -131,6 +132,21 @@ def register(
         say(f"{path} written")
     if result.verdict != "good":
         say("warning: the registration is doubtful; look at it (--picture) before using it")
+
+
+def _heading(mr: Path) -> Heading:
+    """Say which of RIRE's scans the MR is as far as its path tells; an empty line says nothing."""
+    import re
+
+    from mrtoct.io.rire_transform import Heading
+
+    kind = re.search(r"mr_(T1|T2|PD|MP-RAGE)(_rectified)?", str(mr))
+    patient = re.search(r"(?:patient|training)_(\d{3})", str(mr))
+    return Heading(
+        method="mutual information, mrtoct",
+        patient=patient[1] if patient else "",
+        target=kind[0] if kind else "",
+    )
 
 
 def _record(result: Registration | Assessment) -> dict[str, Any]:

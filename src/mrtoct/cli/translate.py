@@ -11,6 +11,7 @@ from mrtoct.cli.options import Device, Overwrite
 
 if TYPE_CHECKING:
     from mrtoct.io.dicom import Series
+    from mrtoct.io.scan import Scan
 
 
 def translate(
@@ -53,8 +54,9 @@ def translate(
         typer.Option(
             "--with",
             metavar="CHANNEL=FILE",
-            help="A further MR channel, for a bundle that wants several: --with T2=t2.nii.gz. It "
-            "is registered to INPUT, which is the first channel.",
+            help="A further MR channel, for a bundle that wants several: --with T2=t2.nii.gz, or "
+            "--with T2=STUDY#5 for a series of a DICOM folder. It is registered to INPUT, which is "
+            "the first channel.",
             show_default=False,
         ),
     ] = None,
@@ -75,7 +77,7 @@ def translate(
     import mrtoct
     from mrtoct.cli.terminal import about, console, say
     from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import ending, read_scan, read_volume, write_volume
+    from mrtoct.io.files import ending, read_scan, write_volume
     from mrtoct.io.scan import Scan
 
     # Before the work, not after it: what could not be written anyway.
@@ -84,13 +86,18 @@ def translate(
         ending(output)
     check_absent(output, overwrite=overwrite)
     first = read_scan(Scan(input, series), "a.u.")
-    others = {name: read_volume(path, "a.u.") for name, path in _named(further or []).items()}
+    others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
     from mrtoct.translate import Translator
 
     translator = Translator.load(bundle, device)
     mr = {translator.bundle.channels[0]: first, **others}
     with console.status("translating"), about(input):
-        sct = translator.translate(mr, aligned=aligned)
+        onto = first.grid
+        if source is not None and slices == "transverse":
+            from mrtoct.io.dicom import planning_grid
+
+            onto = planning_grid(first.grid)
+        sct = translator.translate(mr, aligned=aligned, onto=onto)
     if source is None:
         write_volume(output, sct, overwrite=overwrite)
     else:
@@ -116,16 +123,19 @@ def _dicom_source(input: Path, series: str | None) -> Series:
     return find_series(input, "a.u.", series)
 
 
-def _named(further: list[str]) -> dict[str, Path]:
-    """Return the files of further channels by name."""
+def _named(further: list[str]) -> dict[str, Scan]:
+    """Return the scans of further channels by name."""
     from mrtoct.errors import CohortError
+    from mrtoct.io.scan import Scan
 
-    files: dict[str, Path] = {}
+    scans: dict[str, Scan] = {}
     for item in further:
         name, equals, path = item.partition("=")
         if not (name and equals and path):
             raise CohortError(f"--with takes CHANNEL=FILE, such as T2=t2.nii.gz; got {item!r}")
-        if name in files:
+        if name in scans:
             raise CohortError(f"--with names the MR channel {name} twice")
-        files[name] = Path(path)
-    return files
+        folder, mark, series = path.rpartition("#")
+        in_folder = mark and Path(folder).is_dir()
+        scans[name] = Scan(Path(folder), series) if in_folder else Scan(Path(path))
+    return scans

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import Array
+from mrtoct.volume import AIR_HU, Array, Volume, check_signal
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,20 @@ class HuWindow:
     def to_hu(self, values: Array) -> Array:
         """Map [0, 1] back to HU as float32, clipped to the window."""
         return np.asarray(np.clip(values, 0, 1) * (self.high - self.low) + self.low, np.float32)
+
+
+def checked_ct(ct: Volume) -> Volume:
+    """Return the CT with padding below -1024 HU raised to it; ValueRangeError if it is no HU."""
+    check_signal(ct, "CT")
+    low, high = float(ct.voxels.min()), float(ct.voxels.max())
+    if low > -500:
+        raise ValueRangeError(
+            f"the CT's lowest value is {low:g}; in HU the air around a head is near -1000 "
+            "(was a rescale intercept left out?)"
+        )
+    if high < 300:
+        raise ValueRangeError(f"the CT's highest value is {high:g} HU; a skull is above 300")
+    return ct.with_voxels(np.maximum(ct.voxels, np.asarray(AIR_HU, ct.voxels.dtype)))
 
 
 def from_zero(mr: Array) -> Array:

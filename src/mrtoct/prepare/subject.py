@@ -12,11 +12,12 @@ from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.prepare.assess_registration import Assessment, assess_registration
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
+from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
 from mrtoct.prepare.register import Registration, RegistrationSettings, register
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.resample import coverage, resample, resample_mask
-from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid
 
 
 @dataclass(frozen=True)
@@ -155,20 +156,6 @@ def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:
         return None
     check_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
     return resample_mask(raw.mask.with_voxels(raw.mask.voxels > 0, "label"), ct.grid)
-
-
-def checked_ct(ct: Volume) -> Volume:
-    """Return the CT with padding below -1024 HU raised to it; ValueRangeError if it is no HU."""
-    check_signal(ct, "CT")
-    low, high = float(ct.voxels.min()), float(ct.voxels.max())
-    if low > -500:
-        raise ValueRangeError(
-            f"the CT's lowest value is {low:g}; in HU the air around a head is near -1000 "
-            "(was a rescale intercept left out?)"
-        )
-    if high < 300:
-        raise ValueRangeError(f"the CT's highest value is {high:g} HU; a skull is above 300")
-    return ct.with_voxels(np.maximum(ct.voxels, np.asarray(AIR_HU, ct.voxels.dtype)))
 
 
 def _doubts(head: Volume, mr_head: Volume, covered: Volume) -> list[str]:

@@ -201,9 +201,9 @@ def _predict_contexts(
     for subject in subjects:
         before = contexts.get(subject.name)
         made = predict_stage(network, bundle, stage, subject.mr, before, subject.mr_head)
-        with new_file(_context_file(folder, subject), overwrite=True) as part:
-            with part.open("wb") as stream:
-                np.save(stream, made.astype(np.float16))
+        file = _context_file(folder, subject)
+        with new_file(file, overwrite=True) as part, part.open("wb") as stream:
+            np.save(stream, made.astype(np.float16))
 
 
 def _context_file(folder: Path, subject: LoadedSubject) -> Path:

@@ -108,6 +108,7 @@ def signs_of_collapse(points: list[CurvePoint]) -> list[str]:
     errors = [p.validation_mae for p in points if p.validation_mae is not None]
     if errors and min(errors[-3:]) > 1.5 * min(errors):
         signs.append(
-            f"the validation error rose from {min(errors):.0f} to {errors[-1]:.0f} HU since its best"
+            f"since its best the validation error rose from {min(errors):.0f} to "
+            f"{errors[-1]:.0f} HU"
         )
     return signs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from mrtoct.errors import CohortError
+
+CANDIDATES = 1000
+"""Splits drawn before the most balanced one is taken."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,35 @@ def split_subjects(names: list[str], validation: float, test: float, seed: int) 
         validation=sorted(order[n_train : n_train + n_validation]),
         test=sorted(order[n_train + n_validation :]),
     )
+
+
+def balanced_split(slices: Mapping[str, int], validation: float, seed: int) -> Split:
+    """Split subjects, given by their numbers of slices, into training and validation alone.
+
+    Of a thousand random splits with the wanted part of the subjects in the validation, the one
+    that has most nearly the same part of the slices there (section 3 of the paper).
+    """
+    names = sorted(slices)
+    if len(names) < 2:
+        raise CohortError(f"a split needs at least 2 subjects, got {len(names)}")
+    count = min(max(1, round(validation * len(names))), len(names) - 1)
+    rng = np.random.default_rng(seed)
+    wanted = sum(slices.values()) * count / len(names)
+    drawn = [rng.permutation(len(names))[:count] for _ in range(CANDIDATES)]
+    chosen = {
+        names[i] for i in min(drawn, key=lambda d: abs(sum(slices[names[i]] for i in d) - wanted))
+    }
+    return Split([n for n in names if n not in chosen], sorted(chosen), [])
+
+
+def fold_splits(names: list[str], folds: int, seed: int) -> list[Split]:
+    """Deal subjects at random into folds, each of which is the validation of one split."""
+    if not 2 <= folds <= len(names):
+        raise CohortError(
+            f"{len(names)} subjects can be dealt into 2 to {len(names)} folds, got {folds}"
+        )
+    order = [sorted(names)[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    parts = [set(order[start::folds]) for start in range(folds)]
+    return [
+        Split([n for n in sorted(names) if n not in part], sorted(part), []) for part in parts
+    ]

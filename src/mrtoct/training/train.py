@@ -33,7 +33,7 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
 from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
-from mrtoct.training.split import split_subjects
+from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.validation import validation_mae
 from mrtoct.volume import Array
 
@@ -46,21 +46,24 @@ def train(
     recipe: Recipe,
     *,
     start: Path | str | None = None,
+    split: Split | None = None,
     resume: bool = False,
     overwrite: bool = False,
     on_step: OnStep = lambda step, point: None,
 ) -> Path:
     """Train a recipe on a prepared store; return the folder of the best bundle.
 
-    start is a bundle whose weights are taken to begin with. With resume, a run that was stopped
-    goes on and ends with the weights of one that never stopped. on_step is called with the number
-    of steps done and, after a validation, its figures.
+    start is a bundle whose weights are taken to begin with; split is taken instead of the one that
+    the recipe's seed gives. With resume, a run that was stopped goes on and ends with the weights
+    of one that never stopped. on_step is called with the number of steps done and, after a
+    validation, its figures.
     """
     store, run = Path(store), Path(run)
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
     names = usable_subjects(recipe, manifest)
-    split = split_subjects(names, recipe.split.validation, recipe.split.test, recipe.split.seed)
+    parts = recipe.split
+    split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
     fingerprints = {name: read_subject(store, name).fingerprint for name in names}
     open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
     cohort = load_cohort(store, channels, split, recipe)

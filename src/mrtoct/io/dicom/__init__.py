@@ -3,7 +3,7 @@
 from mrtoct.io.dicom.listing import choose_series, files_of, list_series
 from mrtoct.io.dicom.read import find_series, read_series
 from mrtoct.io.dicom.series import Series
-from mrtoct.io.dicom.write import write_ct_series
+from mrtoct.io.dicom.write import planning_grid, write_ct_series
 
 __all__ = [
     "Series",
@@ -11,6 +11,7 @@ __all__ = [
     "files_of",
     "find_series",
     "list_series",
+    "planning_grid",
     "read_series",
     "write_ct_series",
 ]

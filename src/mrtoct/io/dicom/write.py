@@ -69,7 +69,7 @@ def write_ct_series(
         raise FileError(f"{folder} holds the MR that the CT is from; write it elsewhere")
     written = sct
     if slices == "transverse" and not is_transverse(sct.grid):
-        resampled = resample(sct, transverse_grid(sct.grid), fill=AIR_HU)
+        resampled = resample(sct, planning_grid(sct.grid), fill=AIR_HU)
         written = resampled.with_voxels(np.rint(resampled.voxels).astype(np.int16))
     common = _common(source, derivation, spatially_resampled=written is not sct)
     with new_folder(Path(folder), overwrite=overwrite) as part:
@@ -83,6 +83,11 @@ def is_transverse(grid: Grid) -> bool:
     directions = np.abs(grid.affine[:3, :3] / np.asarray(grid.spacing))
     upright = bool(np.abs(directions - np.rint(directions)).max() < TRANSVERSE_TOLERANCE)
     return upright and round(float(directions[2, 2])) == 1
+
+
+def planning_grid(grid: Grid) -> Grid:
+    """Return a grid that planning systems take: the same if it is transverse, or one around it."""
+    return grid if is_transverse(grid) else transverse_grid(grid)
 
 
 def transverse_grid(grid: Grid) -> Grid:

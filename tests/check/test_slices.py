@@ -1,0 +1,68 @@
+"""Slices that are empty, repeated, out of order or missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mrtoct.check.slices import check_slices
+from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
+
+
+@pytest.fixture(scope="module", params=["ct", "mr"])
+def scan(request, phantom):
+    """A volume, its head mask, and the values between which slices are compared."""
+    if request.param == "ct":
+        ct = phantom.ct.with_voxels(np.maximum(phantom.ct.voxels, -1024))
+        return ct, head_mask_ct(ct).voxels, -1000.0, 1000.0
+    mr = phantom.mr["T1"]
+    head = head_mask_mr(mr).voxels
+    return mr, head, 0.0, float(np.percentile(mr.voxels[head], 99.5))
+
+
+def reordered(scan, order):
+    volume, head, low, high = scan
+    return check_slices(volume.with_voxels(volume.voxels[:, :, order]), head, low, high, "CT")
+
+
+def test_slices_in_order_are_fine(scan):
+    assert check_slices(*scan, "CT") == []
+
+
+def test_exchanged_slices_are_named(scan):
+    order = list(range(scan[0].grid.shape[2]))
+    order[15], order[16] = order[16], order[15]
+    (finding,) = reordered(scan, order)
+    assert finding.kind == "slice-order"
+    assert finding.sentence.startswith("slice 15 and the next fit better")
+
+
+def test_a_stack_of_interleaved_slices_is_named(scan):
+    count = scan[0].grid.shape[2]
+    (finding,) = reordered(scan, [*range(0, count, 2), *range(1, count, 2)])
+    assert finding.kind == "slice-order"
+    assert "interleaved" in finding.sentence
+
+
+def test_a_repeated_slice_and_an_empty_one_are_named(scan):
+    order = list(range(scan[0].grid.shape[2]))
+    order[12] = 11
+    (finding,) = reordered(scan, order)
+    assert finding.kind == "repeated-slices"
+    assert finding.sentence.startswith("slice 11 and the next are identical")
+    volume, head, low, high = scan
+    voxels = volume.voxels.copy()
+    voxels[:, :, [9, 14]] = voxels.min()
+    (finding,) = check_slices(volume.with_voxels(voxels), head, low, high, "CT")
+    assert finding.kind == "empty-slices"
+    assert finding.sentence.startswith("slices 9, 14 inside the head hold one value")
+
+
+def test_missing_slices_are_a_jump(scan):
+    volume, head, low, high = scan
+    kept = [k for k in range(volume.grid.shape[2]) if not 12 <= k < 17]
+    shorter = volume.cropped((slice(0, 64), slice(0, 64), slice(0, len(kept))))
+    shorter = shorter.with_voxels(volume.voxels[:, :, kept])
+    (finding,) = check_slices(shorter, head[:, :, kept], low, high, "CT")
+    assert finding.kind == "slice-jump"
+    assert "between slice 11 and the next" in finding.sentence
