@@ -157,7 +157,7 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
             shutil.copytree(source / "good", folder)
             (folder / f"{scan}.nii.gz").unlink()
             damage(folder / f"{scan}.nii.gz", made.mr if scan == "mr" else made.ct)
-            reasons[folder.name] = "has no" if kind == "missing" else reason
+            reasons[folder.name] = "has no" if kind in ("missing", "folder") else reason
     shifted = source / "no-hu"
     shutil.copytree(source / "good", shifted)
     ct = read_volume(made.ct, "HU")

@@ -19,6 +19,7 @@ from mrtoct.sampling.patches import PatchSet
 from mrtoct.training.auto_context import fold_names
 from mrtoct.training.cohort import load_cohort
 from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.distance import within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
@@ -163,3 +164,27 @@ def test_against_a_discriminator_of_patches(tiny_store: Path, tmp_path: Path) ->
     assert read_curves(tmp_path / "run")[-1].score_fake is not None
     bundle, network = read_bundle(tmp_path / "run" / "best")
     assert len(network.stages) == bundle.stages == 1  # type: ignore[union-attr]
+
+
+def test_with_the_whole_margin_training_sees_what_translation_gives(
+    store: Path, tmp_path: Path
+) -> None:
+    """A patch's prediction equals that part of the whole head's, unlike with the paper's margin."""
+    differences = {}
+    for margin in (8, 18):
+        wanted = recipe(1, patches={"size": 8, "margin": margin})
+        run = tmp_path / f"run-{margin}"
+        train(store, run, wanted)
+        bundle, network = read_bundle(run / "best")
+        assert isinstance(network, Cascade)
+        (subject, *_) = load_cohort(store, ("mr",), read_run(run).split, wanted).train
+        whole = predict_stage(network, bundle, 0, subject.mr, None, np.ones_like(subject.mr_head))
+        padded = np.pad(subject.mr[0].astype(np.float32), 18)
+        low = np.array(subject.hu.shape) // 2 - 4
+        box = tuple(slice(a, a + 8) for a in low)
+        seen = padded[tuple(slice(a + 18 - margin, a + 26 + margin) for a in low)]
+        with torch.no_grad():
+            made = network.stages[0](torch.from_numpy(seen)[None, None])
+        patch = within(made, torch.zeros(1, 1, 8, 8, 8))[0, 0].numpy()
+        differences[margin] = np.abs(patch - whole[box]).max()
+    assert differences[18] < 1e-5 < differences[8]

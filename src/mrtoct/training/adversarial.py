@@ -12,7 +12,7 @@ from mrtoct.models.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
-from mrtoct.training.distance import distance_loss
+from mrtoct.training.distance import distance_loss, within
 from mrtoct.training.recipe import AdversarialSection, Recipe
 from mrtoct.training.setting import adam_of
 
@@ -48,7 +48,7 @@ class Adversarial:
         """
         self._generator.train()
         self._discriminator.train()
-        made = self._generator(batch.mr)
+        made = within(self._generator(batch.mr), batch.ct)
 
         real, fake = self._judge(batch, batch.ct), self._judge(batch, made.detach())
         loss_of_discriminator = self._discriminator_loss(real, fake)

@@ -134,6 +134,7 @@ def train_stage(
     patches = PatchSet(
         [_source(subject, contexts) for subject in subjects],
         size=recipe.patches.size,
+        margin=recipe.patches.margin,
         window=recipe.data.hu_window,
         seed=recipe.training.seed,
     )

@@ -27,6 +27,17 @@ def distance_loss(recipe: Recipe, prediction: Tensor, batch: Batch) -> Tensor:
     return total
 
 
+def within(made: Tensor, ct: Tensor) -> Tensor:
+    """Return the middle of what a network made, of a patch's size.
+
+    A patch with more MR around it than the network needs gives more CT than is compared.
+    """
+    for axis in range(2, ct.ndim):
+        size = ct.shape[axis]
+        made = made.narrow(axis, (made.shape[axis] - size) // 2, size)
+    return made
+
+
 def voxel_weight(recipe: Recipe, batch: Batch) -> Tensor:
     """Return what an error at each voxel counts: 0 where the MR was not measured.
 

@@ -84,7 +84,11 @@ class PatchSection(_Section):
     """What a 3-D network is shown in training, and how it translates."""
 
     size: int = Field(default=16, ge=4)
-    """Side of a patch of CT in voxels; of MR it sees 8 more on each side."""
+    """Side of a patch of CT in voxels."""
+    margin: Literal[8, 18] = 8
+    """Voxels of MR seen beyond it on each side. 8: the paper's 32^3 for 16^3; the zeros that the
+    network pads its inner layers with reach into the patch. 18: all that a voxel depends on, so
+    that a whole head is translated exactly as it was trained, at four times the work."""
     whole: bool = True
     """Translate with the network as a filter over the whole head, without borders; else patch by
     patch, as it was trained."""

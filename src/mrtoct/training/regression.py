@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
-from mrtoct.training.distance import distance_loss
+from mrtoct.training.distance import distance_loss, within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import adam_of
 
@@ -30,7 +30,8 @@ class Regression:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the network on a batch; return its loss."""
         self._model.train()
-        loss = distance_loss(self._recipe, self._model(batch.mr), batch)
+        made = within(self._model(batch.mr), batch.ct)
+        loss = distance_loss(self._recipe, made, batch)
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss)
         self._optimizer.step()

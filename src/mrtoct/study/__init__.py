@@ -1,0 +1,1 @@
+"""The paper's study on any prepared cohort: every experiment trained, judged and compared."""

@@ -1,0 +1,131 @@
+"""A study's folder: what is in it, and whose it is.
+
+STUDY/plan.json                          settings, and what each run was trained from
+STUDY/fold-1/runs/EXPERIMENT/            a run as mrtoct train makes it
+STUDY/fold-1/results/METHOD/SUBJECT/     metrics.json; of validation subjects sct.nii.gz, too
+STUDY/study.html, study.md, study.json, figures/*.png
+
+A study without --folds has one fold.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import mrtoct
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import write_text
+from mrtoct.study.experiments import Experiment, Method
+from mrtoct.study.judge import Task
+from mrtoct.study.plan import Plan, result_identity
+
+PLAN = "plan.json"
+OUTPUTS = ("study.html", "study.md", "study.json")
+
+
+def run_folder(study: Path, fold: int, experiment: Experiment) -> Path:
+    """Return the folder of a training; folds count from 1."""
+    return study / f"fold-{fold}" / "runs" / experiment.name
+
+
+def in_fold(plan: Plan, fold: int, name: str) -> str:
+    """Return a name, with the fold where there are several."""
+    return f"{name}, fold {fold}/{len(plan.splits)}" if len(plan.splits) > 1 else name
+
+
+def task_of(study: Path, plan: Plan, fold: int, method: Method, run: str | None) -> Task:
+    """Return what is to be judged of a method; run is the identity of its training, if any."""
+    split = plan.splits[fold - 1]
+    return Task(
+        in_fold(plan, fold, method.name),
+        plan.store,
+        split,
+        study / f"fold-{fold}" / "results" / method.name,
+        result_identity(plan, method, split, run),
+    )
+
+
+def open_study(
+    study: Path, plan: Plan, *, anew: bool, experiments: Iterable[Experiment] | None
+) -> None:
+    """Start a study's folder, or check that what is there is of the same settings.
+
+    anew throws away what there is of the given experiments, or everything where none are given.
+    """
+    if study.exists() and not study.is_dir():
+        raise FileError(f"{study} is a file; name a folder")
+    settings = asdict(plan.settings)
+    if study.is_dir() and any(study.iterdir()):
+        if not (study / PLAN).is_file():
+            raise FileError(
+                f"{study} is not empty and holds no study (no {PLAN}); name a new folder"
+            )
+        before = _read(study / PLAN)
+        same = before.get("settings") == settings
+        if not same and not (anew and experiments is None):
+            raise FileError(
+                f"{study} was made with {_in_words(before.get('settings'))}, not "
+                f"{_in_words(settings)}; give the same again, name another folder, or pass "
+                "--overwrite (without --only) to start anew"
+            )
+        if anew:
+            _remove(study, experiments)
+        if (study / PLAN).is_file():
+            return
+    record = {
+        "mrtoct": mrtoct.__version__,
+        "store": str(plan.store.resolve()),
+        "settings": settings,
+        "runs": {},
+    }
+    write_text(study / PLAN, json.dumps(record, indent=1), overwrite=True)
+
+
+def known_identity(study: Path, fold: int, experiment: Experiment) -> str | None:
+    """Return what a run in the folder was started from."""
+    identity = _read(study / PLAN)["runs"].get(f"fold-{fold}/{experiment.name}")
+    return str(identity) if identity else None
+
+
+def note_identity(study: Path, fold: int, experiment: Experiment, identity: str) -> None:
+    """Remember what a run is started from, before it is."""
+    record = _read(study / PLAN)
+    record["runs"][f"fold-{fold}/{experiment.name}"] = identity
+    write_text(study / PLAN, json.dumps(record, indent=1), overwrite=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} is damaged") from error
+    if not isinstance(record, dict) or not isinstance(record.get("runs"), dict):
+        raise FileError(f"{path} is damaged")
+    return record
+
+
+def _remove(study: Path, experiments: Iterable[Experiment] | None) -> None:
+    if experiments is not None:
+        for e in experiments:
+            for name in [f"runs/{e.name}", *(f"results/{m.name}" for m in e.methods)]:
+                for old in study.glob(f"fold-*/{name}"):
+                    shutil.rmtree(old)
+        return
+    for old in (*study.glob("fold-*"), study / "figures"):
+        shutil.rmtree(old, ignore_errors=True)
+    for output in OUTPUTS:
+        (study / output).unlink(missing_ok=True)
+    (study / PLAN).unlink()
+
+
+def _in_words(settings: Any) -> str:
+    if not isinstance(settings, dict):
+        return "other settings"
+    minutes, folds = settings.get("minutes"), settings.get("folds")
+    time = "no --budget" if minutes is None else f"a --budget of {minutes:g} minutes"
+    return f"{time} and {'no --folds' if folds is None else f'--folds {folds}'}"

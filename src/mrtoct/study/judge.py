@@ -1,0 +1,145 @@
+"""Judge a method on the training and the validation subjects of a split.
+
+Training subjects get the paper's figures alone, as its tables want them; validation subjects get
+every metric, and their synthetic CT is kept to be shown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scipy import ndimage
+
+from mrtoct.assess import GIVEN, HEAD, judged_region, scaled_mr
+from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.evaluation.baselines import IntensityMap, water
+from mrtoct.evaluation.evaluate import Evaluation, evaluate
+from mrtoct.evaluation.paper import PaperMetrics, paper_metrics
+from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.files import write_volume
+from mrtoct.prepare.intensity import MrScaling
+from mrtoct.prepare.store import PreparedSubject, read_subject
+from mrtoct.report.contents import Role
+from mrtoct.training.split import Split
+from mrtoct.translate import Translator
+from mrtoct.volume import Volume
+
+METRICS = "metrics.json"
+SCT = "sct.nii.gz"
+
+Translate = Callable[[PreparedSubject], Volume]
+Judging = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A method's figures on one subject."""
+
+    subject: str
+    role: Role
+    paper: PaperMetrics
+    evaluation: Evaluation | None
+    """Every metric; of validation subjects only."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One method to be judged on one split."""
+
+    title: str
+    store: Path
+    split: Split
+    folder: Path
+    """Gets a folder a subject."""
+    identity: str
+    """What the method was made from: figures under another one are out of date."""
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """Of every subject."""
+        roles: dict[str, Role] = dict.fromkeys(self.split.train, "train")
+        return roles | dict.fromkeys(self.split.validation, "validation")
+
+
+def judge(task: Task, prepared: Callable[[], Translate], judging: Judging) -> None:
+    """Translate and judge the subjects that are not judged yet; prepared gives the method."""
+    missing = [
+        name for name in task.roles if read_judged(task.folder / name, task.identity) is None
+    ]
+    if not missing:
+        return
+    translate = prepared()
+    with judging(task.title, len(missing)) as on_subject:
+        for done, name in enumerate(missing):
+            on_subject(done, name)
+            subject = read_subject(task.store, name)
+            _judge(task, subject, translate(subject))
+        on_subject(len(missing), "done")
+
+
+def by_bundle(bundle: Path) -> Translate:
+    """Return what a trained bundle makes of a subject."""
+    translator = Translator.load(bundle)
+    return lambda subject: translator.translate(subject.channels, aligned=True)
+
+
+def by_intensity_map(store: Path, training: list[str], scaling: MrScaling) -> Translate:
+    """Return what the best map from MR value to HU makes of a subject."""
+    subjects = [read_subject(store, name) for name in training]
+    best = IntensityMap.fit(
+        [(scaled_mr(s, scaling), s.ct.voxels, judged_region(s)) for s in subjects]
+    )
+    return lambda subject: subject.ct.with_voxels(
+        best.apply(scaled_mr(subject, scaling), judged_region(subject))
+    )
+
+
+def by_water(subject: PreparedSubject) -> Volume:
+    """Return 0 HU in the whole head."""
+    return subject.ct.with_voxels(water(judged_region(subject)))
+
+
+def read_judged(folder: Path, identity: str) -> Judged | None:
+    """Read a method's figures on a subject; None if there are none, or they are out of date."""
+    file = folder / METRICS
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        if record["identity"] != identity:
+            return None
+        evaluation = record["evaluation"] and Evaluation.from_json(record["evaluation"])
+        paper = {key: math.inf if v is None else v for key, v in record["paper"].items()}
+        return Judged(record["subject"], record["role"], PaperMetrics(**paper), evaluation)
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyError, TypeError, ValueError, ValueRangeError) as error:
+        raise FileError(f"{file} is damaged; remove it to have it made again") from error
+
+
+def _judge(task: Task, subject: PreparedSubject, sct: Volume) -> None:
+    """Write the figures of a subject's synthetic CT, and of a validation subject the CT itself."""
+    role, inside = task.roles[subject.name], judged_region(subject)
+    evaluation = None
+    if role == "validation":
+        mask, source = subject.head.with_voxels(inside), GIVEN if subject.mask else HEAD
+        evaluation = evaluate(sct, subject.ct, mask, source)
+        paper = evaluation.paper
+    else:
+        box = ndimage.find_objects(inside.astype("uint8"))[0]  # as evaluate does
+        paper = paper_metrics(sct.voxels[box], subject.ct.voxels[box])
+    record = {
+        "subject": subject.name,
+        "role": role,
+        "identity": task.identity,
+        # A perfect one has an infinite PSNR, which JSON does not know.
+        "paper": {k: None if v == math.inf else v for k, v in asdict(paper).items()},
+        "evaluation": evaluation and evaluation.to_json(),
+    }
+    with new_folder(task.folder / subject.name, overwrite=True) as part:
+        if evaluation:
+            write_volume(part / SCT, sct)
+        write_text(part / METRICS, json.dumps(record, indent=1))
