@@ -212,7 +212,7 @@ def test_prepare_without_a_usable_subject(made, mrtoct, source, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("{tmp}/nowhere", "{tmp}/new"), "nowhere is not a folder"),
+        (("{tmp}/nowhere", "{tmp}/new"), "nowhere does not exist"),
         (("{tmp}", "{tmp}/new"), "holds no subject"),
         (("{raw}", "{ct}"), "exists and is not a store"),
         (("{raw}", "{raw}"), "exists and is not a store"),
@@ -272,7 +272,7 @@ def test_translate_names_the_damaged_file_of_a_bundle(made, mrtoct, tmp_path, fi
     if damage == "truncated":
         (bundle / file).write_bytes(content[: len(content) // 2])
     elif damage == "changed":
-        (bundle / file).write_bytes(content.replace(b'"format": 1', b'"format": 8', 1)
+        (bundle / file).write_bytes(content.replace(b'"format": 2', b'"format": 8', 1)
                                     if file == "bundle.json" else content[:-1] + b"?")  # fmt: skip
     sentence = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii").sentence
     assert str(bundle) in sentence

@@ -12,7 +12,7 @@ WATER = "water"
 
 @dataclass(frozen=True)
 class Method:
-    """Something that makes a synthetic CT: a trained bundle, or a baseline that knows no anatomy."""
+    """What makes a synthetic CT: a trained bundle, or a baseline that knows no anatomy."""
 
     name: str
     title: str
