@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from mrtoct.prepare.mutual_information import (
     BINS,
     Poses,
+    climb,
     evaluate,
     information,
     make_pair,
@@ -90,3 +91,17 @@ def test_points_meet_the_moving_voxels_they_belong_to() -> None:
     np.testing.assert_allclose(
         metric, reference(pair.fixed_bins[0, :50].numpy() // BINS, values), atol=1e-3
     )
+
+
+def test_everything_is_computed_where_the_pair_is() -> None:
+    """On torch's device without memory a tensor left elsewhere is an error, as it is on a GPU."""
+    grid = Grid((9, 8, 7), np.diag([2.0, 2.0, 3.0, 1.0]))
+    rng = np.random.default_rng(4)
+    volume = Volume(rng.random(grid.shape, dtype=np.float32), grid, "a.u.")
+    points = rng.uniform(2, 10, (2, 50, 3))
+    pair = make_pair(volume, volume, points, np.full(3, 6.0), "meta")
+    poses = Poses.at(np.stack([np.eye(3)] * 2), np.full((2, 3), 6.0), 80.0)
+    climbed = climb(pair, poses, 3, 1.0)
+    metric, overlap = evaluate(pair, climbed.matrices(), slice(0, 2))
+    for tensor in (climbed.change, climbed.matrices(), metric, overlap):
+        assert tensor.device.type == "meta"

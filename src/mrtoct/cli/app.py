@@ -19,6 +19,7 @@ from mrtoct.cli import (
     prepare,
     register,
     report,
+    reproduce,
     score,
     series,
     train,
@@ -77,6 +78,7 @@ for _command in (
     score.score,
     series.series,
     report.report,
+    reproduce.reproduce,
 ):
     app.command()(_in_one_sentence(_command))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Device, Overwrite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +50,7 @@ def register(
         typer.Option("--second-engine", help="Ask SimpleITK, too: how far does it move on?"),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
     """Find the rigid transform that takes points of the CT to points of the MR.
@@ -68,6 +69,7 @@ def register(
     from mrtoct.io.rire_transform import write_rire_transform
     from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
     from mrtoct.prepare.assess_registration import assess_registration
+    from mrtoct.prepare.register import RegistrationSettings
     from mrtoct.prepare.register import register as register_pair
     from mrtoct.prepare.register_simpleitk import register_simpleitk
 
@@ -88,13 +90,16 @@ def register(
     given = initial or check
     start = read_transform(given, rigid=True) if given else None
     fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")
+    from mrtoct.hardware import device_named  # loads torch
+
+    settings = RegistrationSettings(device=str(device_named(device)))
 
     result: Registration | Assessment
     with console.status("registering"), about(ct):
         if check is not None and start is not None:
-            result = assess_registration(fixed, moving, start)
+            result = assess_registration(fixed, moving, start, settings)
         else:
-            result = register_pair(fixed, moving, initial=start)
+            result = register_pair(fixed, moving, settings, start)
         transform = result.transform
         record = _record(result)
         if second_engine:

@@ -51,7 +51,7 @@ def assess_registration(
     if given.shape != (4, 4) or not np.isfinite(given).all():
         raise GeometryError(f"a transform is a finite 4 x 4 matrix, got shape {given.shape}")
     found = register(fixed, moving, settings, given)
-    pair = scaled_pair(fixed, moving, settings.margin)
+    pair = scaled_pair(fixed, moving, settings)
     points = level_pair(pair, settings.levels[-1], 1.0, np.random.default_rng(settings.seed))
     pose = centered(given, pair.center)
     metric = float(measure(points, pose[None])[0][0])

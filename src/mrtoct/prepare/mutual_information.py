@@ -60,6 +60,11 @@ class Poses:
         bottom = top.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(top), 1, 4)
         return torch.cat([top, bottom], dim=1)
 
+    def to(self, device: torch.device) -> Poses:
+        """Return the poses on a device."""
+        rotation, position = self.rotation.to(device), self.position.to(device)
+        return Poses(rotation, position, self.change.to(device), self.radius)
+
     def select(self, index: Sequence[int]) -> Poses:
         """Keep some of the poses, in this order; indices beyond the last are left out."""
         some = [i for i in index if i < len(self.change)]
@@ -74,20 +79,22 @@ def rotation_matrices(vectors: torch.Tensor) -> torch.Tensor:
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(-1, 3, 3)
     a = torch.sin(angle) / angle
     b = (1 - torch.cos(angle)) / angle.square()
-    return torch.eye(3, dtype=vectors.dtype) + a * cross + b * (cross @ cross)
+    return torch.eye(3, dtype=vectors.dtype, device=vectors.device) + a * cross + b * (cross @ cross)
 
 
-def make_pair(fixed: Volume, moving: Volume, points: Array, center: Array) -> Pair:
+def make_pair(
+    fixed: Volume, moving: Volume, points: Array, center: Array, device: str = "cpu"
+) -> Pair:
     """Sample the fixed volume at batches of points (B, N, 3; RAS mm) inside it."""
     places = torch.from_numpy(
         (_homogeneous(points) @ _to_grid(fixed.grid)[:3].T).astype(np.float32)
     )
     values = _sample(_tensor(fixed), places)
     return Pair(
-        points=torch.from_numpy(_homogeneous(points - center).astype(np.float32)),
-        fixed_bins=(values * BINS).long().clamp(0, BINS - 1) * BINS,
-        moving=_tensor(moving),
-        to_grid=torch.from_numpy(_to_grid(moving.grid).astype(np.float32)),
+        points=torch.from_numpy(_homogeneous(points - center).astype(np.float32)).to(device),
+        fixed_bins=((values * BINS).long().clamp(0, BINS - 1) * BINS).to(device),
+        moving=_tensor(moving).to(device),
+        to_grid=torch.from_numpy(_to_grid(moving.grid).astype(np.float32)).to(device),
     )
 
 
@@ -121,8 +128,8 @@ def information(
         [s**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (4 - 6 * s**2 + 3 * s**3) / 6, t**3 / 6], dim=2
     )
     weights = weights * inside[:, :, None]
-    cells = (fixed_bins + first.long() - 1)[:, :, None] + torch.arange(4)
-    joint = torch.zeros(len(values), BINS * BINS, dtype=values.dtype).scatter_add(
+    cells = (fixed_bins + first.long() - 1)[:, :, None] + torch.arange(4, device=values.device)
+    joint = values.new_zeros(len(values), BINS * BINS).scatter_add(
         1, cells.flatten(1), weights.flatten(1)
     )
     joint = joint.view(-1, BINS, BINS)
@@ -138,6 +145,7 @@ def climb(pair: Pair, poses: Poses, iterations: int, step: float) -> Poses:
     settling in the interpolation artefacts of any one set. Adam (Kingma and Ba 2015) is written
     out: torch.optim takes a second to import and more time a step than all poses together.
     """
+    poses = poses.to(pair.points.device)
     change = poses.change.clone()
     mean, square = torch.zeros_like(change), torch.zeros_like(change)
     tail: list[torch.Tensor] = []

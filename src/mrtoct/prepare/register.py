@@ -89,7 +89,7 @@ def register(
     Raises RegistrationError where nothing can be found; look at the verdict where something was.
     """
     rng = np.random.default_rng(settings.seed)
-    pair = scaled_pair(fixed, moving, settings.margin)
+    pair = scaled_pair(fixed, moving, settings)
     turn = np.eye(3) if initial is None else np.asarray(initial, dtype=np.float64)[:3, :3]
     goals = targets(fixed, moving, pair.center, initial)
     near, others = near_starts(turn, goals, settings.starts.tilt), other_positions(turn, goals)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scipy import ndimage
 
@@ -112,7 +113,9 @@ def read_judged(folder: Path, identity: str) -> Judged | None:
         if record["identity"] != identity:
             return None
         evaluation = record["evaluation"] and Evaluation.from_json(record["evaluation"])
-        paper = {key: math.inf if v is None else v for key, v in record["paper"].items()}
+        paper: dict[str, Any] = {
+            key: math.inf if v is None else v for key, v in record["paper"].items()
+        }
         return Judged(record["subject"], record["role"], PaperMetrics(**paper), evaluation)
     except FileNotFoundError:
         return None

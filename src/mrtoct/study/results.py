@@ -92,17 +92,11 @@ class Results:
     def paper(self, method: str, role: Role) -> list[PaperMetrics]:
         """Return the paper's figures of each subject; of several folds their mean."""
         made = self.judged[method]
-        of = {n: [j.paper for j in made if (j.subject, j.role) == (n, role)] for n in
-              self.subjects(role)}
-        return [
-            PaperMetrics(
-                *(
-                    float(np.mean([getattr(p, key) for p in each]))
-                    for key in ("mae", "mse", "psnr_65535", "psnr")
-                )
-            )
-            for each in of.values()
-        ]
+        of = {
+            n: [j.paper for j in made if (j.subject, j.role) == (n, role)]
+            for n in self.subjects(role)
+        }
+        return [_mean_of(each) for each in of.values()]
 
     def evaluations(self, method: str) -> list[Evaluation]:
         """Return every metric of each validation subject, in the order of their names."""
@@ -112,6 +106,18 @@ class Results:
     def summary(self, method: str, metric: Metric) -> Summary:
         """Return a metric's mean over the validation subjects."""
         return summarise([metric.of(e) for e in self.evaluations(method)])
+
+
+def _mean_of(each: Sequence[PaperMetrics]) -> PaperMetrics:
+    def mean(values: Sequence[float]) -> float:
+        return float(np.mean(values))
+
+    return PaperMetrics(
+        mae=mean([p.mae for p in each]),
+        mse=mean([p.mse for p in each]),
+        psnr_65535=mean([p.psnr_65535 for p in each]),
+        psnr=mean([p.psnr for p in each]),
+    )
 
 
 @dataclass(frozen=True)

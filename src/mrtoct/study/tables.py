@@ -147,8 +147,8 @@ def _paper_table(results: Results, tables: PaperTables, role: Role) -> Table:
         rows.append((row.title, steps, *theirs, *_our_cells(results, row.method, role)))
     who = _subjects(results, role)
     fairness = (
-        " Our u-net is that of section 4.1: it, too, was trained on the slices that the MR covers "
-        "alone, with the same steps or minutes as pix2pix, where the paper's was probably not."
+        " The paper's u-net was probably trained on the slices before cleaning; ours, that of "
+        "section 4.1, learned from the same clean slices as pix2pix."
         if tables.section == "4.2"
         else ""
     )
@@ -159,7 +159,15 @@ def _paper_table(results: Results, tables: PaperTables, role: Role) -> Table:
         f"preparation, {who}; a difference between left and right says nothing of the methods. "
         f"Whole cropped volume, air included. The paper's PSNR takes M = 65535; M = {HU_RANGE:.0f} "
         f"is the range of 12-bit CT.{fairness}",
-        ("Model", "steps", "MAE, HU", "MSE, HU²", "PSNR", "steps", *(t for _, t, _ in PAPER_METRICS)),
+        (
+            "Model",
+            "steps",
+            "MAE, HU",
+            "MSE, HU²",
+            "PSNR",
+            "steps",
+            *(t for _, t, _ in PAPER_METRICS),
+        ),
         tuple(rows),
         (("", 1), ("Paper (RIRE)", 4), (f"Ours ({results.cohort})", 5)),
     )
@@ -169,7 +177,7 @@ def every_method(results: Results, role: Role) -> Table:
     """Return the paper's metrics of every method."""
     return Table(
         f"All models on {ROLES[role]} subjects, by the paper's metrics",
-        f"{_subjects(results, role).capitalize()}; whole cropped volume, air included; "
+        f"{_subjects(results, role)}; whole cropped volume, air included; "
         f"{_spread_words(len(results.subjects(role)))}.",
         ("Model", "steps", *(title for _, title, _ in PAPER_METRICS)),
         tuple((m.title, *_our_cells(results, m.name, role)) for m in results.methods),
@@ -181,7 +189,7 @@ def details(results: Results) -> Table:
     metrics = [metric_named(key) for key in DETAILS]
     return Table(
         "All models on validation subjects, inside the head",
-        f"{_subjects(results, 'validation').capitalize()}; voxels in the head on the CT where the "
+        f"{_subjects(results, 'validation')}; voxels in the head on the CT where the "
         f"MR was measured; {_spread_words(len(results.subjects('validation')))}.",
         ("Model", *(f"{m.title}{m.unit and ', ' + m.unit}" for m in metrics)),
         tuple(
@@ -262,7 +270,8 @@ def _our_cells(results: Results, method: str, role: Role) -> tuple[str, ...]:
     if method not in results.judged:
         return ("not yet trained", *("–",) * len(PAPER_METRICS))
     each: list[PaperMetrics] = results.paper(method, role)
-    steps = [t.steps for t in results.trainings if method in {m.name for m in t.experiment.methods}]
+    # Of a cascade the steps of all networks together would say little of one of its stages.
+    steps = [t.steps for t in results.trainings if method == t.experiment.name]
     return (
         number(sum(steps) / len(steps), 0) if steps else "–",
         *(

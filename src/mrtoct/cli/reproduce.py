@@ -1,0 +1,138 @@
+"""mrtoct reproduce: the paper's study on any prepared cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+
+if TYPE_CHECKING:
+    from mrtoct.training.curves import CurvePoint
+    from mrtoct.training.recipe import Recipe
+
+
+def reproduce(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store made by mrtoct prepare.")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")],
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Scale everything down to this training time in all: 90s, 20m, 2h.",
+            show_default="the paper's scale, days on a GPU",
+        ),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option(
+            help="Only these, with commas: unet-mae, unet-mae-gdl, pix2pix, pix2pix-boost, "
+            "context-gan, modern. The others keep their share of the budget for a later call.",
+            show_default=False,
+        ),
+    ] = "",
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validation: every subject is judged once.",
+            show_default="one split as the paper's, 4 of 17 to validate",
+        ),
+    ] = None,
+    cohort: Annotated[
+        str, typer.Option(help="What to call the subjects.", show_default="STORE's name")
+    ] = "",
+    overwrite: Overwrite = False,
+) -> None:
+    """Run the paper's experiments on a prepared store and compare them.
+
+    Trained and judged are the u-net with MAE and with MAE + GDL (section 4.1), pix2pix (4.2), its
+    fine-tuning on the brain (4.3), the 3-D GAN with 1, 2 and 3 auto-context iterations, and the
+    modern recipe, beside two baselines. STUDY gets study.html, study.md, study.json and figures:
+    the paper's tables with our numbers beside, intervals over subjects, paired tests, learning
+    curves. Called again, a stopped study goes on where it was; what is finished is not redone.
+    """
+    from rich.console import Console
+
+    from mrtoct.cli.terminal import say
+    from mrtoct.report.tables import method_table
+    from mrtoct.study.budget import parse_budget
+    from mrtoct.study.reproduce import Settings
+    from mrtoct.study.reproduce import reproduce as run
+    from mrtoct.study.results import in_a_sentence, paper_questions, warnings
+
+    settings = Settings(parse_budget(budget) if budget is not None else None, folds)
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    results = run(
+        store,
+        study,
+        Terminal(),
+        settings=settings,
+        only=names,
+        cohort=cohort,
+        overwrite=overwrite,
+    )
+    if results.plan.left_out:
+        say(f"left out, their registration is doubtful: {', '.join(results.plan.left_out)}")
+    Console().print(
+        method_table(
+            {m.name: results.evaluations(m.name) for m in results.methods},
+            title="validation subjects; mean ± standard deviation",
+        )
+    )
+    for each in paper_questions(results):
+        say(in_a_sentence(each[0]))
+    for warning in warnings(results):
+        say(f"mind: {warning}")
+    say(f"page: {study / 'study.html'}; tables: {study / 'study.md'}; figures: {study / 'figures'}")
+
+
+class Terminal:
+    """Shows how far a study is."""
+
+    def say(self, text: str) -> None:
+        """Print a sentence."""
+        from mrtoct.cli.terminal import say
+
+        say(text)
+
+    @contextmanager
+    def training(
+        self, title: str, recipe: Recipe
+    ) -> Iterator[Callable[[int, CurvePoint | None], None]]:
+        """Show a bar over steps or, where the time is limited, over its seconds."""
+        import time
+
+        from mrtoct.cli.terminal import progress, say
+        from mrtoct.training.recipe import total_steps
+
+        minutes = recipe.training.minutes
+        started = time.monotonic()
+        error: float | None = None
+        steps = 0
+        total = total_steps(recipe) if minutes is None else max(1, round(60 * minutes))
+        with progress(title, total) as advance:
+
+            def on_step(step: int, point: CurvePoint | None) -> None:
+                nonlocal error, steps
+                steps = step
+                note = ""
+                if point and point.validation_mae is not None:
+                    error = point.validation_mae
+                    note = f"step {step}, validation MAE {error:.0f} HU"
+                done = step if minutes is None else round(time.monotonic() - started)
+                advance(min(done, total), note)
+
+            yield on_step
+        last = "" if error is None else f", validation MAE {error:.0f} HU"
+        say(f"{title}: {steps} steps, {(time.monotonic() - started) / 60:.1f} minutes{last}")
+
+    @contextmanager
+    def judging(self, title: str, subjects: int) -> Iterator[Callable[[int, str], None]]:
+        """Show a bar over subjects."""
+        from mrtoct.cli.terminal import progress
+
+        with progress(f"judge {title}", subjects) as advance:
+            yield advance

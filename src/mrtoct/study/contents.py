@@ -1,0 +1,190 @@
+"""What page and Markdown both show of a study."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import mrtoct
+from mrtoct.evaluation.summary import METRICS
+from mrtoct.report.headline import number
+from mrtoct.study.figures import Picture
+from mrtoct.study.results import (
+    Answer,
+    Results,
+    in_a_sentence,
+    map_questions,
+    paper_questions,
+    warnings,
+)
+from mrtoct.study.tables import (
+    PAPERS_COHORT,
+    Table,
+    details,
+    every_method,
+    paper_tables,
+    questions,
+    split_table,
+    trainings,
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A study in words, tables and pictures."""
+
+    title: str
+    introduction: tuple[str, ...]
+    warnings: list[str]
+    findings: list[str]
+    sections: list[tuple[str, list[Table]]]
+    pictures: list[Picture]
+    notes: list[str]
+
+
+def contents_of(results: Results, pictures: list[Picture]) -> Contents:
+    """Return everything to be shown of what is finished."""
+    plan = results.plan
+    answered, beaten = paper_questions(results), map_questions(results)
+    unfinished = [
+        e.name for e in plan.experiments if any(m.name not in results.judged for m in e.methods)
+    ]
+    introduction = [
+        "The experiments of Kaiser & Albarqouni, MRI to CT Translation with GANs (2019), run again "
+        f"on {results.cohort}: {len(plan.fingerprints)} subjects, "
+        + (
+            f"{len(plan.splits)}-fold cross-validation over subjects."
+            if len(plan.splits) > 1
+            else f"{len(plan.splits[0].train)} to train and {len(plan.splits[0].validation)} to "
+            "validate."
+        ),
+        f"The paper's own figures are of {PAPERS_COHORT}. They stand beside ours for their order "
+        "of size only.",
+    ]
+    if plan.settings.minutes is not None:
+        introduction.append(
+            f"Scaled down to {number(plan.settings.minutes, 1)} minutes of training in all: see "
+            "How."
+        )
+    if unfinished:
+        introduction.append(f"Not finished yet: {', '.join(unfinished)}.")
+    paired = "Is it better on the same subjects?"
+    return Contents(
+        title=f"MRI to CT with GANs, reproduced on {results.cohort}",
+        introduction=tuple(introduction),
+        warnings=warnings(results),
+        findings=[in_a_sentence(each[0]) for each in answered],
+        sections=[
+            ("The paper's tables", paper_tables(results)),
+            (
+                "All models",
+                [
+                    every_method(results, "train"),
+                    every_method(results, "validation"),
+                    details(results),
+                ],
+            ),
+            (
+                "Paired comparisons",
+                [
+                    questions(answered, "The paper's questions", paired),
+                    questions(beaten, "Against the best map from MR value to HU", paired),
+                ],
+            ),
+            ("Training", [trainings(results), split_table(results)]),
+        ],
+        pictures=pictures,
+        notes=_notes(results),
+    )
+
+
+def _notes(results: Results) -> list[str]:
+    plan = results.plan
+    fine = plan.experiment("pix2pix-boost")
+    notes = [
+        *plan.notes,
+        "The u-net of section 4.2 is that of section 4.1: here all networks learn from the same "
+        "slices, those that the MR covers.",
+        "Fine-tuning goes on from pix2pix's last state, discriminator included, so it is also a "
+        f"longer training; errors in the brain weigh {1 + fine.recipe.focus.brain:g} times.",
+        "The checkpoint with the lowest validation error was kept of every training.",
+        "The paper's metrics run over the box around the head where the MR was measured.",
+    ]
+    if plan.left_out:
+        notes.append(f"Left out, their registration is doubtful: {', '.join(plan.left_out)}.")
+    notes.append(f"mrtoct {mrtoct.__version__}.")
+    return notes
+
+
+def as_json(results: Results, contents: Contents) -> str:
+    """Return settings, recipes and every number as JSON text."""
+    plan = results.plan
+    record = {
+        "mrtoct": mrtoct.__version__,
+        "cohort": results.cohort,
+        "settings": asdict(plan.settings),
+        "splits": [asdict(s) for s in plan.splits],
+        "warnings": contents.warnings,
+        "trainings": [
+            {
+                "name": t.title,
+                "recipe": t.experiment.recipe.model_dump(mode="json"),
+                "steps": t.steps,
+                "seconds": t.seconds,
+                "device": t.device,
+                "curves": [asdict(p) for p in t.curves],
+                "signs_of_collapse": t.collapse,
+            }
+            for t in results.trainings
+        ],
+        "methods": {
+            m.name: {
+                "title": m.title,
+                "validation": {
+                    metric.key: asdict(results.summary(m.name, metric)) for metric in METRICS
+                },
+                "subjects": [
+                    {
+                        "subject": j.subject,
+                        "role": j.role,
+                        "paper": asdict(j.paper),
+                        "evaluation": j.evaluation and j.evaluation.to_json(),
+                    }
+                    for j in results.judged[m.name]
+                ],
+            }
+            for m in results.methods
+        },
+        "questions": [
+            _answer(a)
+            for each in (*paper_questions(results), *map_questions(results))
+            for a in each
+        ],
+    }
+    return json.dumps(_finite(record), indent=1)
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "question": answer.question.text,
+        "method": answer.question.method,
+        "rival": answer.question.rival,
+        "metric": answer.metric.key,
+        "verdict": answer.verdict,
+        "p": answer.p,
+        **asdict(answer.paired),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not know, by null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
