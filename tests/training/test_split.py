@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrtoct.errors import CohortError
-from mrtoct.training.split import split_subjects
+from mrtoct.training.split import balanced_split, fold_splits, split_subjects
 
 
 def names(count: int) -> list[str]:
@@ -81,3 +83,42 @@ def test_nobody_left_to_train() -> None:
 def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(CohortError, match="differ"):
         split_subjects(["a", "b", "a"], 0.2, 0.0, 1)
+
+
+def slices(count: int, seed: int = 3) -> dict[str, int]:
+    numbers = random.Random(seed)
+    return {name: numbers.randint(80, 200) for name in names(count)}
+
+
+def test_a_balanced_split_has_the_same_share_of_slices_as_of_subjects() -> None:
+    of = slices(17)
+    split = balanced_split(of, 0.235, seed=1)
+    assert (len(split.train), len(split.validation), split.test) == (13, 4, [])
+    assert sorted(split.train + split.validation) == names(17)
+
+    def distance(chosen: Iterable[str]) -> float:
+        return abs(sum(of[n] for n in chosen) / sum(of.values()) - 4 / 17)
+
+    every = sorted(distance(c) for c in combinations(of, 4))
+    assert distance(split.validation) <= every[len(every) // 100]
+    assert balanced_split(dict(reversed(of.items())), 0.235, seed=1) == split
+    assert len({tuple(balanced_split(of, 0.235, seed).validation) for seed in range(9)}) > 1
+
+
+def test_a_balanced_split_leaves_somebody_to_train() -> None:
+    assert len(balanced_split(slices(3), 0.99, seed=1).train) == 1
+    with pytest.raises(CohortError, match="at least 2 subjects, got 1"):
+        balanced_split(slices(1), 0.2, seed=1)
+
+
+def test_in_folds_everybody_validates_once() -> None:
+    splits = fold_splits(names(11), 3, seed=4)
+    assert sorted(n for s in splits for n in s.validation) == names(11)
+    assert sorted(len(s.validation) for s in splits) == [3, 4, 4]
+    for split in splits:
+        assert sorted(split.train + split.validation) == names(11)
+    assert fold_splits(names(11)[::-1], 3, seed=4) == splits
+    assert fold_splits(names(11), 3, seed=5) != splits
+    for folds in (1, 12):
+        with pytest.raises(CohortError, match="2 to 11 folds"):
+            fold_splits(names(11), folds, seed=4)

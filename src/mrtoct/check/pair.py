@@ -36,10 +36,11 @@ MOST_SHIFT_MM = 100.0
 """By which the middles of two heads' boxes may lie apart: half a head."""
 LEAST_SHARED = 0.5
 """Part of the smaller head that must lie on the other; slabs slide off each other otherwise."""
-CLEARLY_BETTER = 0.06
+CLEARLY_BETTER = 0.09
 """By so much a wrong way up must beat the stated one. Where the stated one was right, it led by
 0.10 to 0.28 on whole heads, and on slabs without face and neck, which look alike after half a
-turn, it trailed by 0.03 at most; turned heads led by 0.10 to 0.17."""
+turn, it trailed by 0.08 at most; turned heads led by 0.10 to 0.17. Registration looks for other
+positions by itself where the stated one does not fit: a missed turn costs time only."""
 
 
 def check_size(ct: HeadFacts, mr: HeadFacts, scan: str) -> list[Finding]:

@@ -55,13 +55,14 @@ def reproduce(
     curves. Called again, a stopped study goes on where it was; what is finished is not redone.
     """
     from rich.console import Console
+    from rich.table import Table
 
     from mrtoct.cli.terminal import say
-    from mrtoct.report.tables import method_table
     from mrtoct.study.budget import parse_budget
     from mrtoct.study.reproduce import Settings
     from mrtoct.study.reproduce import reproduce as run
     from mrtoct.study.results import in_a_sentence, paper_questions, warnings
+    from mrtoct.study.tables import TERMINAL, details
 
     settings = Settings(parse_budget(budget) if budget is not None else None, folds)
     names = tuple(name.strip() for name in only.split(",") if name.strip())
@@ -76,12 +77,13 @@ def reproduce(
     )
     if results.plan.left_out:
         say(f"left out, their registration is doubtful: {', '.join(results.plan.left_out)}")
-    Console().print(
-        method_table(
-            {m.name: results.evaluations(m.name) for m in results.methods},
-            title="validation subjects; mean ± standard deviation",
-        )
-    )
+    shown = details(results, TERMINAL)
+    table = Table(title=shown.title, title_justify="left")
+    for column in shown.columns:
+        table.add_column(column, justify="left" if column == "Model" else "right")
+    for row in shown.rows:
+        table.add_row(*(cell.partition("\n")[0] for cell in row))
+    Console().print(table)
     for each in paper_questions(results):
         say(in_a_sentence(each[0]))
     for warning in warnings(results):

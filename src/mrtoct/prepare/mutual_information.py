@@ -79,7 +79,8 @@ def rotation_matrices(vectors: torch.Tensor) -> torch.Tensor:
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(-1, 3, 3)
     a = torch.sin(angle) / angle
     b = (1 - torch.cos(angle)) / angle.square()
-    return torch.eye(3, dtype=vectors.dtype, device=vectors.device) + a * cross + b * (cross @ cross)
+    one = torch.eye(3, dtype=vectors.dtype, device=vectors.device)
+    return one + a * cross + b * (cross @ cross)
 
 
 def make_pair(

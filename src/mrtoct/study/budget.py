@@ -1,6 +1,7 @@
 """The study scaled down to a time: narrower networks, shorter schedules, minutes shared out.
 
-The learning rates were found on phantom heads with these widths (docs/experiments.md).
+Learning rates for the CPU were found on coarse phantom heads; on a GPU networks are as wide as in
+the recipes.
 """
 
 from __future__ import annotations
@@ -19,44 +20,50 @@ UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 MULTIPLE = 32
 """Sides of a slice: what a u-net of depth 5 needs."""
-VALIDATIONS = 12
-"""About how often a network is validated in its time."""
-BATCH = 8
 FOLDS = 2
 """Of auto-context: each is one more network to train for every further iteration."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """What an experiment gets of the time, and how it learns in a short one."""
-
-    time: float
-    """As a part of what a u-net gets."""
-    learning_rate: float
-
-
 SHARES = {
-    "unet-mae": Share(1, 4e-3),
-    "unet-mae-gdl": Share(1, 4e-3),
-    "pix2pix": Share(1, 4e-3),
-    "pix2pix-boost": Share(1 / 3, 2e-3),
-    "context-gan": Share(3, 3e-3),
-    "modern": Share(1, 3e-3),
+    "unet-mae": 1.0,
+    "unet-mae-gdl": 1.0,
+    "pix2pix": 1.0,
+    "pix2pix-boost": 1 / 3,
+    # Seven networks, nearly each of which gets what a u-net gets.
+    "context-gan": 6.0,
+    "modern": 1.0,
 }
+"""Parts of the time, a u-net's being 1."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How wide networks are and how fast they learn on a kind of device."""
+    """How networks of a kind are trained in a short time on a kind of device."""
 
-    slice_width: int
-    patch_width: int
-    slice_steps: int
+    width: int
+    """Channels of the first layer, of a discriminator's, too."""
+    batch: int
+    learning_rate: float
+    """At the beginning; half of it where a training goes on from another."""
+    steps: int
     """A minute, roughly: it only decides how often is validated."""
-    patch_steps: int
+    validations: int
+    """In a training, about; to a network of patches a whole head costs as much as many steps."""
 
 
-SCALES = {"cpu": Scale(16, 8, 240, 120), "cuda": Scale(64, 32, 1500, 400)}
+SCALES = {
+    "cpu": {
+        "unet": Scale(16, 8, 2e-3, steps=240, validations=10),
+        "residual_unet": Scale(8, 8, 8e-3, steps=160, validations=10),
+        "context": Scale(8, 4, 5e-3, steps=60, validations=2),
+    },
+    "cuda": {
+        "unet": Scale(64, 8, 5e-4, steps=1500, validations=10),
+        "residual_unet": Scale(32, 8, 1e-3, steps=800, validations=10),
+        "context": Scale(32, 8, 5e-4, steps=400, validations=4),
+    },
+}
+"""By device, then by model.kind. The same for all that are compared with one another."""
 
 
 def parse_budget(text: str) -> float:
@@ -75,38 +82,34 @@ def scaled(
     minutes: float,
     spacing: tuple[float, float, float],
     largest: tuple[int, int],
-    scale: Scale,
+    device: str,
 ) -> tuple[Experiment, ...]:
-    """Scale the experiments so that all of them train in so many minutes.
+    """Scale the experiments so that all of them train in so many minutes on cpu or cuda.
 
     largest are the pixels of the largest head's slices along right-left and back-front, at the
     spacing in mm. The paper's numbers of steps stay as limits.
     """
     i, j = (-(-n // MULTIPLE) * MULTIPLE for n in largest)
-    unit = minutes / sum(SHARES[e.name].time for e in experiments)
+    unit = minutes / sum(SHARES[e.name] for e in experiments)
     return tuple(
-        replace(e, recipe=_scaled(e, SHARES[e.name], unit, spacing, (i, j), scale))
+        replace(e, recipe=_scaled(e, SHARES[e.name] * unit, spacing, (i, j), device))
         for e in experiments
     )
 
 
 def _scaled(
     experiment: Experiment,
-    share: Share,
-    unit: float,
+    minutes: float,
     spacing: tuple[float, float, float],
     size: tuple[int, int],
-    scale: Scale,
+    device: str,
 ) -> Recipe:
     recipe = experiment.recipe
-    in_patches = isinstance(recipe.model, ContextGeneratorConfig)
-    width = scale.patch_width if in_patches else scale.slice_width
-    minutes = share.time * unit
-    networks = 1
-    if in_patches and recipe.auto_context.iterations > 1:
-        networks += (recipe.auto_context.iterations - 1) * (1 + FOLDS)
-    steps_a_minute = scale.patch_steps if in_patches else scale.slice_steps
-    model: dict[str, Any] = {"width": width}
+    scale = SCALES[device][recipe.model.kind]
+    rate = scale.learning_rate / 2 if experiment.start else scale.learning_rate
+    cascade = recipe.auto_context.iterations - 1
+    networks = 1 + cascade * (1 + FOLDS)
+    model: dict[str, Any] = {"width": scale.width}
     if hasattr(recipe.model, "dropout"):
         model["dropout"] = 0.0  # a narrow network in a short time has nothing to spare
     values = recipe.model_dump()
@@ -114,21 +117,21 @@ def _scaled(
         "data": {"spacing": spacing, "size": size},
         "model": model,
         "auto_context": {"folds": FOLDS},
-        "optimizer": {"learning_rate": share.learning_rate, "schedule": "cosine"},
+        "optimizer": {"learning_rate": rate, "schedule": "cosine"},
         "training": {
-            "batch": BATCH,
+            "batch": scale.batch,
             "minutes": minutes,
-            "validate_every": max(10, round(steps_a_minute * minutes / networks / VALIDATIONS)),
+            "validate_every": max(10, round(scale.steps * minutes / networks / scale.validations)),
             # An average over the last twentieth or so of a short training.
             "average": min(recipe.training.average, 0.98),
         },
     }
     if recipe.adversarial is not None:
-        changes["adversarial"] = {"width": width}
+        changes["adversarial"] = {"width": scale.width}
     for section, change in changes.items():
         values[section].update(change)
-    if not in_patches:
-        _keep_sums(values, recipe, BATCH * size[0] * size[1])
+    if not _is_3d(recipe):
+        _keep_sums(values, recipe, scale.batch * size[0] * size[1])
     return Recipe.model_validate(values)
 
 
@@ -144,7 +147,7 @@ def what_was_scaled(
     full: Sequence[Experiment], small: Sequence[Experiment], minutes: float
 ) -> list[str]:
     """Say in sentences what the budget changed."""
-    slices = next(e.recipe for e in small if not _is_3d(e))
+    slices = next(e.recipe for e in small if not _is_3d(e.recipe))
     originals = {e.name: e.recipe for e in full}
     spacing = " x ".join(f"{s:g}" for s in slices.data.spacing)
     width, height = slices.data.size
@@ -155,8 +158,9 @@ def what_was_scaled(
         + "; the paper's numbers of steps were only limits.",
         f"Voxels are the store's, {spacing} mm (paper: "
         f"{' x '.join(f'{s:g}' for s in first.data.spacing)}), slices {width} x {height} (paper: "
-        f"{first.data.size[0]} x {first.data.size[1]}), batches of {BATCH} (paper: "
-        f"{first.training.batch}).",
+        f"{first.data.size[0]} x {first.data.size[1]}), batches of "
+        + " or ".join(str(b) for b in sorted({e.recipe.training.batch for e in small}))
+        + f" (paper: {first.training.batch}).",
         "Widths (channels of the first layer): "
         + ", ".join(
             f"{e.name} {e.recipe.model.width} instead of {originals[e.name].model.width}"
@@ -185,8 +189,8 @@ def what_was_scaled(
     return lines
 
 
-def _is_3d(experiment: Experiment) -> bool:
-    return isinstance(experiment.recipe.model, ContextGeneratorConfig)
+def _is_3d(recipe: Recipe) -> bool:
+    return isinstance(recipe.model, ContextGeneratorConfig)
 
 
 def _time(minutes: float) -> str:

@@ -38,9 +38,14 @@ def _table(table: Table) -> str:
     lines = [
         "| " + " | ".join(map(_plain, columns)) + " |",
         "| --- |" + " ---: |" * (len(columns) - 1),
-        *("| " + " | ".join(map(_plain, row)) + " |" for row in table.rows),
+        *("| " + " | ".join(map(_cell, row)) + " |" for row in table.rows),
     ]
     return f"### {table.title}\n\n{_plain(table.caption)}\n\n" + "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    first, *about = text.split("\n")
+    return _plain(f"{first} ({'; '.join(about)})" if about else first)
 
 
 def _picture(picture: Picture) -> str:
@@ -49,4 +54,4 @@ def _picture(picture: Picture) -> str:
 
 def _plain(text: str) -> str:
     """Keep names of subjects and cohorts from being read as Markdown."""
-    return "".join("\\" + c if c in "\\|<*_`[]" else c for c in text).replace("\n", " ")
+    return "".join("\\" + c if c in "\\|<*_`[]" else c for c in text)

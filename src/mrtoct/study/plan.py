@@ -11,7 +11,7 @@ from typing import Any
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.evaluation.evaluate import DEFINITIONS
 from mrtoct.prepare.store import read_manifest, read_subject
-from mrtoct.study.budget import SCALES, scaled, what_was_scaled
+from mrtoct.study.budget import scaled, what_was_scaled
 from mrtoct.study.experiments import Experiment, Method, paper_experiments
 from mrtoct.training.cohort import usable_subjects
 from mrtoct.training.split import Split, balanced_split, fold_splits
@@ -82,7 +82,7 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
         shapes = [s.ct.grid.shape for s in subjects]
         largest = (max(s[0] for s in shapes), max(s[1] for s in shapes))
         minutes = settings.minutes / len(splits)
-        experiments = scaled(full, minutes, (i, j, k), largest, SCALES[device])
+        experiments = scaled(full, minutes, (i, j, k), largest, device)
         notes = what_was_scaled(full, experiments, minutes)
         if len(splits) > 1:
             notes.append(f"These times are those of each of the {len(splits)} folds.")

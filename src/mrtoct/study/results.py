@@ -14,6 +14,7 @@ from scipy import stats
 from mrtoct.evaluation.evaluate import Evaluation
 from mrtoct.evaluation.paper import PaperMetrics
 from mrtoct.evaluation.summary import (
+    FEWEST_FOR_A_CLAIM,
     METRICS,
     Metric,
     PairedDifference,
@@ -137,7 +138,7 @@ class Answer:
         if d.difference.subjects == 0:
             return "undefined"
         word = {"better": "yes", "worse": "no, worse", "undecided": "undecided"}
-        few = f"too few subjects (better in {d.better_in} of {d.difference.subjects})"
+        few = f"better in {d.better_in} of {d.difference.subjects}, too few subjects to claim"
         return word.get(d.verdict, few)
 
 
@@ -253,12 +254,14 @@ def in_a_sentence(answer: Answer) -> str:
     """Return a question, its answer and the figures behind it."""
     d, m = answer.paired.difference, answer.metric
     kind, low, high = d.spread()
-    spread = f"{kind} {signed(low, 1)} to {signed(high, 1)}, " if d.subjects > 1 else ""
-    p = "" if math.isnan(answer.p) else f", p = {answer.p:.2g}"
+    behind = [f"{kind} {signed(low, m.decimals)} to {signed(high, m.decimals)}"] * (d.subjects > 1)
+    if d.subjects >= FEWEST_FOR_A_CLAIM:
+        behind.append(f"better in {answer.paired.better_in} of {d.subjects}")
+    if not math.isnan(answer.p):
+        behind.append(f"p = {answer.p:.2g}")
     return (
         f"{answer.question.text} {answer.verdict[:1].upper()}{answer.verdict[1:]}: {m.title} "
-        f"{signed(d.mean, m.decimals)} {m.unit} ({spread}better in {answer.paired.better_in} of "
-        f"{d.subjects}{p})."
+        f"{signed(d.mean, m.decimals)} {m.unit} ({', '.join(behind)})."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,10 @@ PAPERS_COHORT = "RIRE patients, as prepared and split by the paper's authors"
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows; the first column heads its row, groups (title, columns) head the columns."""
+    """Text in rows; the first column heads its row, groups (title, columns) head the columns.
+
+    The first line of a cell is its figure, further ones are about it.
+    """
 
     title: str
     caption: str
@@ -117,6 +121,7 @@ PAPER_METRICS = (
     ("psnr_65535", "PSNR, M = 65535", 2),
     ("psnr", f"PSNR, M = {HU_RANGE:.0f}", 2),
 )
+TERMINAL = ("body.mae", "soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "paper.mae")
 DETAILS = (
     "body.mae",
     "body.me",
@@ -169,7 +174,7 @@ def _paper_table(results: Results, tables: PaperTables, role: Role) -> Table:
             *(t for _, t, _ in PAPER_METRICS),
         ),
         tuple(rows),
-        (("", 1), ("Paper (RIRE)", 4), (f"Ours ({results.cohort})", 5)),
+        (("", 1), ("Paper (RIRE)", 4), ("Ours", 5)),
     )
 
 
@@ -184,9 +189,9 @@ def every_method(results: Results, role: Role) -> Table:
     )
 
 
-def details(results: Results) -> Table:
+def details(results: Results, keys: Sequence[str] = DETAILS) -> Table:
     """Return the errors by tissue and the field's metrics of every method."""
-    metrics = [metric_named(key) for key in DETAILS]
+    metrics = [metric_named(key) for key in keys]
     return Table(
         "All models on validation subjects, inside the head",
         f"{_subjects(results, 'validation')}; voxels in the head on the CT where the "
@@ -285,7 +290,7 @@ def _cell(summary: Summary, decimals: int) -> str:
     text = number(summary.mean, decimals)
     if summary.subjects > 1:
         _, low, high = summary.spread()
-        text += f" ({number(low, decimals)} to {number(high, decimals)})"
+        text += f"\n{number(low, decimals)} to {number(high, decimals)}"
     return text
 
 
@@ -296,9 +301,9 @@ def _answer_cell(answer: Answer) -> str:
     text = signed(d.mean, decimals)
     if d.subjects > 1:
         _, low, high = d.spread()
-        text += f" ({signed(low, decimals)} to {signed(high, decimals)})"
-    p = "" if answer.p != answer.p else f", p = {answer.p:.2g}"
-    return f"{answer.verdict}: {text}{p}"
+        text += f"\n{signed(low, decimals)} to {signed(high, decimals)}"
+    p = "" if math.isnan(answer.p) else f", p = {answer.p:.2g}"
+    return f"{text}\n{answer.verdict}{p}"
 
 
 def _subjects(results: Results, role: Role) -> str:
