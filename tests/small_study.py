@@ -32,7 +32,7 @@ def small_experiments() -> tuple[Experiment, ...]:
             "pix2pix-boost",
             "4.3",
             "fine-tuned",
-            recipe("c", **against, focus={"brain": 1.0}),
+            recipe("c", **against, focus={"bone": 1.0}),
             start="pix2pix",
         ),
         Experiment("context-gan", "3.3", "3-D GAN", recipe("d", **cascade)),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mrtoct.assess import MAP, NETWORK, WATER, assess, write_report
 from mrtoct.errors import BundleError, CohortError, FileError
@@ -106,6 +110,14 @@ def test_the_page_tells_what_was_dropped_and_what_failed(tiny_store, run, result
         assert name in html
         assert read_subject(store, name).dropped[0].reason in html
     assert "failed: its scan has a hole" in html
+    pictures = [
+        base64.b64decode(c) for c in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    ]
+    assert len(pictures) == len(read_manifest(store).subjects)
+    for picture in pictures:
+        pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+        # Contours of the CT's bone are the only orange on it.
+        assert ((pixels[..., 0] > pixels[..., 2] + 90) & (pixels[..., 0] > 150)).sum() > 20
     assert "optimistic" in html  # the validation chose the checkpoint
     with pytest.raises(FileError, match="exists already"):
         write_report(run, results, page, store=store)

@@ -7,6 +7,7 @@ RUN/report.html
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject
 from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult
 from mrtoct.report.page import write_page
+from mrtoct.report.registration import registration_figure
 from mrtoct.training.curves import read_curves
 from mrtoct.training.run import RunRecord, read_run
 from mrtoct.training.split import Split
@@ -157,7 +159,17 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
         metric=found.get("metric"),
         dropped_slices=[(d.slice, d.reason) for d in subject.dropped],
         coverage=float((head & subject.covered.voxels).sum() / head.sum()),
+        picture=_picture(subject),
     )
+
+
+def _picture(subject: PreparedSubject) -> bytes:
+    """Draw the pair as it was prepared: the MR lies on the CT's grid already."""
+    seen = subject.mr.with_voxels(np.where(subject.covered.voxels, subject.mr.voxels, 0))
+    figure = registration_figure(subject.ct, seen, np.eye(4), subject.ct.grid)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="jpeg", dpi=75, pil_kwargs={"quality": 80})
+    return stream.getvalue()
 
 
 def _provenance(run: Path, record: RunRecord) -> dict[str, str]:

@@ -226,3 +226,36 @@ def test_a_folder_of_other_things_is_left_alone(four: Path, tmp_path: Path, smal
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(FileError, match="is a file; name a folder"):
         again(four, tmp_path / "notes.txt")
+
+
+def test_a_study_moved_to_another_machine_stays_what_it_is(four: Path, copy: Path) -> None:
+    plan = copy / "plan.json"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "device": "cuda"}))
+    results, heard = again(four, copy)
+    assert results.plan.device == "cuda"
+    assert heard.trained == {}
+
+
+def test_killed_before_it_began_anew_it_does_not_resume_what_is_out_of_date(
+    four: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unet, *rest = small_experiments()
+    training = unet.recipe.training.model_copy(update={"seed": 5})
+    changed = replace(unet, recipe=unet.recipe.model_copy(update={"training": training}))
+    monkeypatch.setattr("mrtoct.study.plan.paper_experiments", lambda: (changed, *rest))
+
+    def killed(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mrtoct.study.run.train", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(four, copy)
+    _, heard = again(four, copy)
+    assert heard.trained == {"unet-mae": [1, 2]}
+
+
+def test_a_damaged_study_is_named(four: Path, copy: Path) -> None:
+    (copy / "plan.json").write_text("{}")
+    with pytest.raises(FileError, match=r"plan\.json is damaged"):
+        again(four, copy)

@@ -80,7 +80,8 @@ def reproduce(
     shown = details(results, TERMINAL)
     table = Table(title=shown.title, title_justify="left")
     for column in shown.columns:
-        table.add_column(column, justify="left" if column == "Model" else "right")
+        first = column == shown.columns[0]
+        table.add_column(column, justify="left" if first else "right", no_wrap=first)
     for row in shown.rows:
         table.add_row(*(cell.partition("\n")[0] for cell in row))
     Console().print(table)

@@ -42,7 +42,7 @@ class PreparationRow:
 
     shift in mm and rotation in degrees are what registration found, metric is its final value;
     dropped_slices are (index along K, reason); coverage is the part of the head that MR covers,
-    0 to 1.
+    0 to 1; picture is a JPEG of the registered pair.
     """
 
     subject: str
@@ -53,6 +53,7 @@ class PreparationRow:
     metric: float | None = None
     dropped_slices: Sequence[tuple[int, str]] = ()
     coverage: float | None = None
+    picture: bytes | None = None
 
 
 @dataclass(frozen=True)

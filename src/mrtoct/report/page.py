@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def render(contents: PageContents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "signed": signed}
+    environment.filters |= {"number": number, "signed": signed, "base64": _base64}
     methods = methods_of(contents.subjects)
     subjects, role = judged(contents.subjects)
     rows = {row.metric.key: row for row in comparison(subjects, methods)}
@@ -214,13 +215,19 @@ def _curves(
                 and (value := row.get(name)) is not None
                 and np.isfinite(value)
             ]
+            if not points:
+                continue
             readable = name.replace("_", " ").replace("mae", "MAE")
             series.append(Series(readable, _color(n), points, dots=len(points) < 60))
-        if any(s.points for s in series):
+        if series:
             label = f"{title} over training steps"
             svg = line_chart(series, label=label, x_label="step", y_label=title, height=280)
             charts.append((title, svg, [(s.name, s.color) for s in series]))
     return charts
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 def _json(value: Any) -> Markup:

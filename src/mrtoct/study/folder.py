@@ -50,6 +50,11 @@ def task_of(study: Path, plan: Plan, fold: int, method: Method, run: str | None)
     )
 
 
+def recorded_device(study: Path) -> str | None:
+    """Return for what device a study was planned; None if there is no study yet."""
+    return str(_read(study / PLAN)["device"]) if (study / PLAN).is_file() else None
+
+
 def open_study(
     study: Path, plan: Plan, *, anew: bool, experiments: Iterable[Experiment] | None
 ) -> None:
@@ -81,6 +86,7 @@ def open_study(
         "mrtoct": mrtoct.__version__,
         "store": str(plan.store.resolve()),
         "settings": settings,
+        "device": plan.device,
         "runs": {},
     }
     write_text(study / PLAN, json.dumps(record, indent=1), overwrite=True)
@@ -104,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileError(f"{path} is damaged") from error
-    if not isinstance(record, dict) or not isinstance(record.get("runs"), dict):
+    if not isinstance(record, dict) or not {"settings", "device", "runs"} <= set(record):
         raise FileError(f"{path} is damaged")
     return record
 

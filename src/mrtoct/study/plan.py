@@ -36,6 +36,8 @@ class Plan:
 
     store: Path
     settings: Settings
+    device: str
+    """cpu or cuda: what the recipes were scaled for."""
     experiments: tuple[Experiment, ...]
     splits: tuple[Split, ...]
     """One, or one a fold."""
@@ -89,6 +91,7 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
     return Plan(
         store=store,
         settings=settings,
+        device=device,
         experiments=tuple(experiments),
         splits=tuple(splits),
         fingerprints={s.name: s.fingerprint for s in subjects},

@@ -8,7 +8,7 @@ from mrtoct.hardware import device_named
 from mrtoct.io.atomic import write_text
 from mrtoct.study.contents import as_json, contents_of
 from mrtoct.study.figures import write_figures
-from mrtoct.study.folder import open_study
+from mrtoct.study.folder import open_study, recorded_device
 from mrtoct.study.markdown import markdown
 from mrtoct.study.page import render
 from mrtoct.study.plan import Plan, Settings, chosen, make_plan
@@ -33,7 +33,9 @@ def reproduce(
     asked for. Raises MrtoctError for a store, a folder or names that cannot be used.
     """
     store, study = Path(store), Path(study)
-    plan = make_plan(store, settings, device_named("auto").type)
+    # A study that moved to another machine stays what it is: its pages can be made anywhere.
+    kept = None if overwrite and not only else recorded_device(study)
+    plan = make_plan(store, settings, kept or device_named("auto").type)
     experiments = chosen(plan, only)
     # What goes on from an experiment that is done anew is out of date, too.
     anew = [e for e in plan.experiments if e.name in only or e.start in only] if only else None

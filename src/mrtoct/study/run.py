@@ -78,6 +78,8 @@ def _train(
         return identity
     if before not in (None, identity):
         watcher.say(f"{title}: its recipe or the store changed since it was trained; training anew")
+    if before != identity:
+        (run / DESCRIPTION).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
     note_identity(study, fold, experiment, identity)
     start = None
     if experiment.start is not None:

@@ -121,7 +121,7 @@ PAPER_METRICS = (
     ("psnr_65535", "PSNR, M = 65535", 2),
     ("psnr", f"PSNR, M = {HU_RANGE:.0f}", 2),
 )
-TERMINAL = ("body.mae", "soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "paper.mae")
+TERMINAL = ("body.mae", "soft_tissue.mae", "bone.mae", "bone.dice", "paper.mae")
 DETAILS = (
     "body.mae",
     "body.me",
