@@ -168,7 +168,7 @@ def _picture(subject: PreparedSubject) -> bytes:
     seen = subject.mr.with_voxels(np.where(subject.covered.voxels, subject.mr.voxels, 0))
     figure = registration_figure(subject.ct, seen, np.eye(4), subject.ct.grid)
     stream = io.BytesIO()
-    figure.savefig(stream, format="jpeg", dpi=75, pil_kwargs={"quality": 80})
+    figure.savefig(stream, format="jpeg", dpi=75, pil_kwargs={"quality": 80, "subsampling": 0})
     return stream.getvalue()
 
 
