@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mrtoct.evaluation.evaluate import evaluate
     from mrtoct.io.files import read_volume, write_volume
     from mrtoct.prepare.cohort import prepare_cohort
-    from mrtoct.training.recipe import load_recipe
+    from mrtoct.training.recipe_file import load_recipe
     from mrtoct.training.train import train
     from mrtoct.translate import Translator
     from mrtoct.volume import Grid, Volume
@@ -22,7 +22,7 @@ _HOME = {
     "Translator": "mrtoct.translate",
     "Volume": "mrtoct.volume",
     "evaluate": "mrtoct.evaluation.evaluate",
-    "load_recipe": "mrtoct.training.recipe",
+    "load_recipe": "mrtoct.training.recipe_file",
     "prepare_cohort": "mrtoct.prepare.cohort",
     "read_volume": "mrtoct.io.files",
     "train": "mrtoct.training.train",

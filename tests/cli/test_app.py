@@ -10,7 +10,20 @@ import pytest
 import mrtoct as package
 from mrtoct.cli.app import app
 
-COMMANDS = ("demo", "phantom", "check", "prepare", "train", "translate", "evaluate", "report")
+COMMANDS = (
+    "demo",
+    "phantom",
+    "series",
+    "check",
+    "register",
+    "score",
+    "prepare",
+    "train",
+    "translate",
+    "evaluate",
+    "report",
+    "reproduce",
+)
 HEAVY = {
     "torch", "numpy", "SimpleITK", "nibabel", "scipy", "skimage", "matplotlib", "pydantic",
     "lightning_fabric", "safetensors",
@@ -33,7 +46,9 @@ def test_the_version_is_the_packages(mrtoct):
 
 def test_the_overview_names_all_commands(mrtoct):
     text = mrtoct("--help").out
-    assert [c for c in COMMANDS if c in text] == list(COMMANDS)
+    lines = [line.split() for line in text.splitlines()]
+    assert [c for c in (line[1] for line in lines if len(line) > 2) if c in COMMANDS] == [*COMMANDS]
+    assert any(line[1:2] == ["fetch"] for line in lines)
     assert "not a medical device" in text
 
 

@@ -56,8 +56,8 @@ app = typer.Typer(
     name="mrtoct",
     help=(
         "Synthetic CT in Hounsfield units from head MRI.\n\n"
-        "Start with **mrtoct demo**: the whole way on made-up heads, in minutes. With "
-        "your own MR/CT pairs the same steps are prepare, train, translate, evaluate, report.\n\n"
+        "Start with **mrtoct demo**: the whole way on made-up heads, in minutes. With your own "
+        "MR/CT pairs the same steps are check, prepare, train, translate, evaluate, report.\n\n"
         "Research software, not a medical device."
     ),
     no_args_is_help=True,
@@ -69,14 +69,14 @@ app = typer.Typer(
 for _command in (
     demo.demo,
     phantom.phantom,
+    series.series,
     check.check,
-    prepare.prepare,
     register.register,
+    score.score,
+    prepare.prepare,
     train.train,
     translate.translate,
     evaluate.evaluate,
-    score.score,
-    series.series,
     report.report,
     reproduce.reproduce,
 ):

@@ -30,7 +30,7 @@ def demo(
     from mrtoct.cli import phantom, prepare, report, train
     from mrtoct.cli.terminal import say
     from mrtoct.errors import FileError
-    from mrtoct.training.recipe import load_recipe
+    from mrtoct.training.recipe_file import load_recipe
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not overwrite:

@@ -77,7 +77,7 @@ def run(
     from mrtoct.datasets.listing import list_subjects
     from mrtoct.prepare.cohort import prepare_cohort
     from mrtoct.prepare.subject import PrepareSettings
-    from mrtoct.training.recipe import load_recipe
+    from mrtoct.training.recipe_file import load_recipe
 
     data = load_recipe(recipe).data
     listing = list_subjects(source)

@@ -52,7 +52,7 @@ def train(
     same weights as if it had not been.
     """
     from mrtoct.cli.terminal import say
-    from mrtoct.training.recipe import load_recipe
+    from mrtoct.training.recipe_file import load_recipe
 
     wanted = load_recipe(recipe)
     if keep_doubtful:

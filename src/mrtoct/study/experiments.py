@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrtoct.training.recipe import Recipe, load_recipe
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.recipe_file import load_recipe
 
 INTENSITY_MAP = "intensity-map"
 WATER = "water"

@@ -137,7 +137,7 @@ class Answer:
         d = self.paired
         if d.difference.subjects == 0:
             return "undefined"
-        word = {"better": "yes", "worse": "no, worse", "undecided": "undecided"}
+        word = {"better": "yes", "worse": "no, it is worse", "undecided": "undecided"}
         few = f"better in {d.better_in} of {d.difference.subjects}, too few subjects to claim"
         return word.get(d.verdict, few)
 

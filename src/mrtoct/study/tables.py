@@ -124,7 +124,6 @@ PAPER_METRICS = (
 TERMINAL = ("body.mae", "soft_tissue.mae", "bone.mae", "bone.dice", "paper.mae")
 DETAILS = (
     "body.mae",
-    "body.me",
     "soft_tissue.mae",
     "bone.mae",
     "air.mae",
@@ -212,7 +211,7 @@ def questions(rows: Sequence[Sequence[Answer]], title: str, caption: str) -> Tab
         f"{caption} Differences are paired by validation subject, method minus rival; p is "
         "Wilcoxon's signed-rank test, two-sided and not corrected for the number of questions. "
         "The answer is yes or no where the 95 % bootstrap interval of the difference excludes 0 "
-        f"over at least {FEWEST_FOR_A_CLAIM} subjects.",
+        f"over at least {FEWEST_FOR_A_CLAIM} subjects; with fewer, in how many it is better.",
         ("Question", *(f"{m.title}{m.unit and ', ' + m.unit}" for m in metrics)),
         tuple((each[0].question.text, *(_answer_cell(a) for a in each)) for each in rows),
     )
@@ -302,8 +301,8 @@ def _answer_cell(answer: Answer) -> str:
     if d.subjects > 1:
         _, low, high = d.spread()
         text += f"\n{signed(low, decimals)} to {signed(high, decimals)}"
-    p = "" if math.isnan(answer.p) else f", p = {answer.p:.2g}"
-    return f"{text}\n{answer.verdict}{p}"
+    p = "" if math.isnan(answer.p) else f"\np = {answer.p:.2g}"
+    return f"{text}\n{answer.verdict.partition(',')[0]}{p}"
 
 
 def _subjects(results: Results, role: Role) -> str:

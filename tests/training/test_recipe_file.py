@@ -8,14 +8,8 @@ import pytest
 
 from mrtoct.errors import FileError, RecipeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
-from mrtoct.training.recipe import (
-    FocusSection,
-    Recipe,
-    load_recipe,
-    parse_recipe,
-    recipe_names,
-    total_steps,
-)
+from mrtoct.training.recipe import FocusSection, Recipe, total_steps
+from mrtoct.training.recipe_file import load_recipe, parse_recipe, recipe_names
 
 STEPS = "[training]\nsteps = 10\n"
 
