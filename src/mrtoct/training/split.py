@@ -77,6 +77,4 @@ def fold_splits(names: list[str], folds: int, seed: int) -> list[Split]:
         )
     order = [sorted(names)[i] for i in np.random.default_rng(seed).permutation(len(names))]
     parts = [set(order[start::folds]) for start in range(folds)]
-    return [
-        Split([n for n in sorted(names) if n not in part], sorted(part), []) for part in parts
-    ]
+    return [Split([n for n in sorted(names) if n not in part], sorted(part), []) for part in parts]
