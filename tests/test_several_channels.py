@@ -126,3 +126,15 @@ def test_a_run_is_judged_on_all_channels(run: Path) -> None:
     (result,) = assess(run)
     assert result.name in ("a", "b")
     assert result.evaluations["u-net"].body.mae > 0
+
+
+def test_a_channel_that_does_not_fit_is_told(head: PhantomSubject, run: Path) -> None:
+    noise = np.random.default_rng(1).gamma(2.0, 100.0, head.mr["T2"].grid.shape)
+    other = head.mr["T2"].with_voxels(noise.astype(np.float32))
+    doubts: list[str] = []
+    translator = Translator.load(run / "best", "cpu")
+    translator.translate({"T1": head.mr["T1"], "T2": other}, on_doubt=doubts.append)
+    assert len(doubts) == 1
+    assert doubts[0].startswith("the registration of MR channel T2 is doubtful: ")
+    translator.translate(head.mr, aligned=True, on_doubt=doubts.append)
+    assert len(doubts) == 1

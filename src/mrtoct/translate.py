@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +46,21 @@ class Translator:
         *,
         aligned: bool = False,
         onto: Grid | None = None,
+        on_doubt: Callable[[str], None] = warnings.warn,
     ) -> Volume:
         """Return the sCT in HU (int16), -1024 outside the head.
 
         It lies on the first MR channel's own grid, or on another one in its world. mr is one
         volume, or volumes by channel; each may have any orientation, spacing and slice thickness.
-        The further channels are registered to the first unless they are aligned with it already.
-        Raises CohortError if a channel of the bundle is missing, ValueRangeError for a constant
-        volume or one in which no head is found.
+        The further channels are registered to the first unless they are aligned with it already;
+        on_doubt is told where that may have failed. Raises CohortError if a channel of the bundle
+        is missing, ValueRangeError for a constant volume or one in which no head is found.
         """
         channels = checked_channels(self._by_name(mr), self.bundle.channels)
         alignments = {} if aligned else align_channels(channels)
+        for name, found in alignments.items():
+            if found.verdict == "doubtful":
+                on_doubt(f"the registration of MR channel {name} is doubtful: {found.reason}")
         transforms = channel_transforms(channels, alignments, np.eye(4))
         first = channels[self.bundle.channels[0]]
         grid = first.grid.upright(self.bundle.spacing)

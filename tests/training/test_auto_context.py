@@ -11,7 +11,7 @@ import torch
 
 import mrtoct.training.auto_context as module
 from mrtoct.bundle import read_bundle
-from mrtoct.errors import CohortError
+from mrtoct.errors import CohortError, RecipeError
 from mrtoct.models.generator import Cascade
 from mrtoct.predict import predict, predict_stage
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
@@ -157,6 +157,12 @@ def test_one_iteration_needs_no_folds(tiny_store: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "run" / "stage-1").iterdir()) == ["whole"]
     with pytest.raises(CohortError, match="at least 2 training subjects, got 1"):
         train(tiny_store, tmp_path / "two", recipe(2))
+
+
+def test_a_cascade_has_no_start(tiny_store: Path, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot begin with the weights of a bundle"):
+        train(tiny_store, tmp_path / "run", recipe(1), start=run / "best")
+    assert not (tmp_path / "run").exists()
 
 
 def test_against_a_discriminator_of_patches(tiny_store: Path, tmp_path: Path) -> None:

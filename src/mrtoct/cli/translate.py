@@ -97,7 +97,9 @@ def translate(
             from mrtoct.io.dicom import planning_grid
 
             onto = planning_grid(first.grid)
-        sct = translator.translate(mr, aligned=aligned, onto=onto)
+        sct = translator.translate(
+            mr, aligned=aligned, onto=onto, on_doubt=lambda doubt: say(f"warning: {doubt}")
+        )
     if source is None:
         write_volume(output, sct, overwrite=overwrite)
     else:

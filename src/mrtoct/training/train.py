@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mrtoct.bundle import network_of
+from mrtoct.errors import RecipeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.predict import predict_once
@@ -59,6 +60,8 @@ def train(
     validation, its figures.
     """
     store, run = Path(store), Path(run)
+    if start is not None and isinstance(recipe.model, ContextGeneratorConfig):
+        raise RecipeError("an auto-context cascade cannot begin with the weights of a bundle")
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
     names = usable_subjects(recipe, manifest)
