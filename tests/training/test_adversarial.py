@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,11 @@ def test_a_start_takes_over_both_players(tiny_store: Path, tmp_path: Path) -> No
         for key, tensor in a.items():
             if "running" not in key and "num_batches" not in key:
                 torch.testing.assert_close(b[key], tensor, atol=1e-6, rtol=0)
+    made = read_bundle(tmp_path / "second" / "last")[0].provenance["start_sha256"]
+    assert made == hashlib.sha256((last / "weights.safetensors").read_bytes()).hexdigest()
+    with pytest.raises(BundleError, match="is not a bundle"):
+        train(tiny_store, tmp_path / "none", still, start=tmp_path)
+    assert not (tmp_path / "none").exists()
     wider = tiny_recipe(model={"width": 8})
     with pytest.raises(BundleError, match="is no start for this recipe"):
         train(tiny_store, tmp_path / "third", wider, start=last)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import network_of
+from mrtoct.bundle import network_of, read_description
 from mrtoct.errors import RecipeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
@@ -62,6 +62,8 @@ def train(
     store, run = Path(store), Path(run)
     if start is not None and isinstance(recipe.model, ContextGeneratorConfig):
         raise RecipeError("an auto-context cascade cannot begin with the weights of a bundle")
+    if start is not None:
+        read_description(Path(start))  # before a run's folder is made for nothing
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
     names = usable_subjects(recipe, manifest)
@@ -104,6 +106,8 @@ def _train_slices(
         learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
     if start is not None:
         read_start(Path(start), learner.state)
+        begun = read_description(Path(start))["weights_sha256"]
+        bundle = replace(bundle, provenance={**bundle.provenance, "start_sha256": begun})
     slices = slice_set(cohort.train, recipe)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
