@@ -12,7 +12,8 @@ from mrtoct.errors import GeometryError
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
-SPACING_MM = 1.0
+FINEST_MM = 1.0
+"""Pixels of the picture; coarser where the grid that is shown is."""
 SQUARE_MM = 24.0
 """Side of a checkerboard's squares."""
 BONE_HU = 250.0
@@ -29,7 +30,8 @@ def registration_figure(
     transform is the 4 x 4 map (RAS mm) of CT to MR points, box a grid whose extent is shown, cut
     in three planes through the middle of what both scans show. The patient's right is on the left.
     """
-    grid = box.upright((SPACING_MM,) * 3)
+    spacing = max(FINEST_MM, min(box.spacing))
+    grid = box.upright((spacing,) * 3)
     hu = np.maximum(resample(ct, grid, fill=AIR_HU).voxels, AIR_HU)
     signal = resample(mr, grid, fill=0.0, transform=transform).voxels
     seen = coverage(mr.grid, grid, transform) & coverage(ct.grid, grid)
@@ -39,7 +41,7 @@ def registration_figure(
     low, high = np.percentile(signal[seen], (1, 99.5))
     gray_ct = _gray(hu, *CT_WINDOW)
     gray_mr = np.where(seen, _gray(signal, float(low), float(high)), 0.0)
-    square = round(SQUARE_MM / SPACING_MM)
+    square = max(1, round(SQUARE_MM / spacing))
     parity = sum(np.ix_(*(np.arange(n) // square for n in grid.shape))) % 2
     board = np.where((parity == 0) & seen, gray_mr, gray_ct)
 
