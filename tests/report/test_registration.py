@@ -22,7 +22,8 @@ def figure() -> Figure:
     mr_grid = grid_at((61, 63, 57), (1.5, 1.5, 1.9), rigid((3, -4, 6), SHIFT))
     ct = Volume(ball(ct_grid, (3, 2, 1), 900.0, -1000.0), ct_grid, "HU")
     mr = Volume(ball(mr_grid, (12, -4, 5), 500.0, 20.0), mr_grid, "a.u.")
-    return registration_figure(ct, mr, rigid((0, 0, 0), SHIFT), ct_grid, "good: " + "why " * 40)
+    box = ct_grid.upright((1.0, 1.0, 1.0))
+    return registration_figure(ct, mr, rigid((0, 0, 0), SHIFT), box, "good: " + "why " * 40)
 
 
 def test_both_scans_show_the_ball_in_one_place(figure: Figure) -> None:
@@ -67,6 +68,19 @@ def test_a_long_title_is_wrapped(figure: Figure) -> None:
     title = figure.get_suptitle()
     assert title.startswith("good: why")
     assert max(map(len, title.split("\n"))) <= 90
+
+
+def test_pixels_are_as_fine_as_the_grid_but_not_finer_than_a_millimetre() -> None:
+    for spacing, pixels in (((2.0, 2.5, 4.0), 2.0), ((0.5, 0.5, 2.0), 1.0)):
+        grid = grid_at((40, 36, 20), spacing, np.eye(4))
+        volume = Volume(ball(grid, (0, 0, 0), 500.0, 20.0), grid, "a.u.")
+        figure = registration_figure(
+            volume.with_voxels(volume.voxels, "HU"), volume, np.eye(4), grid
+        )
+        height, width = figure.axes[0].images[0].get_array().shape
+        assert (width, height) == tuple(
+            round(n * s / pixels) for n, s in zip(grid.shape[:2], spacing[:2], strict=True)
+        )
 
 
 def test_scans_that_do_not_meet_are_refused() -> None:
