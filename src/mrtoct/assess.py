@@ -30,7 +30,7 @@ from mrtoct.training.curves import read_curves
 from mrtoct.training.run import RunRecord, read_run
 from mrtoct.training.split import Split
 from mrtoct.translate import Translator
-from mrtoct.volume import Array
+from mrtoct.volume import Array, Volume
 
 HEAD = "head on the CT, where the MR was measured"
 GIVEN = "mask that came with the data, where the MR was measured"
@@ -54,11 +54,7 @@ def assess(
     store = Path(store) if store else record.store
     translator = Translator.load(run / "best")
     role, names = _judged(record.split)
-    training = [read_subject(store, name) for name in record.split.train]
-    scaling = translator.bundle.scaling
-    intensity_map = IntensityMap.fit(
-        [(scaled_mr(s, scaling), s.ct.voxels, judged_region(s)) for s in training]
-    )
+    intensity_map = fitted_map(store, record.split.train, translator.bundle.scaling)
     results = []
     for done, name in enumerate(names):
         on_subject(name, done, len(names))
@@ -111,8 +107,8 @@ def _assess_subject(
     subject: PreparedSubject, role: Role, translator: Translator, intensity_map: IntensityMap
 ) -> SubjectResult:
     sct = translator.translate(subject.channels, aligned=True)
-    inside = judged_region(subject)
-    mask, source = subject.head.with_voxels(inside), GIVEN if subject.mask else HEAD
+    mask, source = judged_mask(subject)
+    inside = mask.voxels
     mapped = intensity_map.apply(scaled_mr(subject, translator.bundle.scaling), inside)
     methods: dict[str, Evaluation] = {
         NETWORK: evaluate(sct, subject.ct, mask, source),
@@ -122,10 +118,18 @@ def _assess_subject(
     return SubjectResult(subject.name, role, subject.mr, subject.ct, sct, mask, methods)
 
 
-def judged_region(subject: PreparedSubject) -> Array:
-    """Return where a synthetic CT can be judged: in the head, in the MR's field of view."""
-    head = subject.mask or subject.head
-    return np.asarray(head.voxels & subject.covered.voxels)
+def judged_mask(subject: PreparedSubject) -> tuple[Volume, str]:
+    """Return where a synthetic CT can be judged, and in words: in the head, where the MR was."""
+    head, source = (subject.mask, GIVEN) if subject.mask else (subject.head, HEAD)
+    return head.with_voxels(np.asarray(head.voxels & subject.covered.voxels)), source
+
+
+def fitted_map(store: Path, training: list[str], scaling: MrScaling) -> IntensityMap:
+    """Return the best map from MR value to HU of some subjects: the baseline to beat."""
+    subjects = [read_subject(store, name) for name in training]
+    return IntensityMap.fit(
+        [(scaled_mr(s, scaling), s.ct.voxels, judged_mask(s)[0].voxels) for s in subjects]
+    )
 
 
 def scaled_mr(subject: PreparedSubject, scaling: MrScaling) -> Array:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mrtoct.models.fourier import FourierConv3d
+from mrtoct.models.initialise import initialise
 
 MARGIN = 8
 """Voxels by which the generator's output is smaller than its input on each side (two 9^3 valid)."""
@@ -152,11 +153,3 @@ def discriminator_block(before: int, after: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
         nn.MaxPool3d(kernel_size=3, stride=1),
     )
-
-
-def initialise(module: nn.Module) -> None:
-    """Xavier (Glorot) uniform weights and zero biases in every convolution."""
-    if isinstance(module, nn.Conv3d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

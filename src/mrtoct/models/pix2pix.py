@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mrtoct.models.initialise import initialise
+
 
 @dataclass(frozen=True)
 class PatchDiscriminatorConfig:
@@ -72,11 +74,3 @@ class PatchDiscriminator(nn.Module):
         x = nn.functional.pad(x, (1, 2, 1, 2))
         with torch.autocast(x.device.type, enabled=False):
             return self.last(x.float())  # type: ignore[no-any-return]
-
-
-def initialise(module: nn.Module) -> None:
-    """Xavier (Glorot) uniform weights and zero biases in every convolution."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mrtoct.models.initialise import initialise
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -109,11 +111,3 @@ def decoder_block(before: int, after: int, *, dropout: float) -> nn.Sequential:
         *([nn.Dropout(dropout)] if dropout > 0 else []),
         nn.ReLU(inplace=True),
     )
-
-
-def initialise(module: nn.Module) -> None:
-    """Xavier (Glorot) uniform weights and zero biases in every convolution."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -40,11 +40,6 @@ class LoadedSubject:
     brain: Array | None = None
     """float16, 0 to 1, the space that the skull encloses, smoothed; only where wanted"""
 
-    @property
-    def ct(self) -> Volume:
-        """The CT as a volume."""
-        return Volume(self.hu, self.grid, "HU")
-
 
 def load_subject(
     store: Path,

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from mrtoct.assess import judged_region
+from mrtoct.assess import judged_mask
 from mrtoct.io.atomic import new_file
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.store import read_subject
@@ -214,7 +214,7 @@ def _volumes(results: Results, name: str, methods: Mapping[str, str]) -> dict[st
     plan = results.plan
     fold = next(n for n, s in enumerate(plan.splits, start=1) if name in s.validation)
     volumes = {
-        "mask": subject.head.with_voxels(judged_region(subject)),
+        "mask": judged_mask(subject)[0],
         MR: subject.mr,
         CT: subject.ct,
     }

@@ -16,9 +16,9 @@ from typing import Any
 
 from scipy import ndimage
 
-from mrtoct.assess import GIVEN, HEAD, judged_region, scaled_mr
+from mrtoct.assess import fitted_map, judged_mask, scaled_mr
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.evaluation.baselines import IntensityMap, water
+from mrtoct.evaluation.baselines import water
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.evaluation.paper import PaperMetrics, paper_metrics
 from mrtoct.io.atomic import new_folder, write_text
@@ -91,18 +91,15 @@ def by_bundle(bundle: Path) -> Translate:
 
 def by_intensity_map(store: Path, training: list[str], scaling: MrScaling) -> Translate:
     """Return what the best map from MR value to HU makes of a subject."""
-    subjects = [read_subject(store, name) for name in training]
-    best = IntensityMap.fit(
-        [(scaled_mr(s, scaling), s.ct.voxels, judged_region(s)) for s in subjects]
-    )
+    best = fitted_map(store, training, scaling)
     return lambda subject: subject.ct.with_voxels(
-        best.apply(scaled_mr(subject, scaling), judged_region(subject))
+        best.apply(scaled_mr(subject, scaling), judged_mask(subject)[0].voxels)
     )
 
 
 def by_water(subject: PreparedSubject) -> Volume:
     """Return 0 HU in the whole head."""
-    return subject.ct.with_voxels(water(judged_region(subject)))
+    return subject.ct.with_voxels(water(judged_mask(subject)[0].voxels))
 
 
 def read_judged(folder: Path, identity: str) -> Judged | None:
@@ -125,14 +122,14 @@ def read_judged(folder: Path, identity: str) -> Judged | None:
 
 def _judge(task: Task, subject: PreparedSubject, sct: Volume) -> None:
     """Write the figures of a subject's synthetic CT, and of a validation subject the CT itself."""
-    role, inside = task.roles[subject.name], judged_region(subject)
+    role = task.roles[subject.name]
+    mask, source = judged_mask(subject)
     evaluation = None
     if role == "validation":
-        mask, source = subject.head.with_voxels(inside), GIVEN if subject.mask else HEAD
         evaluation = evaluate(sct, subject.ct, mask, source)
         paper = evaluation.paper
     else:
-        box = ndimage.find_objects(inside.astype("uint8"))[0]  # as evaluate does
+        box = ndimage.find_objects(mask.voxels.astype("uint8"))[0]  # as evaluate does
         paper = paper_metrics(sct.voxels[box], subject.ct.voxels[box])
     record = {
         "subject": subject.name,

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import Bundle, read_bundle
+from mrtoct.bundle import Bundle, read_bundle, read_description
 from mrtoct.errors import CohortError
 from mrtoct.hardware import device_named
 from mrtoct.io.atomic import new_file, new_folder
@@ -234,7 +234,7 @@ def _for_one_of(recipe: Recipe, networks: int) -> Recipe:
 def _publish(run: Path, stages: int) -> None:
     """Make the best cascade the run's, and the stages' curves one after the other its curves."""
     folders = [run / f"stage-{stage + 1}" / "whole" for stage in range(stages)]
-    errors = [read_bundle(folder / "best")[0].validation.get("mae_hu") for folder in folders]
+    errors = [read_description(f / "best")["validation"].get("mae_hu") for f in folders]
     known = [(error, number) for number, error in enumerate(errors) if error is not None]
     best = folders[min(known)[1] if known else -1]
     with new_folder(run / "best", overwrite=True) as part:

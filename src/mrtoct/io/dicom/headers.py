@@ -93,8 +93,6 @@ class FileHeader:
     patient_position: str
     frames: int
     """How many planes the file holds."""
-    enhanced: bool
-    """Whether it is a multi-frame file, whose attributes lie in functional groups."""
     lossy: bool
 
 
@@ -207,7 +205,6 @@ def _frames_of(path: Path) -> list[Frame]:
         description=str(dataset.get("SeriesDescription") or dataset.get("ProtocolName") or ""),
         patient_position=str(dataset.get("PatientPosition", None) or ""),
         frames=count,
-        enhanced=groups is not None,
         lossy=dataset.get("LossyImageCompression") == "01",
     )
     if groups is None and count > 1:
