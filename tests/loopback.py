@@ -98,8 +98,8 @@ def serving() -> Iterator[Loopback]:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             part = body if fault.after is None else body[: fault.after]
+            place.sent += len(part)  # before it is sent: who has all of it may count at once
             self.wfile.write(part)
-            place.sent += len(part)
             if fault.stall:
                 ended.wait(fault.stall)
             if fault.after is not None:
