@@ -14,7 +14,6 @@ its rows are left out and it is said.
 from __future__ import annotations
 
 import argparse
-import copy
 import importlib.util
 import statistics
 import time
@@ -27,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from comparison import with_plain_convolutions
 from mrtoct.models.context_gan import HALO, MARGIN, ContextGenerator, ContextGeneratorConfig
-from mrtoct.models.fourier import FourierConv3d
 from mrtoct.models.streaming import streamed
 from mrtoct.sampling.tiling import predict_patches, predict_tiles
 from mrtoct.volume import Array
@@ -45,19 +44,6 @@ def generator(width: int) -> ContextGenerator:
         if isinstance(module, nn.BatchNorm3d):
             nn.init.uniform_(module.running_var, 0.1, 0.4)
     return network.eval()
-
-
-def with_plain_convolutions(network: ContextGenerator) -> ContextGenerator:
-    """The same network without spectra."""
-    plain = copy.deepcopy(network)
-    for block in plain.blocks:
-        if isinstance(block[0], FourierConv3d):
-            c = block[0]
-            block[0] = nn.Conv3d(
-                c.in_channels, c.out_channels, c.kernel_size, padding=c.padding, bias=False
-            )
-            block[0].weight = c.weight
-    return plain
 
 
 def head_like(shape: tuple[int, int, int]) -> Array:

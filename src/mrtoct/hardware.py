@@ -26,7 +26,7 @@ def bfloat16_pays(device: torch.device) -> bool:
     """Tell whether a device is faster in bfloat16 than in float32, from what it states.
 
     On CPUs without AVX512-BF16 instructions bfloat16 convolutions are emulated and many times
-    slower; with them they are about twice as fast (benchmarks/unet.py).
+    slower; with them they are about twice as fast (benchmarks/training.py).
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -35,7 +35,7 @@ def bfloat16_pays(device: torch.device) -> bool:
 
 
 def training_layout(device: torch.device, *, bfloat16: bool, width: int) -> torch.memory_format:
-    """Return the memory layout in which a u-net of a width trains faster (benchmarks/unet.py).
+    """Return the memory layout in which a u-net of a width trains faster (benchmarks/training.py).
 
     Channels-last pays in bfloat16 and on GPUs. In float32 on a CPU it gained 13 % at width 16, lost
     3 % at 32 and 15 % at 64. For inference it always pays (1.3 times).
