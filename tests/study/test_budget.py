@@ -77,3 +77,5 @@ def test_the_notes_say_what_changed() -> None:
     assert "unet-mae 16 instead of 64" in text
     assert "context-gan 8 instead of 32" in text
     assert "2 folds instead of 4" in text
+    assert "Patches are 32 voxels of CT wide (paper: 16)" in text
+    assert "2 in a batch (paper: 16)" in text

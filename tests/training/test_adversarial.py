@@ -11,10 +11,11 @@ import torch
 
 from mrtoct.bundle import read_bundle
 from mrtoct.errors import BundleError
+from mrtoct.models.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.sampling.slices import Batch
-from mrtoct.training.adversarial import Adversarial
+from mrtoct.training.adversarial import JUDGED, Adversarial
 from mrtoct.training.curves import CurvePoint, read_curves, signs_of_collapse
 from mrtoct.training.setting import set_up
 from mrtoct.training.train import train
@@ -100,6 +101,25 @@ def test_each_player_gets_its_own_gradient_alone() -> None:
         # What the generator's turn sends through the discriminator does not stay there.
         torch.testing.assert_close(a.grad, b.grad)
     assert all(p.grad is not None for p in generator.parameters())
+
+
+def test_a_discriminator_in_3d_sees_the_middle_of_a_large_patch() -> None:
+    torch.manual_seed(0)
+    recipe = tiny_recipe(**PLAYERS)  # type: ignore[arg-type]
+    assert recipe.adversarial is not None
+    discriminator = ContextDiscriminator(ContextDiscriminatorConfig(width=2, dense=8))
+    shapes = []
+    discriminator.register_forward_pre_hook(lambda _, shown: shapes.append(shown[0].shape[2:]))
+    generator = torch.nn.Conv3d(1, 1, kernel_size=3)
+    fabric, _ = set_up("float32", 2)
+    learner = Adversarial(generator, discriminator, recipe, recipe.adversarial, fabric)
+    mr = torch.rand(2, 1, 22, 22, 22)
+    ct = mr[:, :, 1:-1, 1:-1, 1:-1]
+    one = torch.ones_like(ct)
+    learner.step(Batch(mr, ct, one, one, torch.zeros_like(ct)))
+    assert shapes == [(JUDGED,) * 3] * 3
+    gradient = generator.weight.grad
+    assert gradient is not None and gradient.abs().sum() > 0
 
 
 def test_both_losses_fall_where_they_can() -> None:

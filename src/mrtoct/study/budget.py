@@ -14,6 +14,7 @@ from typing import Any
 from mrtoct.errors import ValueRangeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.study.experiments import Experiment
+from mrtoct.training.adversarial import JUDGED
 from mrtoct.training.recipe import Recipe
 
 UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
@@ -49,18 +50,20 @@ class Scale:
     """A minute, roughly: it only decides how often is validated."""
     validations: int
     """In a training, about; to a network of patches a whole head costs as much as many steps."""
+    patch: int = 16
+    """Side of a patch of CT in voxels; the borders of a larger one are less of the work."""
 
 
 SCALES = {
     "cpu": {
         "unet": Scale(16, 8, 2e-3, steps=240, validations=10),
         "residual_unet": Scale(8, 8, 8e-3, steps=160, validations=10),
-        "context": Scale(8, 4, 5e-3, steps=60, validations=2),
+        "context": Scale(8, 2, 5e-3, steps=60, validations=1, patch=32),
     },
     "cuda": {
         "unet": Scale(64, 8, 5e-4, steps=1500, validations=10),
         "residual_unet": Scale(32, 8, 1e-3, steps=800, validations=10),
-        "context": Scale(32, 8, 5e-4, steps=400, validations=4),
+        "context": Scale(32, 8, 5e-4, steps=400, validations=4, patch=32),
     },
 }
 """By device, then by model.kind. The same for all that are compared with one another."""
@@ -117,6 +120,7 @@ def _scaled(
         "data": {"spacing": spacing, "size": size},
         "model": model,
         "auto_context": {"folds": FOLDS},
+        "patches": {"size": scale.patch},
         "optimizer": {"learning_rate": rate, "schedule": "cosine"},
         "training": {
             "batch": scale.batch,
@@ -176,6 +180,12 @@ def what_was_scaled(
     ]
     cascade = next((e.recipe for e in small if e.recipe.auto_context.iterations > 1), None)
     if cascade is not None:
+        lines.append(
+            f"Patches are {cascade.patches.size} voxels of CT wide (paper: "
+            f"{originals['context-gan'].patches.size}), of which the discriminator sees the "
+            f"middle {min(JUDGED, cascade.patches.size)}, {cascade.training.batch} in a batch "
+            f"(paper: {originals['context-gan'].training.batch})."
+        )
         lines.append(
             f"Auto-context learned from {cascade.auto_context.folds} folds instead of "
             f"{originals['context-gan'].auto_context.folds}."

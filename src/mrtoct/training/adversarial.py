@@ -12,9 +12,13 @@ from mrtoct.models.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
-from mrtoct.training.distance import distance_loss, within
+from mrtoct.training.distance import distance_loss, middle, within
 from mrtoct.training.recipe import AdversarialSection, Recipe
 from mrtoct.training.setting import adam_of
+
+JUDGED = 16
+"""Side of the patch that a discriminator in 3-D is shown, as in the paper: of a larger patch the
+middle, since all of it would cost several times what the generator does."""
 
 
 class Adversarial:
@@ -75,7 +79,10 @@ class Adversarial:
         }
 
     def _judge(self, batch: Batch, ct: Tensor) -> Tensor:
-        scores = self._discriminator(batch.mr, ct) if self._sees_mr else self._discriminator(ct)
+        if self._sees_mr:
+            scores = self._discriminator(batch.mr, ct)
+        else:
+            scores = self._discriminator(middle(ct, (JUDGED,) * 3))
         assert isinstance(scores, Tensor)
         return scores
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from mrtoct import losses
@@ -32,10 +34,15 @@ def within(made: Tensor, ct: Tensor) -> Tensor:
 
     A patch with more MR around it than the network needs gives more CT than is compared.
     """
-    for axis in range(2, ct.ndim):
-        size = ct.shape[axis]
-        made = made.narrow(axis, (made.shape[axis] - size) // 2, size)
-    return made
+    return middle(made, ct.shape[2:])
+
+
+def middle(images: Tensor, sides: Sequence[int]) -> Tensor:
+    """Return the middle of images (N, C, ...), of some sides or smaller where they are."""
+    for axis, side in enumerate(sides, start=2):
+        side = min(side, images.shape[axis])
+        images = images.narrow(axis, (images.shape[axis] - side) // 2, side)
+    return images
 
 
 def voxel_weight(recipe: Recipe, batch: Batch) -> Tensor:
