@@ -1,5 +1,6 @@
 import base64
 import zlib
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -87,6 +88,20 @@ def test_subject_is_stored_as_measured_when_it_fits(subjects):
         difference = np.abs(unpack(stored, mask) - volume.voxels[box])[mask]
         # Of the MR, the brightest and darkest 0.2 % saturate.
         assert np.quantile(difference, 0.99) <= tolerance
+
+
+def test_deviations_are_stored_in_a_byte_from_zero(subjects):
+    subject = subjects[0]
+    generator = np.random.default_rng(3)
+    deviation = generator.uniform(0, 90, subject.ct.grid.shape).astype(np.float32)
+    [packed] = pack_subjects(
+        [replace(subject, deviation=subject.ct.with_voxels(deviation))], budget=10**6
+    )
+    mask = unpack_mask(packed.mask, packed.shape)
+    assert packed.deviation.low == 0
+    assert packed.deviation.highest == 127
+    error = np.abs(unpack(packed.deviation, mask) - deviation[mask_box(subject.mask)])[mask]
+    assert error.max() <= 90 / 127 / 2 + 0.2
 
 
 def test_large_cohorts_are_stored_coarser_over_the_same_box(subjects):

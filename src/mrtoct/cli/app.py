@@ -24,6 +24,7 @@ from mrtoct.cli import (
     series,
     train,
     translate,
+    view,
 )
 from mrtoct.errors import MrtoctError
 
@@ -78,6 +79,7 @@ for _command in (
     translate.translate,
     evaluate.evaluate,
     report.report,
+    view.view,
     reproduce.reproduce,
 ):
     app.command()(_in_one_sentence(_command))

@@ -101,7 +101,11 @@ def line_chart(
         low, high = max(frame.x[0], frame.y[0]), min(frame.x[1], frame.y[1])
         parts.append(_path([frame.at(low, low), frame.at(high, high)], 'class="identity"'))
     for s in sorted(series, key=lambda s: not s.faint):
-        shown = [frame.at(x, min(max(y, frame.y[0]), frame.y[1])) for x, y in s.points]
+        shown = [
+            frame.at(x, min(max(y, frame.y[0]), frame.y[1]))
+            for x, y in s.points
+            if frame.x[0] <= x <= frame.x[1]
+        ]
         style = f'class="line{" faint" if s.faint else ""}" style="stroke:{s.color}"'
         parts.append(_path(shown, style, s.name))
         if s.dots:
@@ -226,13 +230,14 @@ def _drawing(parts: Sequence[Markup], frame: Frame, label: str, identifier: str 
     right, top = frame.at(frame.x[1], frame.y[1])
     return Markup(
         '<svg class="chart" role="img" aria-label="{}" viewBox="0 0 {:g} {:g}" id="{}" '
-        'data-x="{:g} {:g}" data-plot="{:g} {:g} {:g} {:g}">{}</svg>'
+        'data-x="{:g} {:g}" data-y="{:g} {:g}" data-plot="{:g} {:g} {:g} {:g}">{}</svg>'
     ).format(
         label,
         frame.width,
         frame.height,
         identifier,
         *frame.x,
+        *frame.y,
         left,
         right,
         top,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,28 @@ WINDOWS = (
 )
 
 
+DEVIATION_STOPS: tuple[tuple[float, tuple[int, int, int]], ...] = (
+    (0.0, (8, 8, 12)),
+    (0.3, (40, 72, 130)),
+    (0.6, (134, 138, 120)),
+    (0.85, (226, 196, 84)),
+    (1.0, (255, 250, 200)),
+)
+"""From dark (certain) over blue to yellow (uncertain): lighter at every step."""
+
+
+def deviation_table(size: int = 256) -> Array:
+    """Return the colour map of standard deviations as uint8 (size, 3), from 0 to the highest."""
+    return _table(DEVIATION_STOPS, np.linspace(0, 1, size))
+
+
 def error_table(size: int = 256) -> Array:
     """Return the diverging colour map as uint8 (size, 3), from most negative to most positive."""
-    positions = [position for position, _ in ERROR_STOPS]
-    at = np.linspace(-1, 1, size)
-    channels = [np.interp(at, positions, [c[n] for _, c in ERROR_STOPS]) for n in range(3)]
+    return _table(ERROR_STOPS, np.linspace(-1, 1, size))
+
+
+def _table(stops: Sequence[tuple[float, tuple[int, int, int]]], at: Array) -> Array:
+    """Return the colours at positions (N,) between stops, as uint8 (N, 3)."""
+    positions = [position for position, _ in stops]
+    channels = [np.interp(at, positions, [c[n] for _, c in stops]) for n in range(3)]
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mrtoct.errors import ValueRangeError
+from mrtoct.evaluation.calibration import CalibrationCurve
 from mrtoct.evaluation.evaluate import Evaluation
 from mrtoct.volume import Volume, check_same_grid
 
@@ -28,10 +29,14 @@ class SubjectResult:
     sct: Volume
     mask: Volume
     evaluations: Mapping[str, Evaluation]
+    deviation: Volume | None = None
+    """Standard deviation of the synthetic CT in HU, 0 outside the head; None: not estimated."""
 
     def __post_init__(self) -> None:
         for other, name in ((self.mr, "MR"), (self.sct, "synthetic CT"), (self.mask, "mask")):
             check_same_grid(other.grid, self.ct.grid, f"{self.name}: {name}", "CT")
+        if self.deviation is not None:
+            check_same_grid(self.deviation.grid, self.ct.grid, f"{self.name}: deviation", "CT")
         if not self.evaluations:
             raise ValueRangeError(f"subject {self.name} has no evaluation to show")
 
@@ -70,4 +75,6 @@ class PageContents:
     preparation: Sequence[PreparationRow] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    calibration: CalibrationCurve | None = None
+    """How far the standard deviations of these subjects can be trusted; None: not estimated."""
     voxel_budget: int = 20_000_000

@@ -12,13 +12,16 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from mrtoct.evaluation.calibration import CalibrationCurve
 from mrtoct.evaluation.evaluate import DEFINITIONS
 from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
 from mrtoct.io.atomic import check_absent, write_text
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
-from mrtoct.report.colors import METHOD_COLORS, WINDOWS, error_table
+from mrtoct.report.colors import METHOD_COLORS, WINDOWS
 from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult
 from mrtoct.report.headline import comparison, headline, judged, methods_of, number, signed
+from mrtoct.report.niivue import packed_niivue
+from mrtoct.report.scene import subject_scene, viewer_data
 from mrtoct.report.voxels import HU_STEP, pack_subjects
 
 __all__ = ["PageContents", "PreparationRow", "Role", "SubjectResult", "write_page"]
@@ -40,6 +43,9 @@ CURVE_TITLES = {"loss": "Loss", "mae": "Mean absolute error, HU", "rate": "Learn
 CAVEATS = ("soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "synthrad_2023.ssim")
 """Metrics on which a method of lower body MAE may be worse: the verdict then says so."""
 
+VIEWER_SCRIPTS = tuple(
+    f"viewer/{name}.js" for name in ("codes", "paint", "viewer", "render3d", "controls")
+)
 FEWEST_IN_BIN = 30
 """Bins of the bias curve with fewer voxels show noise, not bias."""
 
@@ -53,20 +59,15 @@ def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -
 
 def render(contents: PageContents) -> str:
     """Return the page's HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mrtoct.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "signed": signed, "base64": _base64}
     methods = methods_of(contents.subjects)
     subjects, role = judged(contents.subjects)
     rows = {row.metric.key: row for row in comparison(subjects, methods)}
     colors = {name: _color(n) for n, name in enumerate(methods)}
     packed = pack_subjects(contents.subjects, budget=contents.voxel_budget)
-    return environment.get_template("page.html.j2").render(
+    scenes = [subject_scene(p) for p in packed]
+    niivue = packed_niivue()
+    return render_template(
+        "page.html.j2",
         contents=contents,
         methods=methods,
         colors=colors,
@@ -82,30 +83,39 @@ def render(contents: PageContents) -> str:
         dot_plots=[_dots(subjects, methods, rows[key].metric, colors) for key in DOT_PLOTS],
         bias=_bias(subjects, methods, colors),
         profiles=[_profile(s, methods, colors, n) for n, s in enumerate(contents.subjects)],
+        heights=_heights(subjects, methods, colors),
+        calibration=_calibration(contents.calibration) if contents.calibration else None,
         curves=_curves(contents.curves),
         packed=packed,
-        viewer=_json(
-            {
-                "subjects": [
-                    {
-                        "name": p.name,
-                        "shape": p.shape,
-                        "spacing": p.spacing,
-                        "affine": p.affine,
-                        "mr": [p.mr.low, p.mr.step],
-                    }
-                    for p in packed
-                ],
-                "hu": [packed[0].ct.low, HU_STEP],
-                "errorTable": error_table().ravel().tolist(),
-            }
-        ),
+        viewer=script_json(viewer_data(scenes, served=False, niivue=niivue is not None)),
+        niivue=niivue,
+        scripts=(*VIEWER_SCRIPTS, "tables.js", "page.js"),
+        titles=[f"{s.name} ({s.role})" for s in contents.subjects],
+        units={layer.unit for scene in scenes for layer in scene.layers},
+        has_overlays=True,
         method_colors=METHOD_COLORS,
         fewest=FEWEST_FOR_A_CLAIM,
-        windows=WINDOWS,
         hu_step=HU_STEP,
         as_measured=all(p.stored_as_measured for p in packed),
     )
+
+
+def render_template(name: str, **values: Any) -> str:
+    """Return a template of this package filled with values; text in them is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mrtoct.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "signed": signed, "base64": _base64}
+    return environment.get_template(name).render(windows=WINDOWS, **values)
+
+
+def script_json(value: Any) -> Markup:
+    """Return JSON that cannot end the script element that holds it."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _color(n: int) -> str:
@@ -192,6 +202,66 @@ def _profile(
     )
 
 
+def _heights(
+    subjects: Sequence[SubjectResult], methods: Sequence[str], colors: Mapping[str, str]
+) -> Markup:
+    """Return the error of transverse slices over the relative height in the mask, 0 to 100 %."""
+    at = np.linspace(0, 100, 51)
+    series = []
+    for method in methods:
+        lines = []
+        for subject in subjects:
+            slices = [r for r in subject.evaluations[method].slice_profile if np.isfinite(r.mae)]
+            if len(slices) < 2:
+                continue
+            height = subject.ct.grid.to_world([(0, 0, r.index) for r in slices])[:, 2]
+            order = np.argsort(height)
+            part = 100 * (height - height.min()) / np.ptp(height)
+            lines.append(np.interp(at, part[order], np.array([r.mae for r in slices])[order]))
+            if method == methods[0] and len(subjects) > 1:
+                points = list(zip(at.tolist(), lines[-1].tolist(), strict=True))
+                series.append(Series(subject.name, colors[method], points, faint=True))
+        if lines:
+            mean = np.mean(lines, axis=0).tolist()
+            series.append(Series(method, colors[method], list(zip(at.tolist(), mean, strict=True))))
+    return line_chart(
+        series,
+        label="Mean absolute error of transverse slices from the lowest to the highest",
+        x_label="height in the mask, % (superior to the right)",
+        y_label="MAE, HU",
+        height=420,
+    )
+
+
+def _calibration(curve: CalibrationCurve) -> tuple[Markup, Markup]:
+    """Return the coverage of intervals and the sparsification curve."""
+    covered = list(zip(curve.nominal, curve.observed, strict=True))
+    by_deviation = list(zip(curve.removed, curve.mae_by_deviation, strict=True))
+    by_error = list(zip(curve.removed, curve.mae_by_error, strict=True))
+    return (
+        line_chart(
+            [Series("coverage", _color(0), covered, dots=True)],
+            label="Part of voxels inside intervals of a nominal probability; dashed: as promised",
+            x_label="nominal probability of the interval",
+            y_label="part of the voxels inside",
+            identity=True,
+            x_range=(0, 1),
+            y_range=(0, 1),
+            height=360,
+        ),
+        line_chart(
+            [
+                Series("in the order of the standard deviation", _color(0), by_deviation),
+                Series("in the order of the errors", _color(2), by_error),
+            ],
+            label="Mean absolute error of the voxels left when the most uncertain are removed",
+            x_label="part of the voxels removed",
+            y_label="MAE of the others, HU",
+            height=360,
+        ),
+    )
+
+
 def _curves(
     rows: Sequence[Mapping[str, float | None]],
 ) -> list[tuple[str, Markup, list[tuple[str, str]]]]:
@@ -228,8 +298,3 @@ def _curves(
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _json(value: Any) -> Markup:
-    """Return JSON that cannot end the script element that holds it."""
-    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))

@@ -28,12 +28,13 @@ HIGHEST_HU = 3071.0
 
 @dataclass(frozen=True)
 class PackedVolume:
-    """Base64 of deflated codes, bytes per code, and value = low + code * step."""
+    """Base64 of deflated codes, bytes per code, value = low + code * step, and the highest code."""
 
     data: str
     bytes_per_voxel: int
     low: float
     step: float
+    highest: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class PackedSubject:
     mr: PackedVolume
     ct: PackedVolume
     sct: PackedVolume
+    deviation: PackedVolume | None
 
 
 def pack_subjects(subjects: Sequence[SubjectResult], *, budget: int) -> list[PackedSubject]:
@@ -68,11 +70,13 @@ def pack(voxels: Array, mask: Array, low: float, step: float, bytes_per_voxel: i
     """Pack the in-mask voxels, first index fastest; codes saturate at what the bytes hold."""
     levels = 256**bytes_per_voxel
     codes = np.rint((_listed(voxels, mask).astype(np.float64) - low) / step).astype(np.int64)
-    differences = np.diff(np.clip(codes, 0, levels // 2 - 1), prepend=0)
+    codes = np.clip(codes, 0, levels // 2 - 1)
+    differences = np.diff(codes, prepend=0)
     # Small differences of either sign become small numbers: 0, -1, 1, -2, 2 to 0, 1, 2, 3, 4.
     folded = np.where(differences < 0, -2 * differences - 1, 2 * differences)
     planes = [(folded >> 8 * n).astype(np.uint8) for n in range(bytes_per_voxel)]
-    return PackedVolume(_deflated(np.concatenate(planes)), bytes_per_voxel, low, step)
+    data = deflated(np.concatenate(planes).tobytes())
+    return PackedVolume(data, bytes_per_voxel, low, step, int(codes.max(initial=0)))
 
 
 def unpack(packed: PackedVolume, mask: Array) -> Array:
@@ -88,7 +92,7 @@ def unpack(packed: PackedVolume, mask: Array) -> Array:
 
 def pack_mask(mask: Array) -> str:
     """Pack a boolean array, first index fastest, eight voxels to a byte, lowest bit first."""
-    return _deflated(np.packbits(mask.ravel(order="F"), bitorder="little"))
+    return deflated(np.packbits(mask.ravel(order="F"), bitorder="little").tobytes())
 
 
 def unpack_mask(packed: str, shape: tuple[int, int, int]) -> Array:
@@ -103,8 +107,9 @@ def _listed(voxels: Array, mask: Array) -> Array:
     return np.asarray(voxels.ravel(order="F")[mask.ravel(order="F")])
 
 
-def _deflated(data: Array) -> str:
-    return base64.b64encode(zlib.compress(data.tobytes(), level=9)).decode("ascii")
+def deflated(data: bytes) -> str:
+    """Return base64 of the deflated bytes."""
+    return base64.b64encode(zlib.compress(data, level=9)).decode("ascii")
 
 
 def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -> PackedSubject:
@@ -112,20 +117,25 @@ def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -
     mr, ct, sct, mask = (
         to_ras(v.cropped(box)) for v in (subject.mr, subject.ct, subject.sct, subject.mask)
     )
+    deviation = to_ras(subject.deviation.cropped(box)) if subject.deviation else None
     mask = mask.with_voxels(mask.voxels > 0, "label")
     as_measured = grid is mask.grid or grid.matches(mask.grid)
     if not as_measured:
         mr, ct, sct = (
             resample(v, grid, fill=f) for v, f in ((mr, 0.0), (ct, AIR_HU), (sct, AIR_HU))
         )
+        deviation = resample(deviation, grid, fill=0.0) if deviation else None
         mask = resample_mask(mask, grid)
     inside = np.asarray(mask.voxels)
-    values = mr.voxels[inside] if inside.any() else np.zeros(1)
-    low, high = (float(q) for q in np.quantile(values, (0.002, 0.998)))
-    mr_step = (high - low) / 127 if high > low else 1.0
 
     def hu(voxels: Array) -> PackedVolume:
         return pack(np.clip(voxels, AIR_HU, HIGHEST_HU), inside, AIR_HU, HU_STEP, 2)
+
+    def in_a_byte(voxels: Array, lowest: float | None = None) -> PackedVolume:
+        values = voxels[inside] if inside.any() else np.zeros(1)
+        low, high = (float(q) for q in np.quantile(values, (0.002, 0.998)))
+        low = low if lowest is None else lowest
+        return pack(voxels, inside, low, (high - low) / 127 if high > low else 1.0, 1)
 
     return PackedSubject(
         name=subject.name,
@@ -134,9 +144,10 @@ def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -
         affine=np.round(grid.affine, 5).tolist(),
         stored_as_measured=as_measured,
         mask=pack_mask(inside),
-        mr=pack(mr.voxels, inside, low, mr_step, 1),
+        mr=in_a_byte(mr.voxels),
         ct=hu(ct.voxels),
         sct=hu(sct.voxels),
+        deviation=in_a_byte(deviation.voxels, 0.0) if deviation else None,
     )
 
 

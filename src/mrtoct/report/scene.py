@@ -1,0 +1,120 @@
+"""What the viewer shows at once: layers on one grid, and which may lie over which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mrtoct.report.colors import deviation_table, error_table
+from mrtoct.report.voxels import PackedSubject, PackedVolume
+
+LayerUnit = Literal["HU", "a.u.", "label", "difference", "deviation"]
+"""How a layer is coloured: HU by the window, signal by its own, the last two on fixed scales."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One picture of a scene; stored code 0 is nothing, any other the value low + (code-1) step."""
+
+    key: str
+    title: str
+    short: str
+    """Its name beside a value."""
+    unit: LayerUnit
+    low: float
+    step: float
+    levels: int
+    """Codes go from 0 to levels - 1."""
+    bytes: int
+    window: tuple[float, float]
+    """Black and white at first, in the layer's unit; of HU the viewer's own window holds."""
+    minus: tuple[str, str] | None = None
+    """Not stored: the first of these layers minus the second."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A layer that can be laid over another, or over all where base is None."""
+
+    title: str
+    base: str | None
+    over: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Layers on a grid in RAS order: spacing in mm, affine from index to RAS mm."""
+
+    name: str
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    affine: list[list[float]]
+    layers: tuple[Layer, ...]
+    overlays: tuple[Overlay, ...]
+
+
+def subject_scene(packed: PackedSubject) -> Scene:
+    """Return MR, synthetic and real CT, their difference and, where estimated, the deviation."""
+    levels = max(packed.ct.highest, packed.sct.highest) + 2
+    sct = _stored("sct", "Synthetic CT", "synthetic CT", "HU", packed.sct, levels)
+    layers = [
+        _stored("mr", "MR", "MR", "a.u.", packed.mr, packed.mr.highest + 2),
+        sct,
+        _stored("ct", "Real CT", "real CT", "HU", packed.ct, levels),
+        Layer(
+            "error",
+            "Synthetic − real",
+            "error",
+            "difference",
+            low=0.0,
+            step=sct.step,
+            levels=levels,
+            bytes=0,
+            window=(-400.0, 400.0),
+            minus=("sct", "ct"),
+        ),
+    ]
+    overlays = [
+        Overlay("real CT over synthetic", "sct", "ct"),
+        Overlay("difference over MR", "mr", "error"),
+        Overlay("difference over real CT", "ct", "error"),
+        Overlay("synthetic CT over MR", "mr", "sct"),
+    ]
+    if packed.deviation is not None:
+        layers.append(
+            _stored(
+                "deviation",
+                "Standard deviation",
+                "standard deviation",
+                "deviation",
+                packed.deviation,
+                packed.deviation.highest + 2,
+            )
+        )
+        overlays.append(Overlay("standard deviation over MR", "mr", "deviation"))
+    return Scene(
+        packed.name, packed.shape, packed.spacing, packed.affine, tuple(layers), tuple(overlays)
+    )
+
+
+def viewer_data(scenes: Sequence[Scene], *, served: bool, niivue: bool) -> dict[str, Any]:
+    """Return what the viewer's script reads: where voxels come from, colours, scenes."""
+    return {
+        "served": served,
+        "niivue": niivue,
+        "scenes": [asdict(scene) for scene in scenes],
+        "tables": {
+            "error": error_table().ravel().tolist(),
+            "deviation": deviation_table().ravel().tolist(),
+        },
+    }
+
+
+def _stored(
+    key: str, title: str, short: str, unit: LayerUnit, volume: PackedVolume, levels: int
+) -> Layer:
+    window = (volume.low, volume.low + volume.highest * volume.step)
+    return Layer(
+        key, title, short, unit, volume.low, volume.step, levels, volume.bytes_per_voxel, window
+    )
