@@ -15,15 +15,21 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mrtoct import Translator, read_volume
 from mrtoct.datasets.phantom import DEMO, make_subject
 from mrtoct.evaluation.evaluate import Evaluation
 from mrtoct.prepare.store import read_subject
+from mrtoct.report.colors import Window
 from mrtoct.report.contents import SubjectResult
 from mrtoct.report.figures import panel_figure
+from mrtoct.report.panels import Bar, Row, Scale, gray_scale, panel_grid, paper_style
+from mrtoct.report.slices import AXES, extent, picture, upright
 
+WHOLE = Window("whole", -1024, 1500)
+DPI = 110
 IMAGES = Path(__file__).parent / "images"
 
 
@@ -80,29 +86,25 @@ def phantom_figure() -> Figure:
 
 
 def real_figure(bundle: Path, path: Path) -> Figure:
-    """A real MR and what the bundle makes of it, in three planes."""
+    """A real MR and what the bundle makes of it, in three planes through its middle."""
     mr = read_volume(path, "a.u.")
     sct = Translator.load(bundle).translate(mr)
-    figure, axes = plt.subplots(2, 3, figsize=(10, 7), layout="constrained", facecolor="white")
-    for row, (volume, low, high) in enumerate(
-        ((mr, 0, np.percentile(mr.voxels, 99.5)), (sct, -1024, 1500))
-    ):
-        image = None
-        for column, axis in enumerate((2, 1, 0)):
-            a, b = (n for n in range(3) if n != axis)
-            cut = np.take(volume.voxels, volume.grid.shape[axis] // 2, axis=axis)
-            # Rows of voxels may run either way in the world: show right-front-up alike.
-            for flip, n in enumerate((a, b)):
-                world = int(np.argmax(np.abs(volume.affine[:3, n])))
-                if volume.affine[world, n] < 0:
-                    cut = np.flip(cut, axis=flip)
-            aspect = volume.spacing[b] / volume.spacing[a]
-            image = axes[row, column].imshow(
-                cut.T, origin="lower", cmap="gray", vmin=low, vmax=high, aspect=aspect
-            )
-            axes[row, column].axis("off")
-        figure.colorbar(image, ax=axes[row], label="MR, a.u." if row == 0 else "HU", shrink=0.8)
-    return figure
+    whole = mr.with_voxels(np.ones(mr.grid.shape, dtype=bool), "label")
+    shown = upright({"mr": mr, "sct": sct}, whole)
+    signal, hu = Scale("gray", Normalize(0, np.percentile(mr.voxels, 99.5))), gray_scale(WHOLE)
+    rows = [
+        Row(
+            plane,
+            plane,
+            extent(shown["mr"], plane),
+            [
+                (picture(volume, plane, volume.grid.shape[axis] // 2), scale)
+                for volume, scale in ((shown["mr"], signal), (shown["sct"], hu))
+            ],
+        )
+        for plane, axis in AXES.items()
+    ]
+    return panel_grid(rows, ("MR", "Synthetic CT"), [Bar("HU", hu, 1, 1)], width=110.0)
 
 
 def main() -> None:
@@ -111,12 +113,18 @@ def main() -> None:
     parser.add_argument("demo", type=Path)
     parser.add_argument("--real", type=Path, help="a real head MR")
     arguments = parser.parse_args()
+    with paper_style():
+        write(arguments)
+
+
+def write(arguments: argparse.Namespace) -> None:
+    """Draw and save them."""
     figures = {"demo": demo_figure(arguments.demo), "phantom": phantom_figure()}
     if arguments.real:
         figures["real"] = real_figure(arguments.demo / "run" / "best", arguments.real)
     IMAGES.mkdir(exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(IMAGES / f"{name}.png", dpi=80)
+        figure.savefig(IMAGES / f"{name}.png", dpi=DPI)
 
 
 if __name__ == "__main__":

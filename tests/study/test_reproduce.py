@@ -15,6 +15,7 @@ from mrtoct.bundle import WEIGHTS
 from mrtoct.errors import FileError
 from mrtoct.evaluation.baselines import IntensityMap
 from mrtoct.io.files import read_volume
+from mrtoct.predict import predict_stage
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_subject
 from mrtoct.study.plan import Settings
@@ -64,11 +65,13 @@ def test_every_method_is_judged_on_everybody(study: Path) -> None:
         assert all((s["evaluation"] is None) == (s["role"] == "train") for s in values["subjects"])
 
 
-def test_the_figures_are_those_of_the_bundles(four: Path, study: Path) -> None:
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_figures_are_those_of_the_bundles(four: Path, study: Path, stage: int) -> None:
+    """Each stage's own bundle gives them, although both are judged from the last one's."""
     written = record(study)
-    bundle = study / "fold-1" / "runs" / "context-gan" / "stage-2" / "whole" / "best"
+    bundle = study / "fold-1" / "runs" / "context-gan" / f"stage-{stage}" / "whole" / "best"
     translator = Translator.load(bundle, "cpu")
-    for values in written["methods"]["context-gan-2"]["subjects"]:
+    for values in written["methods"][f"context-gan-{stage}"]["subjects"]:
         subject = read_subject(four, values["subject"])
         sct = translator.translate(subject.mr, aligned=True)
         inside = subject.head.voxels & subject.covered.voxels
@@ -80,11 +83,30 @@ def test_the_figures_are_those_of_the_bundles(four: Path, study: Path) -> None:
             10 * np.log10(65535**2 / (error**2).mean())
         )
         if values["role"] == "validation":
-            folder = study / "fold-1" / "results" / "context-gan-2" / subject.name
+            folder = study / "fold-1" / "results" / f"context-gan-{stage}" / subject.name
             stored = read_volume(folder / "sct.nii.gz", "HU")
             np.testing.assert_array_equal(stored.voxels, sct.voxels)
             mae = np.abs(sct.voxels[inside].astype(float) - subject.ct.voxels[inside]).mean()
             assert values["evaluation"]["body"]["mae"] == pytest.approx(mae)
+
+
+def test_a_cascade_is_computed_once_for_all_its_stages(
+    four: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = record(copy)["methods"]
+    for stage in (1, 2):
+        shutil.rmtree(copy / "fold-1" / "results" / f"context-gan-{stage}")
+    computed: list[int] = []
+
+    def counted(network, bundle, stage, mr, context, head):  # type: ignore[no-untyped-def]
+        computed.append(stage)
+        return predict_stage(network, bundle, stage, mr, context, head)
+
+    monkeypatch.setattr("mrtoct.predict.predict_stage", counted)
+    _, heard = again(four, copy, cohort="Four *heads*")
+    assert computed == [0, 1] * 4
+    assert heard.judged == {"context-gan-1, context-gan-2": 4}
+    assert record(copy)["methods"] == before
 
 
 def test_the_intensity_map_is_fitted_on_the_training_subjects(four: Path, study: Path) -> None:

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
-from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Method
-from mrtoct.study.judge import Judged
-from mrtoct.study.plan import Plan, Settings, make_plan
-from mrtoct.study.results import (
-    Results,
+from mrtoct.study.answers import (
     in_a_sentence,
     map_questions,
     paper_questions,
     signed_rank,
     warnings,
 )
+from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Method
+from mrtoct.study.judge import Judged
+from mrtoct.study.plan import Plan, Settings, make_plan
+from mrtoct.study.results import Results
 from mrtoct.training.split import Split
 from mrtoct.volume import Grid, Volume
 

@@ -18,6 +18,10 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="The page to write.", show_default="RUN/report.html")
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write figures for papers here, too: PNG, PDF, captions."),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Where the store is now, if it was moved.")
     ] = None,
@@ -29,25 +33,40 @@ def report(
     difference in three planes, metrics beside two baselines (water in the head; the best map from
     MR value to HU), curves, registration and dropped slices. The synthetic CTs and all metrics are
     left in RUN/evaluation, in the place of an earlier report's.
+
+    With --figures, also figures that fit a journal's columns: panels in three planes for every
+    subject, a row for each in an overview, bias curve, error by tissue and by level of the head,
+    all CT in one window. A page that RUN has already then stays as it is.
     """
-    run(run_folder, out or run_folder / "report.html", store, overwrite)
+    page: Path | None = out or run_folder / "report.html"
+    if figures is not None and out is None and not overwrite and page and page.is_file():
+        page = None
+    run(run_folder, page, store, overwrite, figures)
 
 
-def run(run_folder: Path, page: Path, store: Path | None, overwrite: bool) -> list[SubjectResult]:
-    """Assess with a progress bar, write the page, print the table."""
+def run(
+    run_folder: Path,
+    page: Path | None,
+    store: Path | None,
+    overwrite: bool,
+    figures: Path | None = None,
+) -> list[SubjectResult]:
+    """Assess with a progress bar, write the page and the figures asked for, print the table."""
     from rich.console import Console
 
     from mrtoct.assess import assess, write_report
     from mrtoct.cli.terminal import progress, say
     from mrtoct.errors import CohortError, FileError
     from mrtoct.io.atomic import check_absent
+    from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
     from mrtoct.report.tables import method_table
     from mrtoct.training.run import read_run
 
     # Before the work, not after it: what could not be read or written anyway.
-    if page.is_dir():
-        raise FileError(f"{page} is a folder; the name of a file is needed")
-    check_absent(page, overwrite=overwrite)
+    if page is not None:
+        if page.is_dir():
+            raise FileError(f"{page} is a folder; the name of a file is needed")
+        check_absent(page, overwrite=overwrite)
     record = read_run(run_folder)
     if store is None and not record.store.is_dir():
         raise CohortError(
@@ -55,17 +74,29 @@ def run(run_folder: Path, page: Path, store: Path | None, overwrite: bool) -> li
         )
     split = record.split
     judged = split.test or split.validation or split.train
+    if figures is not None:
+        check_figures(figures, judged, overwrite=overwrite)
     with progress("evaluate", len(judged)) as advance:
         results = assess(
             run_folder, store=store, on_subject=lambda name, done, total: advance(done, name)
         )
         advance(len(judged), "done")
-    write_report(run_folder, results, page, store=store, overwrite=overwrite)
+    if page is not None:
+        write_report(run_folder, results, page, store=store, overwrite=overwrite)
+    if figures is not None:
+        say("draw figures")
+        write_figures(figures, results, overwrite=overwrite)
     Console().print(
         method_table(
             {m: [r.evaluations[m] for r in results] for m in results[0].evaluations},
             title=f"judged on {results[0].role} subjects; mean ± standard deviation",
         )
     )
-    say(f"page: {page}; synthetic CTs and metrics: {run_folder / 'evaluation'}")
+    if figures is not None:
+        say(f"figures: {figures}; what they show: {figures / CAPTIONS}")
+    kept = " (there already, not made anew)" if page is None else ""
+    say(
+        f"page: {page or run_folder / 'report.html'}{kept}; "
+        f"synthetic CTs and metrics: {run_folder / 'evaluation'}"
+    )
     return results

@@ -1,24 +1,43 @@
-"""Figures for papers and documentation: one fixed HU window, so that panels can be compared."""
+"""Figures of slices for papers: one fixed HU window, so that panels can be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.report.colors import Window, error_table
+from mrtoct.evaluation import tissue
+from mrtoct.report.colors import Window
 from mrtoct.report.contents import SubjectResult
-from mrtoct.report.voxels import mask_box, to_ras
+from mrtoct.report.headline import number
+from mrtoct.report.panels import (
+    Bar,
+    Row,
+    Scale,
+    deviation_scale,
+    error_scale,
+    gray_scale,
+    panel_grid,
+    signal_scale,
+)
+from mrtoct.report.slices import (
+    AXES,
+    Plane,
+    at_depth,
+    extent,
+    levels,
+    picture,
+    richest_depth,
+    upright,
+)
 from mrtoct.volume import AIR_HU, Array, Volume
 
 FIGURE_WINDOW = Window("head", -400, 1200)
 ERROR_LIMIT_HU = 400.0
-PANEL_INCHES = 2.1
+COLUMNS = ("MR", "Synthetic CT", "Real CT", "Synthetic − real")
+UNCERTAINTY_COLUMNS = ("Synthetic CT", "Real CT", "|Synthetic − real|", "Standard deviation")
 
 
 def panel_figure(
@@ -26,89 +45,125 @@ def panel_figure(
     *,
     window: Window = FIGURE_WINDOW,
     error_limit: float = ERROR_LIMIT_HU,
-    height: float = 0.5,
+    depth: float | None = None,
 ) -> Figure:
     """Return transverse slices, a row per subject: MR, synthetic CT, CT and their difference.
 
-    All CT panels share one window and all differences one scale, with HU colour bars below;
-    height says where between the lowest (0) and highest (1) slice of the mask to cut. The
-    patient's right is on the left.
+    All CT panels share one window and all differences one scale, with HU colour bars below. depth
+    (mm below the top of the mask) is where all are cut, `overview_depth` without it. The patient's
+    right is on the left.
     """
-    if not subjects:
-        raise ValueRangeError("a figure needs at least one subject, got none")
-    if not 0 <= height <= 1:
-        raise ValueRangeError(f"height must be from 0 to 1, got {height:g}")
-    rows = len(subjects)
-    size = (4 * PANEL_INCHES + 0.35, rows * PANEL_INCHES + 0.95)
-    figure = Figure(figsize=size, layout="constrained", facecolor="white")
-    grid: Array = np.asarray(figure.subplots(rows, 4, squeeze=False))
-    grays = Normalize(window.low, window.high)
-    errors = Normalize(-error_limit, error_limit)
-    error_colors = ListedColormap(error_table() / 255.0, name="error")
-    cuts = [_slices(subject, height) for subject in subjects]
-    reach = 1.04 * max(max(extent) for *_, extent in cuts) / 2
-    for row, (subject, cut) in enumerate(zip(subjects, cuts, strict=True)):
-        mr, sct, ct, inside, (wide, high) = cut
-        span = np.quantile(mr[inside], (0.005, 0.995)) if inside.any() else np.array([0.0, 1.0])
-        blank = np.where(inside, 0.0, np.nan)
-        pictures: tuple[tuple[Array, str | Colormap, Normalize], ...] = (
-            (
-                np.where(inside, mr, np.nan),
-                "gray",
-                Normalize(span[0], max(span[1], span[0] + 1e-9)),
-            ),
-            (sct + blank, "gray", grays),
-            (ct + blank, "gray", grays),
-            (sct - ct + blank, error_colors, errors),
-        )
-        for column, (picture, colors, scale) in enumerate(pictures):
-            axes: Axes = grid[row, column]
-            axes.set_facecolor("black")
-            extent = (-wide / 2, wide / 2, -high / 2, high / 2)
-            axes.imshow(picture, cmap=colors, norm=scale, extent=extent, interpolation="nearest")
-            # One scale in mm for every head.
-            axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-        grid[row, 0].set_ylabel(subject.name, fontsize=10)
-    titles = ("MR", "Synthetic CT", "Real CT", "Synthetic − real")
-    for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title, fontsize=11)
-    for mappable, columns in (
-        (ScalarMappable(grays, "gray"), grid[:, 1:3]),
-        (ScalarMappable(errors, error_colors), grid[:, 3:]),
-    ):
-        shrink = 0.6 if columns.shape[1] == 2 else 0.92
-        bar = figure.colorbar(
-            mappable,
-            ax=columns,
-            shrink=shrink,
-            extend="both",
-            orientation="horizontal",
-            fraction=0.06,
-            pad=0.02,
-            aspect=34,
-        )
-        bar.set_label("HU", fontsize=9)
-        bar.ax.tick_params(labelsize=8)
-    return figure
+    depth = overview_depth(subjects) if depth is None else depth
+    grays, errors = gray_scale(window), error_scale(error_limit)
+    rows = []
+    for subject in subjects:
+        volumes = _upright(subject)
+        index = at_depth(_inside(volumes), depth, volumes["mask"].spacing[2])
+        rows.append(_row(subject.name, "transverse", index, _compared(volumes, grays, errors)))
+    return panel_grid(rows, COLUMNS, _bars(grays, errors))
 
 
-def _slices(
-    subject: SubjectResult, height: float
-) -> tuple[Array, Array, Array, Array, tuple[float, float]]:
-    """Return MR, synthetic CT, CT and mask of one slice as pictures, and their extent in mm."""
-    box = mask_box(subject.mask)
-    mask = to_ras(subject.mask.cropped(box))
-    present = np.flatnonzero((mask.voxels > 0).any(axis=(0, 1)))
-    index = int(present[round(height * (len(present) - 1))]) if present.size else 0
+def overview_depth(subjects: Sequence[SubjectResult]) -> float:
+    """Return the depth below the top (mm) where the real CTs together hold most bone and air."""
+    found = []
+    for subject in subjects:
+        volumes = _upright(subject)
+        found.append((_inside(volumes), _detail(volumes), volumes["ct"].spacing[2]))
+    return richest_depth(found)
 
-    def picture(volume: Volume) -> Array:
-        # Rows run from anterior to posterior, columns from the patient's right to left.
-        return np.asarray(to_ras(volume.cropped(box)).voxels[::-1, ::-1, index].T)
 
-    inside = picture(subject.mask) > 0
-    mr, sct, ct = (picture(v).astype(np.float64) for v in (subject.mr, subject.sct, subject.ct))
-    sct, ct = np.maximum(sct, AIR_HU), np.maximum(ct, AIR_HU)
-    extent = (mask.grid.shape[0] * mask.spacing[0], mask.grid.shape[1] * mask.spacing[1])
-    return mr, sct, ct, inside, extent
+def subject_figure(subject: SubjectResult) -> Figure:
+    """Return one subject in three planes: MR, synthetic CT, CT and their difference.
+
+    Transverse through the base of the head and higher up, coronal and sagittal; `levels` says
+    where.
+    """
+    grays, errors = gray_scale(FIGURE_WINDOW), error_scale(ERROR_LIMIT_HU)
+    volumes = _upright(subject)
+    shown = _compared(volumes, grays, errors)
+    rows = [_row(plane, plane, index, shown) for plane, index in _cuts(volumes)]
+    return panel_grid(rows, COLUMNS, _bars(grays, errors))
+
+
+def uncertainty_figure(subject: SubjectResult) -> Figure:
+    """Return the standard deviation of a synthetic CT beside its absolute error, on one scale."""
+    if subject.deviation is None:
+        raise ValueRangeError(f"subject {subject.name} has no standard deviation to show")
+    grays = gray_scale(FIGURE_WINDOW)
+    sizes = deviation_scale(ERROR_LIMIT_HU)
+    volumes = _upright(subject)
+    _, (sct, _), (ct, _), (error, _) = _compared(volumes, grays, grays)
+    deviation = volumes["deviation"]
+    shown = [
+        (sct, grays),
+        (ct, grays),
+        (error.with_voxels(np.abs(error.voxels)), sizes),
+        (deviation.with_voxels(np.where(_inside(volumes), deviation.voxels, np.nan)), sizes),
+    ]
+    rows = [_row(plane, plane, index, shown) for plane, index in _cuts(volumes)]
+    bars = (Bar("HU", grays, 0, 1), Bar("HU", sizes, 2, 3, "max"))
+    return panel_grid(rows, UNCERTAINTY_COLUMNS, bars)
+
+
+def cut_text(subject: SubjectResult) -> str:
+    """Return where a subject's slices lie, in RAS mm of its own world."""
+    volumes = _upright(subject)
+    grid = volumes["mask"].grid
+    named = []
+    for plane, index in _cuts(volumes):
+        axis = AXES[plane]
+        middle = (np.array(grid.shape) - 1) / 2
+        middle[axis] = index
+        named.append(f"{plane} {'xyz'[axis]} = {number(grid.to_world(middle)[axis], 0)} mm")
+    return ", ".join(named)
+
+
+def _upright(subject: SubjectResult) -> dict[str, Volume]:
+    """Return everything a subject has, in the mask's box, axes right, anterior, superior."""
+    volumes = {"mr": subject.mr, "sct": subject.sct, "ct": subject.ct, "mask": subject.mask}
+    if subject.deviation is not None:
+        volumes["deviation"] = subject.deviation
+    return upright(volumes, subject.mask)
+
+
+def _inside(volumes: Mapping[str, Volume]) -> Array:
+    return np.asarray(volumes["mask"].voxels > 0)
+
+
+def _detail(volumes: Mapping[str, Volume]) -> Array:
+    """Return where the real CT is bone or air: where anatomy decides."""
+    inside, ct = _inside(volumes), volumes["ct"].voxels
+    return tissue.bone(ct, inside) | tissue.air(ct, inside)
+
+
+def _cuts(volumes: Mapping[str, Volume]) -> list[tuple[Plane, int]]:
+    """Return the slices that show a subject, from the real CT alone."""
+    return levels(_inside(volumes), _detail(volumes), volumes["ct"].spacing)
+
+
+def _compared(
+    volumes: Mapping[str, Volume], grays: Scale, errors: Scale
+) -> list[tuple[Volume, Scale]]:
+    """Return MR, synthetic CT, CT and their difference, NaN outside the mask, and their scales."""
+    inside = _inside(volumes)
+    mr = volumes["mr"]
+
+    def masked(voxels: Array) -> Volume:
+        return mr.with_voxels(np.where(inside, voxels, np.nan))
+
+    sct, ct = (np.maximum(volumes[n].voxels.astype(np.float64), AIR_HU) for n in ("sct", "ct"))
+    return [
+        (masked(mr.voxels), signal_scale(mr.voxels[inside])),
+        (masked(sct), grays),
+        (masked(ct), grays),
+        (masked(sct - ct), errors),
+    ]
+
+
+def _row(title: str, plane: Plane, index: int, shown: Sequence[tuple[Volume, Scale]]) -> Row:
+    pictures = [(picture(volume, plane, index), scale) for volume, scale in shown]
+    return Row(title, plane, extent(shown[0][0], plane), pictures)
+
+
+def _bars(grays: Scale, errors: Scale) -> tuple[Bar, Bar]:
+    return Bar("HU", grays, 1, 2), Bar("HU", errors, 3, 3)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mrtoct.assess import judged_mask
@@ -17,18 +15,26 @@ from mrtoct.io.atomic import new_file
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.store import read_subject
 from mrtoct.report.figures import FIGURE_WINDOW
-from mrtoct.report.voxels import mask_box, to_ras
+from mrtoct.report.panels import (
+    Bar,
+    Row,
+    Scale,
+    gray_scale,
+    panel_grid,
+    paper_style,
+    signal_scale,
+)
+from mrtoct.report.slices import at_height, extent, picture, upright
 from mrtoct.study.folder import task_of
 from mrtoct.study.judge import SCT
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.study.results import Results, Training
-from mrtoct.volume import AIR_HU, Array, Volume
+from mrtoct.volume import AIR_HU, Volume
 
 MOST_SUBJECTS = 4
 HEIGHTS = (0.35, 0.65)
 """Where a head is cut, from its lowest slice (0) to its highest (1)."""
-PANEL_INCHES = 1.65
-DPI = 110
+DPI = 150
 
 MR, CT = "MR", "real CT"
 
@@ -115,51 +121,16 @@ def window_text() -> str:
 
 def slices_figure(results: Results, subjects: Sequence[str], methods: Mapping[str, str]) -> Figure:
     """Return rows of transverse slices: MR, real CT, and what methods (name by title) made."""
-    cuts = [
-        (f"{name}", cut)
+    grays = gray_scale(FIGURE_WINDOW)
+    rows = [
+        row
         for name in subjects
-        for cut in _cuts(_volumes(results, name, methods), HEIGHTS)
+        for row in _rows(name, _volumes(results, name, methods), HEIGHTS, grays)
     ]
     titles = [MR, CT, *methods]
-    reach = max(max(cut.extent) for _, cut in cuts) / 2
-    figure = Figure(
-        figsize=(PANEL_INCHES * len(titles) + 0.35, PANEL_INCHES * len(cuts) + 0.9),
-        layout="constrained",
-        facecolor="white",
-    )
-    grid: Array = np.asarray(figure.subplots(len(cuts), len(titles), squeeze=False))
-    grays = Normalize(FIGURE_WINDOW.low, FIGURE_WINDOW.high)
-    for row, (name, cut) in enumerate(cuts):
-        wide, high = cut.extent
-        for column, title in enumerate(titles):
-            axes: Axes = grid[row, column]
-            axes.set_facecolor("black")
-            axes.imshow(
-                cut.pictures[title],
-                cmap="gray",
-                norm=cut.of_mr if title == MR else grays,
-                extent=(-wide / 2, wide / 2, -high / 2, high / 2),
-                interpolation="nearest",
-            )
-            # One scale in mm for every head.
-            axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-            if row == 0:
-                axes.set_title(title, fontsize=9, wrap=True)
-        grid[row, 0].set_ylabel(name, fontsize=8)
-    bar = figure.colorbar(
-        ScalarMappable(grays, "gray"),
-        ax=grid[:, 1:],
-        orientation="horizontal",
-        extend="both",
-        shrink=0.6,
-        aspect=40,
-        pad=0.02,
-    )
-    bar.set_label(f"HU, window {window_text()}", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-    return figure
+    bar = Bar(f"HU, window {window_text()}", grays, 1, len(titles) - 1)
+    with paper_style():
+        return panel_grid(rows, titles, [bar])
 
 
 def curves_figure(trainings: Sequence[Training]) -> Figure:
@@ -199,15 +170,6 @@ def curves_figure(trainings: Sequence[Training]) -> Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """One slice of everything, as pictures by column, and their extent in mm."""
-
-    pictures: dict[str, Array]
-    of_mr: Normalize
-    extent: tuple[float, float]
-
-
 def _volumes(results: Results, name: str, methods: Mapping[str, str]) -> dict[str, Volume]:
     """Return mask, MR, CT and synthetic CTs of a validation subject by column."""
     subject = read_subject(results.plan.store, name)
@@ -229,28 +191,22 @@ def _sct(results: Results, plan: Plan, fold: int, method: str, name: str) -> Pat
     return task_of(results.study, plan, fold, its, identity).folder / name / SCT
 
 
-def _cuts(volumes: Mapping[str, Volume], heights: Sequence[float]) -> list[_Cut]:
-    """Return slices of the mask's box; rows run from front to back, columns from the right."""
-    box = mask_box(volumes["mask"])
-    upright = {title: to_ras(v.cropped(box)) for title, v in volumes.items()}
-    mask = upright.pop("mask")
-    inside = mask.voxels > 0
-    signal = upright[MR].voxels[inside]
-    low, high = (float(q) for q in np.quantile(signal, (0.005, 0.995)))
-    present = np.flatnonzero(inside.any(axis=(0, 1)))
-    cuts = []
+def _rows(
+    title: str, volumes: Mapping[str, Volume], heights: Sequence[float], grays: Scale
+) -> list[Row]:
+    """Return slices of the mask's box in their order: MR, real CT, what methods made."""
+    shown = upright(volumes, volumes["mask"])
+    inside = shown.pop("mask").voxels > 0
+    of_mr = signal_scale(shown[MR].voxels[inside])
+    rows = []
     for height in heights:
-        index = int(present[round(height * (len(present) - 1))])
-        pictures = {
-            title: np.asarray(v.voxels[::-1, ::-1, index].T).astype(np.float64)
-            for title, v in upright.items()
-        }
-        for title in set(pictures) - {MR}:
-            pictures[title] = np.maximum(pictures[title], AIR_HU)
-        i, j, _ = mask.grid.spacing
-        extent = (mask.grid.shape[0] * i, mask.grid.shape[1] * j)
-        cuts.append(_Cut(pictures, Normalize(low, max(high, low + 1e-9)), extent))
-    return cuts
+        index = at_height(inside, "transverse", height)
+        pictures = []
+        for name, volume in shown.items():
+            cut = picture(volume, "transverse", index).astype(np.float64)
+            pictures.append((cut, of_mr) if name == MR else (np.maximum(cut, AIR_HU), grays))
+        rows.append(Row(title, "transverse", extent(shown[MR], "transverse"), pictures))
+    return rows
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The paper's tables with our numbers beside its own, and further ones, as rows of text."""
+"""A study's tables as rows of text: every method, questions, trainings, splits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from mrtoct.evaluation.paper import HU_RANGE, PaperMetrics
 from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, Summary, summarise
 from mrtoct.report.headline import number, signed
-from mrtoct.study.results import Answer, Results, Role, metric_named
-
-PAPERS_COHORT = "RIRE patients, as prepared and split by the paper's authors"
+from mrtoct.study.answers import Answer
+from mrtoct.study.results import Results, Role, metric_named
 
 
 @dataclass(frozen=True)
@@ -27,93 +26,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     groups: tuple[tuple[str, int], ...] = ()
 
-
-@dataclass(frozen=True)
-class PaperRow:
-    """A row of the paper: steps, then MAE (HU), MSE (HU squared), PSNR (dB) by role."""
-
-    title: str
-    method: str
-    """Ours of the same kind."""
-    steps: int
-    train: tuple[str, str, str]
-    validation: tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class PaperTables:
-    """Two tables of the paper, of its training and its validation subjects."""
-
-    section: str
-    title: str
-    train: int
-    validation: int
-    rows: tuple[PaperRow, ...]
-
-
-PIX2PIX = PaperRow(
-    "pix2pix, least squares",
-    "pix2pix",
-    37_832,
-    ("21.56", "4210", "60.38"),
-    ("112.73", "82 173", "47.55"),
-)
-PAPER = (
-    PaperTables(
-        "4.1",
-        "u-net with MAE, and with MAE and gradient difference loss",
-        9,
-        10,
-        (
-            PaperRow(
-                "u-net, MAE",
-                "unet-mae",
-                20_542,
-                ("31.58", "6577", "59.5"),
-                ("123.6", "70 846", "47.93"),
-            ),
-            PaperRow(
-                "u-net, MAE + GDL",
-                "unet-mae-gdl",
-                19_388,
-                ("37.15", "7945", "58.1"),
-                ("129.0", "72 704", "47.90"),
-            ),
-        ),
-    ),
-    PaperTables(
-        "4.2",
-        "u-net and pix2pix on cleaned slices",
-        13,
-        14,
-        (
-            PaperRow(
-                "u-net, MAE",
-                "unet-mae",
-                22_080,
-                ("90.5", "61 853", "49.4"),
-                ("136.9", "101 943", "46.77"),
-            ),
-            PIX2PIX,
-        ),
-    ),
-    PaperTables(
-        "4.3",
-        "pix2pix, and fine-tuned with the brain weighing more",
-        16,
-        17,
-        (
-            PIX2PIX,
-            PaperRow(
-                "pix2pix, fine-tuned",
-                "pix2pix-boost",
-                51_911,
-                ("23.37", "4140", "60.30"),
-                ("112.23", "79 296", "47.68"),
-            ),
-        ),
-    ),
-)
 
 PAPER_METRICS = (
     ("mae", "MAE, HU", 1),
@@ -136,55 +48,14 @@ DETAILS = (
 ROLES: dict[Role, str] = {"train": "training", "validation": "validation"}
 
 
-def paper_tables(results: Results) -> list[Table]:
-    """Return Tables 9, 10, 13, 14, 16 and 17 of the paper with our numbers beside."""
-    return [
-        _paper_table(results, tables, role) for tables in PAPER for role in ("train", "validation")
-    ]
-
-
-def _paper_table(results: Results, tables: PaperTables, role: Role) -> Table:
-    rows = []
-    for row in tables.rows:
-        theirs = row.train if role == "train" else row.validation
-        steps = f"{row.steps:,}".replace(",", " ")
-        rows.append((row.title, steps, *theirs, *_our_cells(results, row.method, role)))
-    who = _subjects(results, role)
-    fairness = (
-        " The paper's u-net was probably trained on the slices before cleaning; ours, that of "
-        "section 4.1, learned from the same clean slices as pix2pix."
-        if tables.section == "4.2"
-        else ""
-    )
-    return Table(
-        f"Table {getattr(tables, role)} (section {tables.section}): {tables.title}, "
-        f"{ROLES[role]} subjects",
-        f"Left: the paper's figures, of {PAPERS_COHORT}. Right: ours, of another cohort or another "
-        f"preparation, {who}; a difference between left and right says nothing of the methods. "
-        f"Whole cropped volume, air included. The paper's PSNR takes M = 65535; M = {HU_RANGE:.0f} "
-        f"is the range of 12-bit CT.{fairness}",
-        (
-            "Model",
-            "steps",
-            "MAE, HU",
-            "MSE, HU²",
-            "PSNR",
-            "steps",
-            *(t for _, t, _ in PAPER_METRICS),
-        ),
-        tuple(rows),
-        (("", 1), ("Paper (RIRE)", 4), ("Ours", 5)),
-    )
-
-
 def every_method(results: Results, role: Role) -> Table:
     """Return the paper's metrics of every method."""
     return Table(
         f"All models on {ROLES[role]} subjects, by the paper's metrics",
-        f"{_subjects(results, role)}; whole cropped volume, air included; "
+        f"{subjects_of(results, role)}; whole cropped volume, air included; "
         f"{_spread_words(len(results.subjects(role)))}.",
         ("Model", "steps", *(title for _, title, _ in PAPER_METRICS)),
-        tuple((m.title, *_our_cells(results, m.name, role)) for m in results.methods),
+        tuple((m.title, *our_cells(results, m.name, role)) for m in results.methods),
     )
 
 
@@ -193,7 +64,7 @@ def details(results: Results, keys: Sequence[str] = DETAILS) -> Table:
     metrics = [metric_named(key) for key in keys]
     return Table(
         "All models on validation subjects, inside the head",
-        f"{_subjects(results, 'validation')}; voxels in the head on the CT where the "
+        f"{subjects_of(results, 'validation')}; voxels in the head on the CT where the "
         f"MR was measured; {_spread_words(len(results.subjects('validation')))}.",
         ("Model", *(f"{m.title}{m.unit and ', ' + m.unit}" for m in metrics)),
         tuple(
@@ -270,7 +141,8 @@ def split_table(results: Results) -> Table:
     )
 
 
-def _our_cells(results: Results, method: str, role: Role) -> tuple[str, ...]:
+def our_cells(results: Results, method: str, role: Role) -> tuple[str, ...]:
+    """Return a method's steps and the paper's metrics of its subjects."""
     if method not in results.judged:
         return ("not yet trained", *("–",) * len(PAPER_METRICS))
     each: list[PaperMetrics] = results.paper(method, role)
@@ -305,7 +177,8 @@ def _answer_cell(answer: Answer) -> str:
     return f"{text}\n{answer.verdict.partition(',')[0]}{p}"
 
 
-def _subjects(results: Results, role: Role) -> str:
+def subjects_of(results: Results, role: Role) -> str:
+    """Return how many subjects of a role there are, in words."""
     count = len(results.subjects(role))
     return f"{count} {ROLES[role]} subject{'s' if count != 1 else ''} of {results.cohort}"
 
