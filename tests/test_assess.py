@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrtoct.assess import MAP, NETWORK, WATER, assess, write_report
+from mrtoct.assess import MAP, NETWORK, WATER, assess, calibration_of, write_report
 from mrtoct.errors import BundleError, CohortError, FileError
 from mrtoct.evaluation.baselines import IntensityMap
 from mrtoct.io.files import read_volume
@@ -75,6 +75,20 @@ def test_the_metrics_on_disk_are_those_returned(run, results):
     assert (record["subject"], record["role"]) == (result.name, "validation")
     assert set(record["methods"]) == set(result.evaluations)
     assert record["methods"][NETWORK]["body"]["mae"] == result.evaluations[NETWORK].body.mae
+
+
+def test_the_deviation_and_how_far_it_can_be_trusted_are_kept(run, results):
+    (result,) = results
+    kept = read_volume(run / "evaluation" / result.name / "deviation.nii.gz", "HU")
+    np.testing.assert_array_equal(kept.voxels, result.deviation.voxels)
+    judged = result.mask.voxels & (kept.voxels > 0)
+    error = np.abs(result.sct.voxels.astype(float) - result.ct.voxels)[judged]
+    curve = calibration_of(results)
+    assert curve.voxels == judged.sum()
+    inside = (error <= kept.voxels[judged] * 1.0).mean()
+    assert curve.coverage(0.6827) == pytest.approx(inside, abs=1e-3)
+    record = json.loads((run / "evaluation" / result.name / "metrics.json").read_text())
+    assert record["calibration"] == json.loads(json.dumps(curve.to_json()))
 
 
 def test_progress_counts_from_nothing_done(run):

@@ -1,7 +1,8 @@
 """Judge a run on the subjects it did not learn from, beside the baselines, and show it.
 
-RUN/evaluation/<subject>/sct.nii.gz     synthetic CT on the store's grid, int16 HU
-RUN/evaluation/<subject>/metrics.json   every method's evaluation
+RUN/evaluation/<subject>/sct.nii.gz         synthetic CT on the store's grid, int16 HU
+RUN/evaluation/<subject>/deviation.nii.gz   its standard deviation in HU, if the bundle can tell
+RUN/evaluation/<subject>/metrics.json       every method's evaluation
 RUN/report.html
 """
 
@@ -18,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from mrtoct.bundle import read_description
 from mrtoct.evaluation.baselines import IntensityMap, water
+from mrtoct.evaluation.calibration import CalibrationCurve, cohort_curve, head_voxels
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
@@ -91,6 +93,7 @@ def write_report(
         ],
         provenance=_provenance(run, record),
         notes=[*_notes(record), *_changed(record, store)],
+        calibration=calibration_of(results),
     )
     write_page(Path(page), contents, overwrite=overwrite)
 
@@ -106,7 +109,10 @@ def _judged(split: Split) -> tuple[Role, list[str]]:
 def _assess_subject(
     subject: PreparedSubject, role: Role, translator: Translator, intensity_map: IntensityMap
 ) -> SubjectResult:
-    sct = translator.translate(subject.channels, aligned=True)
+    if translator.bundle.deviation is None:
+        sct, deviation = translator.translate(subject.channels, aligned=True), None
+    else:
+        sct, deviation = translator.translate_with_deviation(subject.channels, aligned=True)
     mask, source = judged_mask(subject)
     inside = mask.voxels
     mapped = intensity_map.apply(scaled_mr(subject, translator.bundle.scaling), inside)
@@ -115,7 +121,15 @@ def _assess_subject(
         MAP: evaluate(sct.with_voxels(mapped), subject.ct, mask, source),
         WATER: evaluate(sct.with_voxels(water(inside)), subject.ct, mask, source),
     }
-    return SubjectResult(subject.name, role, subject.mr, subject.ct, sct, mask, methods)
+    return SubjectResult(subject.name, role, subject.mr, subject.ct, sct, mask, methods, deviation)
+
+
+def calibration_of(results: list[SubjectResult]) -> CalibrationCurve | None:
+    """Return how far the subjects' standard deviations can be trusted; None if they have none."""
+    looked_at = [
+        head_voxels(r.sct, r.deviation, r.ct, r.mask) for r in results if r.deviation is not None
+    ]
+    return cohort_curve(looked_at) if sum(e.size for e, _ in looked_at) > 1 else None
 
 
 def judged_mask(subject: PreparedSubject) -> tuple[Volume, str]:
@@ -142,6 +156,10 @@ def _write(folder: Path, result: SubjectResult) -> None:
         write_volume(part / "sct.nii.gz", result.sct)
         methods = {method: e.to_json() for method, e in result.evaluations.items()}
         record = {"subject": result.name, "role": result.role, "methods": methods}
+        if result.deviation is not None:
+            write_volume(part / "deviation.nii.gz", result.deviation)
+        if calibration := calibration_of([result]):
+            record["calibration"] = calibration.to_json()
         write_text(part / "metrics.json", json.dumps(record, indent=1))
 
 

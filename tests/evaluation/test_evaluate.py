@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.evaluation.paper import paper_metrics
+from mrtoct.evaluation.seams import TileGrid
 from mrtoct.volume import Grid, Volume
 
 OBLIQUE = np.array(
@@ -58,15 +60,59 @@ def test_json_round_trip_has_no_nan(volumes):
         mask,
         "m",
     )
-    for result in (evaluate(sct, ct, mask, "m"), perfect, flat):
+    tiled = evaluate(sct, ct, mask, "m", tiles=TileGrid((5, 4, 3), (1, 0, 2)))
+    for result in (evaluate(sct, ct, mask, "m"), perfect, flat, tiled):
         text = json.dumps(result.to_json(), allow_nan=False)
         again = Evaluation.from_json(json.loads(text))
         assert json.dumps(again.to_json(), allow_nan=False) == text
     plain = flat.to_json()
-    assert plain["bone"] == {"voxels": 0, "mae": None, "me": None, "dice": None}
+    nothing = {"voxels": 0, "mae": None, "me": None, "dice": None, "hd95_mm": None}
+    assert plain["bone"] == nothing
     assert plain["slice_discontinuity"] is None
     assert perfect.to_json()["paper"]["psnr"] is None
     assert plain["definitions"] == "1"
+
+
+def test_an_older_evaluation_is_read_without_what_came_later(volumes):
+    result = evaluate(*volumes, "m")
+    plain = result.to_json()
+    for structure in ("soft_tissue", "air"):
+        del plain[structure]["dice"]
+    for structure in ("soft_tissue", "bone", "air"):
+        del plain[structure]["hd95_mm"]
+    del plain["levels"], plain["seam"]
+    old = Evaluation.from_json(plain)
+    assert math.isnan(old.bone.hd95_mm)
+    assert math.isnan(old.air.dice)
+    assert (old.levels, old.seam) == ((), None)
+    assert (old.bone.dice, old.synthrad_2025) == (result.bone.dice, result.synthrad_2025)
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), (0, 2, 1)])
+def test_slices_are_transverse_however_the_array_is_stored(order):
+    """A sagittal or coronal array has the numbers of the same volume in the usual order."""
+    generator = np.random.default_rng(8)
+    shape = (9, 8, 11)
+    grid = Grid(shape, np.diag([1.0, 1.5, 2.5, 1]))
+    ct = Volume(generator.normal(0, 400, shape), grid, "HU")
+    sct = ct.with_voxels(ct.voxels + generator.normal(0, 90, 11))  # offsets by slice
+    mask = ct.with_voxels(generator.random(shape) < 0.8, "label")
+    affine = grid.affine[:, [*order, 3]]
+    stored = [
+        Volume(v.voxels.transpose(order), Grid(tuple(shape[a] for a in order), affine), v.unit)
+        for v in (sct, ct, mask)
+    ]
+    usual, other = evaluate(sct, ct, mask, "m"), evaluate(*stored, "m")
+    assert usual.slice_discontinuity > 1.01
+    assert other.slice_discontinuity == pytest.approx(usual.slice_discontinuity)
+    assert [s.index for s in other.slice_profile] == list(range(11))
+    assert [s.mae for s in other.slice_profile] == pytest.approx(
+        [s.mae for s in usual.slice_profile]
+    )
+    assert [level.mae for level in other.levels] == pytest.approx(
+        [level.mae for level in usual.levels]
+    )
+    assert other.bone.hd95_mm == pytest.approx(usual.bone.hd95_mm)
 
 
 def test_results_of_other_definitions_are_refused(volumes):

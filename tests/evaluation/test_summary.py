@@ -7,7 +7,9 @@ from scipy import stats
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.evaluation.evaluate import evaluate
-from mrtoct.evaluation.summary import METRICS, compare, summarise
+from mrtoct.evaluation.levels import LevelError
+from mrtoct.evaluation.seams import Seam, TileGrid
+from mrtoct.evaluation.summary import METRICS, SEAM_METRICS, compare, summarise, summarise_levels
 from mrtoct.volume import Grid, Volume
 
 BODY_MAE = next(m for m in METRICS if m.key == "body.mae")
@@ -104,3 +106,25 @@ def test_undefined_values_drop_the_pair(base):
 def test_unequal_numbers_of_subjects_are_refused(base):
     with pytest.raises(ValueRangeError, match="got 2 and 1"):
         compare([base, base], [base], BODY_MAE)
+
+
+def test_what_was_not_measured_is_undefined(base):
+    tiled = replace(base, seam=Seam(TileGrid((4, 4, 4)), 12, 1.5, 0.75))
+    assert [m.of(tiled) for m in SEAM_METRICS] == [1.5, 0.75]
+    assert all(math.isnan(m.of(base)) for m in SEAM_METRICS)
+
+
+def test_levels_are_summarised_over_the_subjects_that_reach_them(base):
+    def level(n, mae, bone_mae):
+        return LevelError(20.0 * n, 20.0 * n + 20, 50, mae, -mae, bone_mae)
+
+    tall = replace(base, levels=(level(0, 30, 100), level(1, 50, 200), level(2, 90, 300)))
+    short = replace(base, levels=(level(0, 50, math.nan), level(1, 70, 400)))
+    found = summarise_levels([short, tall])
+    assert [(f.from_mm, f.to_mm) for f in found] == [(0, 20), (20, 40), (40, 60)]
+    assert [f.mae.subjects for f in found] == [2, 2, 1]
+    assert [f.mae.mean for f in found] == [40, 60, 90]
+    assert [f.me.mean for f in found] == [-40, -60, -90]
+    assert [(f.bone_mae.subjects, f.bone_mae.mean) for f in found] == [(1, 100), (2, 300), (1, 300)]
+    assert found[0].mae == summarise([50, 30])
+    assert summarise_levels([base] * 2)[0].mae.mean == pytest.approx(10)

@@ -131,6 +131,150 @@ def test_ms_ssim_agrees_with_a_separate_implementation(shape):
     assert synthrad.masked_ms_ssim(sct, ct, mask) == pytest.approx(expected, abs=1e-6)
 
 
+def windows_at(volume, counted):
+    """The 7^3 windows of the counted voxels, in portions, each (n, 343)."""
+    if not counted.any():
+        return
+    around = np.lib.stride_tricks.sliding_window_view(volume, (7, 7, 7))
+    centres = np.argwhere(counted) - 3
+    for start in range(0, len(centres), 4000):
+        i, j, k = centres[start : start + 4000].T
+        yield around[i, j, k].reshape(len(i), 343)
+
+
+def statistics_of(x, y):
+    """Means, variances and covariance of windows (n, 343), in two passes, divided by 342."""
+    mx, my = x.mean(axis=1), y.mean(axis=1)
+    dx, dy = x - mx[:, None], y - my[:, None]
+    return mx, my, (dx**2).sum(axis=1) / 342, (dy**2).sum(axis=1) / 342, (dx * dy).sum(axis=1) / 342
+
+
+def counted_voxels(mask):
+    """The mask's voxels that are at least 3 from every face."""
+    counted = np.zeros(mask.shape, dtype=bool)
+    for index in np.argwhere(mask):
+        counted[*index] = all(3 <= p < n - 3 for p, n in zip(index, mask.shape, strict=True))
+    return counted
+
+
+def prepared(volume, mask, high):
+    return np.where(mask, np.clip(volume.astype(float), -1024, high), -1024) + 1024
+
+
+def reference_2023(sct, ct, mask):
+    """SSIM window by window, from the printed definition."""
+    x, y = prepared(sct, mask, 3000), prepared(ct, mask, 3000)
+    c1, c2 = (0.01 * 4024) ** 2, (0.03 * 4024) ** 2
+    counted = counted_voxels(mask)
+    values = []
+    for a, b in zip(windows_at(x, counted), windows_at(y, counted), strict=True):
+        mx, my, vx, vy, cov = statistics_of(a, b)
+        values += (
+            (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+        ).tolist()
+    return sum(values) / len(values) if values else math.nan
+
+
+def by_edge(index, n, missing):
+    """Which voxel of an axis of n lies at an index of the axis padded by so many in all."""
+    return min(max(index - missing // 2, 0), n - 1)
+
+
+def reference_2025(sct, ct, mask):
+    """MS-SSIM window by window, with padding and downsampling written out by index."""
+    x, y = prepared(sct, mask, 3071), prepared(ct, mask, 3071)
+    take = []
+    for n in mask.shape:
+        missing = max(97 - n, 0)
+        take.append([by_edge(index, n, missing) for index in range(n + missing)])
+    x, y, inside = (v[np.ix_(*take)] for v in (x, y, mask))
+    c1, c2 = (0.01 * 4095) ** 2, (0.03 * 4095) ** 2
+    score = 1.0
+    for weight in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333):
+        counted = counted_voxels(inside)
+        if not counted.any():
+            return math.nan
+        total, number = 0.0, 0
+        for a, b in zip(windows_at(x, counted), windows_at(y, counted), strict=True):
+            mx, my, vx, vy, cov = statistics_of(a, b)
+            sx, sy = np.sqrt(vx), np.sqrt(vy)
+            luminance = (2 * mx * my + c1) / (mx**2 + my**2 + c1)
+            contrast = (2 * sx * sy + c2) / (vx + vy + c2)
+            structure = (cov + c2 / 2) / (sx * sy + c2 / 2)
+            terms = [np.maximum(t, 0) ** weight for t in (luminance, contrast, structure)]
+            total += float((terms[0] * terms[1] * terms[2]).sum())
+            number += len(a)
+        score *= min(max(total / number, 0), 1)
+        x, y = (_every_second_of_the_box_filtered(v) for v in (x, y))
+        inside = inside[::2, ::2, ::2]
+    return score
+
+
+def _every_second_of_the_box_filtered(volume):
+    """Full convolution with a 2^3 box of 1/8, its first part of the volume's size, each second."""
+    full = np.zeros([n + 1 for n in volume.shape])
+    for i in (0, 1):
+        for j in (0, 1):
+            for k in (0, 1):
+                a, b, c = volume.shape
+                full[i : i + a, j : j + b, k : k + c] += volume / 8
+    return full[tuple(slice(0, n, 2) for n in volume.shape)]
+
+
+def one_voxel(shape, *at):
+    mask = np.zeros(shape, dtype=bool)
+    mask[at] = True
+    return mask
+
+
+def box(shape, *limits):
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(slice(*s) for s in limits)] = True
+    return mask
+
+
+MASKS = {
+    "one window": one_voxel((7, 7, 7), 3, 3, 3),
+    "one voxel that halving keeps": one_voxel((15, 17, 21), 7, 8, 10),
+    "one voxel that halving loses": one_voxel((15, 17, 21), 8, 8, 10),
+    "one voxel at a face, where no window fits": one_voxel((15, 17, 21), 0, 8, 10),
+    "a slab through the volume": box((11, 13, 9), (4, 7), (0, 13), (3, 4)),
+    "at an edge, which padding draws out": box((9, 10, 11), (0, 2), (5, 7), (9, 11)),
+    "thinner than a window": box((6, 20, 5), (2, 4), (8, 11), (2, 3)),
+    "one slice": box((20, 19, 1), (8, 11), (8, 10), (0, 1)),
+    "longer than 97 along one axis": box((101, 9, 8), (95, 101), (3, 5), (3, 5)),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_similarities_agree_window_by_window_in_odd_masks(kind):
+    mask = MASKS[kind]
+    sct, ct, _ = head(mask.shape, 9)
+    for found, expected in (
+        (synthrad.synthrad_2023(sct, ct, mask).ssim, reference_2023(sct, ct, mask)),
+        (synthrad.synthrad_2025(sct, ct, mask).ms_ssim, reference_2025(sct, ct, mask)),
+    ):
+        assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    assert math.isnan(synthrad.masked_ssim(sct, ct, mask)) == (not counted_voxels(mask).any())
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 40), (-1024, 3500), (-2000, -1024)])
+def test_constant_images(first, second):
+    """Without any structure the luminance alone differs, over the whole mask and at its rim."""
+    mask = box((13, 11, 12), (4, 9), (4, 8), (3, 9))
+    sct, ct = (np.full(mask.shape, v, dtype=np.int16) for v in (first, second))
+    result, later = (f(sct, ct, mask) for f in (synthrad.synthrad_2023, synthrad.synthrad_2025))
+    assert result.mae == later.mae == abs(first - second)  # beyond the range, too
+    for psnr, high in ((result.psnr, 3000), (later.psnr, 3071)):
+        step = abs(np.clip(first, -1024, high) - np.clip(second, -1024, high))
+        expected = 20 * math.log10((high + 1024) / step) if step else math.inf
+        assert psnr == pytest.approx(expected)
+    assert result.ssim == pytest.approx(reference_2023(sct, ct, mask), abs=1e-9)
+    assert later.ms_ssim == pytest.approx(reference_2025(sct, ct, mask), abs=1e-9)
+    same = first == second or max(first, second) <= -1024  # air, once clipped
+    assert (result.ssim == pytest.approx(1)) == (later.ms_ssim == pytest.approx(1)) == same
+
+
 def test_ms_ssim_orders_small_and_large_errors():
     sct, ct, mask = head((40, 40, 40), 7)
     near = (ct + 0.2 * (sct - ct)).astype(np.float32)

@@ -1,71 +1,207 @@
-"""mrtoct evaluate: a synthetic CT against the real one."""
+"""mrtoct evaluate: synthetic CTs against the real ones."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mrtoct.cli.options import Device, Overwrite, Workers, processors
+
+if TYPE_CHECKING:
+    from mrtoct.evaluation.seams import TileGrid
+    from mrtoct.judging.cohort import CohortEvaluation
+
 
 def evaluate(
-    sct: Annotated[Path, typer.Argument(metavar="SCT", help="Synthetic CT in HU.")],
-    ct: Annotated[Path, typer.Argument(metavar="CT", help="Real CT in HU, on the same grid.")],
+    sct: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCT",
+            help="Synthetic CT in HU; or a folder of them, from any tool; or a bundle such as "
+            "RUN/best.",
+        ),
+    ],
+    ct: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CT",
+            help="Real CT in HU on the same grid; or a folder of them; or a store made by mrtoct "
+            "prepare, which a bundle needs.",
+        ),
+    ],
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="Where to compare (above 0), on the same grid. Default: the head, found on the CT."
+            help="Where to compare (above 0), on the same grid; or a folder of masks. Default: "
+            "the head, found on the CT, or as the store has it."
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="A rival to compare with SCT on the same subjects: another synthetic CT, folder "
+            "or bundle.",
+            metavar="OTHER",
+        ),
+    ] = None,
+    synthrad: Annotated[
+        Literal["2023", "2025", "both"],
+        typer.Option(help="Year of the SynthRAD challenge's metrics to show."),
+    ] = "both",
+    subjects: Annotated[
+        str,
+        typer.Option(
+            help="Of a cohort, judge these alone: names with commas between. Default: all that "
+            "the bundle did not learn from.",
+            show_default=False,
+        ),
+    ] = "",
+    tiles: Annotated[
+        str,
+        typer.Option(
+            help="Measure seams of tiles of so many voxels: 32, or 32,32,16, or 32@4,0,7 where a "
+            "tile begins at voxel 4,0,7.",
+            show_default=False,
+        ),
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
+    ] = None,
+    workers: Workers = processors(),
+    device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
-    """Compare a synthetic CT with the real CT, in HU inside a mask.
+    """Compare synthetic CTs with real CTs, in HU inside a mask.
 
-    Mean absolute error, bias, bone overlap, the SynthRAD challenge's metrics and the paper's own.
+    Mean absolute error, bias, overlap and surface distance of bone, the SynthRAD challenge's
+    metrics and the paper's own; of a cohort with intervals, by level of the head, and paired
+    against a rival.
+
+    In a folder, a subject's volume is SUBJECT/sct.nii.gz, SUBJECT_sct.nii.gz or SUBJECT.nii.gz (or
+    .nii, .mha, .mhd), and so on with ct and mask. A bundle is judged on the subjects of a store
+    that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
+
     Volumes on different grids are an error, never resampled silently. Errors inside different
     masks are not comparable: the mask is part of the output.
     """
     import json as json_module
 
-    import numpy as np
+    from rich.markup import escape
 
-    from mrtoct.cli.terminal import about, say
-    from mrtoct.errors import ValueRangeError
-    from mrtoct.evaluation.evaluate import evaluate as evaluate_volumes
-    from mrtoct.io.files import read_volume
-    from mrtoct.volume import AIR_HU, check_same_grid
+    from mrtoct.cli.terminal import console, say
+    from mrtoct.io.atomic import check_absent
+    from mrtoct.judging.cohort import chosen
+    from mrtoct.judging.evaluate import Request, evaluate_cohort, evaluate_pair, single
+    from mrtoct.judging.folders import some
 
-    synthetic, real = read_volume(sct, "HU"), read_volume(ct, "HU")
-    check_same_grid(synthetic.grid, real.grid, str(sct), str(ct))
-    for path, volume in ((sct, synthetic), (ct, real)):
-        low, high = float(volume.voxels.min()), float(volume.voxels.max())
-        doubt = (
-            f"{path}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
-            "below 0 (was a rescale intercept left out?)"
-        )
-        if low >= 0 and mask is None:
-            raise ValueRangeError(doubt)  # without air no head is found either
-        if low >= 0:
-            say(f"warning: {doubt}")
-    # Padding outside a scanner's field of view was never measured: it counts as air.
-    synthetic, real = (v.with_voxels(np.maximum(v.voxels, AIR_HU)) for v in (synthetic, real))
-    if mask is not None:
-        inside, source = read_volume(mask, "label"), mask.name
-        check_same_grid(inside.grid, real.grid, str(mask), str(ct))
-        if not (inside.voxels > 0).any():
-            raise ValueRangeError(f"{mask} is empty: no voxel is above 0")
-    else:
-        from mrtoct.prepare.mask import head_mask_ct
+    if csv is not None:
+        check_absent(csv, overwrite=overwrite)  # before the work, not after it
+    request = Request(
+        sct,
+        ct,
+        mask,
+        against,
+        tuple(dict.fromkeys(name.strip() for name in subjects.split(",") if name.strip())),
+        tile_grid(tiles) if tiles else None,
+        synthrad,
+        workers,
+        device,
+    )
+    pair = single(request)
+    with console.status("evaluating") as status:
 
-        with about(ct):
-            inside, source = head_mask_ct(real), "head found on the CT"
-    result = evaluate_volumes(synthetic, real, inside, source)
+        def on_subject(name: str, done: int, total: int) -> None:
+            status.update(f"evaluated {done} of {total}: {escape(name)}")
+
+        result = evaluate_pair(request) if pair else evaluate_cohort(request, on_subject)
+    for note in result.notes:
+        say(f"warning: {note}")
+    for lack, names in result.unmatched.items():
+        say(f"left out, {lack}: {some(names)}")
+    for name, reason in result.failed.items():
+        say(f"failed and left out: {name}: {reason}")
+    if csv is not None:
+        write_csv(csv, result, overwrite=overwrite)
+        say(f"{csv}: a row for each subject and method")
     if json:
-        typer.echo(json_module.dumps(result.to_json(), indent=1))
-        return
+        one = pair and against is None
+        plain = chosen(result.of(str(sct))[0], synthrad) if one else result.to_json()
+        typer.echo(json_module.dumps(plain, indent=1))
+    elif pair:
+        show_pair(result)
+    else:
+        show_cohort(result, str(against) if against else None)
+
+
+def tile_grid(text: str) -> TileGrid:
+    """Read SIZE, I,J,K or either with @I,J,K behind it; ValueRangeError for anything else."""
+    from mrtoct.errors import ValueRangeError
+    from mrtoct.evaluation.seams import TileGrid
+
+    size, at, origin = text.partition("@")
+    try:
+        sides = [int(n) for n in size.split(",")]
+        first = [int(n) for n in origin.split(",")] if at else [0, 0, 0]
+        i, j, k = sides * 3 if len(sides) == 1 else sides
+        a, b, c = first
+    except ValueError:
+        raise ValueRangeError(
+            f"--tiles takes 32, or 32,32,16, or 32@4,0,7, in voxels; got {text!r}"
+        ) from None
+    return TileGrid((i, j, k), (a, b, c))
+
+
+def write_csv(path: Path, result: CohortEvaluation, *, overwrite: bool) -> None:
+    """Write the rows of an evaluation, whole or not at all."""
+    import csv
+    import io
+
+    from mrtoct.io.atomic import write_text
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(result.rows())
+    write_text(path, text.getvalue(), overwrite=overwrite)
+
+
+def show_pair(result: CohortEvaluation) -> None:
+    """Print every metric of one subject, and where in the head the errors are."""
     from rich.console import Console
     from rich.markup import escape
 
+    from mrtoct.evaluation.summary import summarise_levels
+    from mrtoct.report.evaluation_tables import labels, levels_table
     from mrtoct.report.tables import subject_table
 
-    Console().print(subject_table({escape(sct.name): result}, title=escape(f"mask: {source}")))
+    console = Console()
+    short = labels(result.methods)
+    evaluations = {escape(short[m]): result.of(m)[0] for m in result.methods}
+    console.print(result.described, markup=False, highlight=False, soft_wrap=True)
+    console.print(subject_table(evaluations, metrics=result.metrics))
+    levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
+    console.print(levels_table(levels))
+
+
+def show_cohort(result: CohortEvaluation, rival: str | None) -> None:
+    """Print the cohort's means, the comparison with a rival, each subject and each level."""
+    from rich.console import Console
+
+    from mrtoct.evaluation.summary import summarise_levels
+    from mrtoct.report import evaluation_tables as tables
+
+    console = Console()
+    metrics, short = result.metrics, tables.labels(result.methods)
+    figures = {short[m]: [result.summary(m, metric) for metric in metrics] for m in result.methods}
+    console.print(result.described, markup=False, highlight=False, soft_wrap=True)
+    console.print(tables.cohort_table(metrics, figures))
+    first = result.methods[0]
+    if rival is not None:
+        paired = [result.paired(rival, metric) for metric in metrics]
+        title = f"{short[first]} minus {short[rival]}, subject by subject"
+        console.print(tables.paired_table(metrics, paired, title))
+    each = {s.subject: (s.role, s.evaluations[first]) for s in result.subjects}
+    console.print(tables.subjects_table(each, metrics, short[first]))
+    levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
+    console.print(tables.levels_table(levels))

@@ -11,13 +11,18 @@ from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.evaluation import tissue
+from mrtoct.evaluation.levels import LevelError, level_errors
 from mrtoct.evaluation.paper import PaperMetrics, paper_metrics
+from mrtoct.evaluation.seams import Seam, TileGrid, seam
 from mrtoct.evaluation.synthrad import SynthRad2023, SynthRad2025, synthrad_2023, synthrad_2025
-from mrtoct.evaluation.tissue import BiasBin, BoneError, ClassError, SliceError
-from mrtoct.volume import Volume, check_same_grid
+from mrtoct.evaluation.tissue import BiasBin, ClassError, SliceError, StructureError
+from mrtoct.volume import Array, Grid, Volume, check_same_grid
 
 DEFINITIONS = "1"
-"""Version of the metrics' definitions: numbers under different versions are not comparable."""
+"""Version of the metrics' definitions: numbers under different versions are not comparable.
+
+A metric that is added needs no new version: in older files it is undefined.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,23 @@ class Evaluation:
     definitions: str
     mask: MaskDescription
     body: ClassError
-    soft_tissue: ClassError
-    bone: BoneError
-    air: ClassError
+    soft_tissue: StructureError
+    bone: StructureError
+    air: StructureError
     paper: PaperMetrics
     synthrad_2023: SynthRad2023
     synthrad_2025: SynthRad2025
     slice_discontinuity: float
     bias_curve: tuple[BiasBin, ...]
     slice_profile: tuple[SliceError, ...]
+    """By transverse slice: its index along the array's axis that is nearest to the vertical."""
+    levels: tuple[LevelError, ...] = ()
+    seam: Seam | None = None
+    """At the borders of tiles, where such were named."""
 
     def to_json(self) -> dict[str, Any]:
         """Return nested plain JSON values; NaN and infinity become null."""
-        plain: dict[str, Any] = _finite(asdict(self))
+        plain: dict[str, Any] = finite(asdict(self))
         return plain
 
     @classmethod
@@ -64,24 +73,28 @@ class Evaluation:
             definitions=v["definitions"],
             mask=MaskDescription(**v["mask"]),
             body=ClassError(**v["body"]),
-            soft_tissue=ClassError(**v["soft_tissue"]),
-            bone=BoneError(**v["bone"]),
-            air=ClassError(**v["air"]),
+            soft_tissue=StructureError(**v["soft_tissue"]),
+            bone=StructureError(**v["bone"]),
+            air=StructureError(**v["air"]),
             paper=PaperMetrics(**v["paper"]),
             synthrad_2023=SynthRad2023(**v["synthrad_2023"]),
             synthrad_2025=SynthRad2025(**v["synthrad_2025"]),
             slice_discontinuity=v["slice_discontinuity"],
             bias_curve=tuple(BiasBin(**row) for row in v["bias_curve"]),
             slice_profile=tuple(SliceError(**row) for row in v["slice_profile"]),
+            levels=tuple(LevelError(**row) for row in v.get("levels", ())),
+            seam=_seam(values.get("seam")),
         )
 
 
-def evaluate(sct: Volume, ct: Volume, mask: Volume, mask_source: str) -> Evaluation:
+def evaluate(
+    sct: Volume, ct: Volume, mask: Volume, mask_source: str, *, tiles: TileGrid | None = None
+) -> Evaluation:
     """Return every metric of a synthetic CT against the real one, on one grid, in HU.
 
     Voxels count where mask > 0. mask_source says in words where the mask came from, because
     errors inside different masks are not comparable. The paper's metrics run over the
-    bounding box of the mask.
+    bounding box of the mask. tiles are those that the synthetic CT was put together from.
     """
     check_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
     check_same_grid(mask.grid, ct.grid, "mask", "CT")
@@ -95,31 +108,51 @@ def evaluate(sct: Volume, ct: Volume, mask: Volume, mask_source: str) -> Evaluat
     if not inside.any():
         raise ValueRangeError("the mask is empty: there is no voxel to judge")
 
-    real, synthetic = ct.voxels, sct.voxels
+    real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
+    slices = _transverse(grid, synthetic, real, inside)
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     voxels = int(inside.sum())
     return Evaluation(
         definitions=DEFINITIONS,
         mask=MaskDescription(mask_source, voxels, voxels * mask.grid.voxel_volume / 1000),
         body=tissue.class_error(synthetic, real, inside),
-        soft_tissue=tissue.class_error(synthetic, real, tissue.soft_tissue(real, inside)),
-        bone=tissue.bone_error(synthetic, real, inside),
-        air=tissue.class_error(synthetic, real, tissue.air(real, inside)),
+        soft_tissue=tissue.structure_error(synthetic, real, inside, grid, tissue.soft_tissue),
+        bone=tissue.structure_error(synthetic, real, inside, grid, tissue.bone),
+        air=tissue.structure_error(synthetic, real, inside, grid, tissue.air),
         paper=paper_metrics(synthetic[box], real[box]),
         synthrad_2023=synthrad_2023(synthetic, real, inside),
         synthrad_2025=synthrad_2025(synthetic, real, inside),
-        slice_discontinuity=tissue.slice_discontinuity(synthetic, real, inside),
+        slice_discontinuity=tissue.slice_discontinuity(*slices),
         bias_curve=tissue.bias_curve(synthetic, real, inside),
-        slice_profile=tissue.slice_profile(synthetic, real, inside),
+        slice_profile=tissue.slice_profile(*slices),
+        levels=level_errors(synthetic, real, inside, grid),
+        seam=seam(synthetic, real, inside, tiles) if tiles else None,
     )
 
 
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity by None, at any depth."""
+def _transverse(grid: Grid, *arrays: Array) -> tuple[Array, ...]:
+    """Return the arrays with the axis that is nearest to the vertical as the last one.
+
+    Arrays of a sagittal or coronal acquisition keep their own order in a file.
+    """
+    axis = int(np.argmax(np.abs(grid.affine[2, :3]) / grid.spacing))
+    return tuple(np.moveaxis(array, axis, 2) for array in arrays)
+
+
+def _seam(values: dict[str, Any] | None) -> Seam | None:
+    if values is None:
+        return None
+    v = _restored(values)
+    tiles = TileGrid(tuple(v["tiles"]["size"]), tuple(v["tiles"]["origin"]))
+    return Seam(tiles, v["steps"], v["across"], v["elsewhere"])
+
+
+def finite(value: Any) -> Any:
+    """Replace NaN and infinity by None, which JSON knows, at any depth."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

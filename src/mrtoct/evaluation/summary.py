@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.evaluation.evaluate import Evaluation
+from mrtoct.evaluation.levels import LevelError
 
 RESAMPLES = 10_000
 
@@ -33,9 +33,11 @@ class Metric:
     decimals: int
 
     def of(self, evaluation: Evaluation) -> float:
-        """Return the number, NaN where it is undefined."""
-        value: Any = reduce(getattr, self.key.split("."), evaluation)
-        return float(value)
+        """Return the number, NaN where it is undefined or was not measured."""
+        value: Any = evaluation
+        for part in self.key.split("."):
+            value = getattr(value, part) if value is not None else None
+        return math.nan if value is None else float(value)
 
     def distance(self, value: float) -> float:
         """Return how far a value is from ideal, such that smaller is better."""
@@ -58,14 +60,23 @@ METRICS = (
     Metric("air.mae", "MAE, air in the body", "HU", "lower", 1),
     Metric("bone.me", "mean error, bone", "HU", "zero", 1),
     Metric("bone.dice", "Dice, bone", "", "higher", 3),
+    Metric("bone.hd95_mm", "HD95, bone", "mm", "lower", 1),
+    Metric("air.dice", "Dice, air in the body", "", "higher", 3),
     Metric("synthrad_2023.psnr", "PSNR, SynthRAD 2023", "dB", "higher", 2),
     Metric("synthrad_2023.ssim", "SSIM, SynthRAD 2023", "", "higher", 3),
+    Metric("synthrad_2025.psnr", "PSNR, SynthRAD 2025", "dB", "higher", 2),
     Metric("synthrad_2025.ms_ssim", "MS-SSIM, SynthRAD 2025", "", "higher", 3),
     Metric("slice_discontinuity", "slice discontinuity", "", "one", 2),
     Metric("paper.mae", "MAE, paper", "HU", "lower", 1),
     Metric("paper.mse", "MSE, paper", "HU²", "lower", 0),
     Metric("paper.psnr_65535", "PSNR, paper (65535)", "dB", "higher", 2),
 )
+
+SEAM_METRICS = (
+    Metric("seam.across", "steps across tile borders", "", "one", 2),
+    Metric("seam.elsewhere", "steps elsewhere", "", "one", 2),
+)
+"""Of volumes that were put together from tiles; NaN for others."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,17 @@ class Summary:
         if self.subjects < FEWEST_FOR_A_CLAIM:
             return "range", self.least, self.most
         return "95 % interval", self.low, self.high
+
+
+@dataclass(frozen=True)
+class LevelSummary:
+    """Errors in HU over the subjects that reach a level, from_mm to to_mm below their tops."""
+
+    from_mm: float
+    to_mm: float
+    mae: Summary
+    me: Summary
+    bone_mae: Summary
 
 
 @dataclass(frozen=True)
@@ -122,6 +144,25 @@ def summarise(values: Sequence[float], *, seed: int = 0) -> Summary:
         high=float(high),
         least=float(finite.min()),
         most=float(finite.max()),
+    )
+
+
+def summarise_levels(
+    evaluations: Sequence[Evaluation], *, seed: int = 0
+) -> tuple[LevelSummary, ...]:
+    """Return the errors of each level over the subjects that reach it, the top first."""
+    by_level: dict[tuple[float, float], list[LevelError]] = {}
+    for evaluation in evaluations:
+        for level in evaluation.levels:
+            by_level.setdefault((level.from_mm, level.to_mm), []).append(level)
+    return tuple(
+        LevelSummary(
+            *limits,
+            mae=summarise([level.mae for level in levels], seed=seed),
+            me=summarise([level.me for level in levels], seed=seed),
+            bone_mae=summarise([level.bone_mae for level in levels], seed=seed),
+        )
+        for limits, levels in sorted(by_level.items())
     )
 
 

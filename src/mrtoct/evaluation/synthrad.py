@@ -86,11 +86,7 @@ def masked_ssim(sct: Array, ct: Array, mask: Array) -> float:
     counted = _inner(mask)
     if not counted.any():
         return float("nan")
-    # A voxel's SSIM depends on its window alone: the rest of the volume need not be filtered.
-    box = tuple(
-        slice(s.start - MARGIN, s.stop + MARGIN)
-        for s in ndimage.find_objects(counted.astype(np.uint8))[0]
-    )
+    box = _windows_of(counted)
     x, y = (_shifted(v[box], mask[box], HIGH_2023_HU) for v in (sct, ct))
     c1, c2 = (K1 * (HIGH_2023_HU - LOW_HU)) ** 2, (K2 * (HIGH_2023_HU - LOW_HU)) ** 2
     mean_x, mean_y, var_x, var_y, cov = _window_statistics(x, y)
@@ -115,9 +111,10 @@ def masked_ms_ssim(sct: Array, ct: Array, mask: Array) -> float:
         counted = _inner(inside)
         if not counted.any():
             return float("nan")
-        mean_x, mean_y, var_x, var_y, cov = _window_statistics(x, y)
-        mean_x, mean_y, cov = mean_x[counted], mean_y[counted], cov[counted]
-        var_x, var_y = np.maximum(var_x[counted], 0), np.maximum(var_y[counted], 0)
+        box = _windows_of(counted)
+        statistics = _window_statistics(x[box], y[box])
+        mean_x, mean_y, var_x, var_y, cov = (v[counted[box]] for v in statistics)
+        var_x, var_y = np.maximum(var_x, 0), np.maximum(var_y, 0)
         deviations = np.sqrt(var_x) * np.sqrt(var_y)
         luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
         contrast = (2 * deviations + c2) / (var_x + var_y + c2)
@@ -139,6 +136,14 @@ def _inner(mask: Array) -> Array:
     core = (slice(MARGIN, -MARGIN),) * 3
     inner[core] = mask[core]
     return inner
+
+
+def _windows_of(counted: Array) -> tuple[slice, ...]:
+    """Return the box of all windows of the counted voxels: nothing else need be filtered."""
+    return tuple(
+        slice(s.start - MARGIN, s.stop + MARGIN)
+        for s in ndimage.find_objects(counted.astype(np.uint8))[0]
+    )
 
 
 def _window_statistics(x: Array, y: Array) -> tuple[Array, Array, Array, Array, Array]:

@@ -6,11 +6,13 @@ average over no voxel is NaN here and null in JSON.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from mrtoct.volume import Array
+from mrtoct.evaluation.surface import hd95
+from mrtoct.volume import Array, Grid
 
 AIR_BELOW_HU = -250.0
 BONE_ABOVE_HU = 250.0
@@ -29,13 +31,18 @@ class ClassError:
 
 
 @dataclass(frozen=True)
-class BoneError:
-    """As ClassError, and the overlap of bone (> 250 HU) in the two CTs, 0 to 1."""
+class StructureError:
+    """As ClassError, and how well the class lies in its place: Dice (0 to 1) and HD95 in mm.
+
+    These two compare the class by threshold in both CTs, inside the mask. NaN where undefined, or
+    not measured by an older version.
+    """
 
     voxels: int
     mae: float
     me: float
-    dice: float
+    dice: float = float("nan")
+    hd95_mm: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,18 @@ def dice(first: Array, second: Array) -> float:
     return 2 * int((first & second).sum()) / total if total else float("nan")
 
 
-def bone_error(sct: Array, ct: Array, mask: Array) -> BoneError:
-    """Return the error inside the reference's bone and the Dice overlap of bone."""
-    where = bone(ct, mask)
-    error = class_error(sct, ct, where)
-    return BoneError(error.voxels, error.mae, error.me, dice(where, bone(sct, mask)))
+def structure_error(
+    sct: Array, ct: Array, mask: Array, grid: Grid, classify: Callable[[Array, Array], Array]
+) -> StructureError:
+    """Return the error inside a class of the reference, and how the class of both agrees.
+
+    classify is one of soft_tissue, bone and air.
+    """
+    real, synthetic = classify(ct, mask), classify(sct, mask)
+    error = class_error(sct, ct, real)
+    return StructureError(
+        error.voxels, error.mae, error.me, dice(real, synthetic), hd95(real, synthetic, grid)
+    )
 
 
 def bias_curve(sct: Array, ct: Array, mask: Array) -> tuple[BiasBin, ...]:

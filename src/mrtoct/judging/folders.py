@@ -1,0 +1,136 @@
+"""Folders of synthetic CTs, CTs and masks from any tool, matched by the subject's name.
+
+A subject's volume of a role (sct, ct or mask) is one of
+
+FOLDER/<subject>/<role>.nii.gz    or .nii, .mha, .mhd, or a folder <role> of DICOM files
+FOLDER/<role>_<subject>.nii.gz    or <subject>_<role>.nii.gz
+FOLDER/<subject>.nii.gz           where no file of the folder is named in the second way
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mrtoct.datasets.plain import visible
+from mrtoct.errors import CohortError, FileError
+from mrtoct.evaluation.seams import TileGrid
+from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.judging.case import FOUND, Case
+
+Kind = Literal["sct", "ct", "mask"]
+WORDS = {"sct": "synthetic CT", "ct": "CT", "mask": "mask"}
+OTHERS = r"(?:sct|ct|mr|mask)"
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Cases of the subjects that have all they need, and the names of the others by what lacks."""
+
+    cases: list[Case]
+    unmatched: dict[str, list[str]] = field(default_factory=dict)
+
+
+def match(
+    scts: Mapping[str, Path],
+    cts: Path,
+    masks: Path | None = None,
+    *,
+    tiles: TileGrid | None = None,
+) -> Matched:
+    """Match folders of synthetic CTs, by method, with the CTs and masks of the same subjects.
+
+    Raises CohortError if no subject is in all of them.
+    """
+    made = {method: volumes_in(folder, "sct") for method, folder in scts.items()}
+    real = volumes_in(cts, "ct")
+    where = volumes_in(masks, "mask") if masks else {}
+    unmatched: dict[str, list[str]] = {}
+    cases = []
+    for name in sorted(set(real).union(*made.values())):
+        lacking = [
+            f"no synthetic CT in {scts[m]}" for m, found in made.items() if name not in found
+        ]
+        if name not in real:
+            lacking.append(f"no CT in {cts}")
+        elif masks and name not in where:
+            lacking.append(f"no mask in {masks}")
+        for lack in lacking:
+            unmatched.setdefault(lack, []).append(name)
+        if not lacking:
+            cases.append(
+                Case(
+                    name,
+                    {method: found[name] for method, found in made.items()},
+                    real[name],
+                    where.get(name),
+                    mask_source=f"masks in {masks.name}" if masks else FOUND,
+                    tiles=tiles,
+                )
+            )
+    if not cases:
+        told = "; ".join(f"{lack}: {some(names)}" for lack, names in unmatched.items())
+        raise CohortError(f"no subject has everything that is needed ({told})")
+    return Matched(cases, unmatched)
+
+
+def volumes_in(folder: Path, kind: Kind) -> dict[str, Path]:
+    """Return the volumes of a kind by subject; CohortError if there is none, or one twice."""
+    found = find(folder, kind)
+    if not found:
+        raise CohortError(
+            f"{folder} holds no {WORDS[kind]}: no SUBJECT/{kind}.*, SUBJECT_{kind}.* or SUBJECT.* "
+            f"with one of the endings {', '.join(VOLUME_ENDINGS)}"
+        )
+    return found
+
+
+def find(folder: Path, kind: Kind) -> dict[str, Path]:
+    """Return the volumes of a kind by subject, none where the folder is not of that sort."""
+    if not folder.is_dir():
+        raise FileError(f"{folder} is not a folder")
+    folders: list[tuple[str, Path]] = []
+    named: list[tuple[str, Path]] = []
+    bare: list[tuple[str, Path]] = []
+    for path in visible(folder):
+        if path.is_dir():
+            folders += [(path.name, p) for p in visible(path) if _stem(p).lower() == kind]
+        elif stem := _stem(path):
+            if own := _subject(stem, kind):
+                named.append((own, path))
+            elif not _subject(stem, OTHERS):
+                bare.append((stem, path))
+    found: dict[str, Path] = {}
+    for name, path in folders + (named or bare):
+        if name in found:
+            raise CohortError(
+                f"{folder} has two {WORDS[kind]}s of {name}: {found[name].relative_to(folder)} "
+                f"and {path.relative_to(folder)}; keep one"
+            )
+        found[name] = path
+    return found
+
+
+def some(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _subject(stem: str, kind: str) -> str:
+    """Return the subject in a name such as sct_1BA001 or 1BA001-sct, "" where it is none."""
+    parts = re.fullmatch(rf"(?i:{kind})[_-](.+)|(.+)[_-](?i:{kind})", stem)
+    return (parts[1] or parts[2]) if parts else ""
+
+
+def _stem(path: Path) -> str:
+    """Return a folder's name, a volume file's without its ending, "" for other files."""
+    if path.is_dir():
+        return path.name
+    for ending in VOLUME_ENDINGS:
+        if path.name.lower().endswith(ending):
+            return path.name[: -len(ending)]
+    return ""

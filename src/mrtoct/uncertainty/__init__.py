@@ -1,0 +1,1 @@
+"""How wrong a synthetic CT may be, voxel by voxel."""

@@ -1,0 +1,122 @@
+"""mrtoct evaluate as a user types it: one JSON object, a CSV, tables that fit, one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from mrtoct.io.files import write_volume
+from mrtoct.volume import Volume
+from volumes import oblique_grid
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Two subjects in folders of synthetic CTs by two methods, CTs and masks."""
+    for n, name in enumerate(("a", "b")):
+        generator = np.random.default_rng(n)
+        grid = oblique_grid((10, 9, 9), spacing=(3.0, 4.0, 5.0))
+        ct = Volume(generator.integers(-600, 1200, grid.shape).astype(np.int16), grid, "HU")
+        mask = np.zeros(grid.shape, dtype=np.uint8)
+        mask[2:-2, 1:-1, 1:-1] = 1
+        write_volume(tmp_path / "ct" / f"{name}.nii.gz", ct)
+        write_volume(tmp_path / "mask" / f"{name}.nii.gz", ct.with_voxels(mask, "label"))
+        for method, offset in (("good", 10), ("bad", -30)):
+            sct = ct.with_voxels((ct.voxels + offset).astype(np.int16))
+            write_volume(tmp_path / method / f"{name}.nii.gz", sct)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("year", "similarity"), [("2023", "ssim"), ("2025", "ms_ssim")])
+def test_a_pair_prints_one_object_with_the_metrics_of_a_year(mrtoct, cohort, year, similarity):
+    sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
+    result = mrtoct("evaluate", sct, ct, "--mask", mask, "--synthrad", year, "--json")
+    assert (result.status, result.err) == (0, "")
+    values = json.loads(result.out)
+    assert [key for key in values if key.startswith("synthrad")] == [f"synthrad_{year}"]
+    assert set(values[f"synthrad_{year}"]) == {"mae", "psnr", similarity}
+    assert values[f"synthrad_{year}"]["mae"] == pytest.approx(10)
+    high = {"2023": 4024, "2025": 4095}[year]
+    assert values[f"synthrad_{year}"]["psnr"] == pytest.approx(20 * np.log10(high / 10))
+    assert values["mask"]["source"] == "a.nii.gz"
+    assert values["definitions"] == "1"
+    assert mrtoct("evaluate", sct, ct, "--synthrad", "2024").status == 2
+
+
+def test_folders_become_tables_that_fit_a_terminal(mrtoct, cohort, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    (cohort / "ct" / "b.nii.gz").rename(cohort / "ct" / "c.nii.gz")
+    folders = [cohort / kind for kind in ("good", "ct", "mask", "bad")]
+    result = mrtoct(
+        *("evaluate", folders[0], folders[1], "--mask", folders[2], "--against", folders[3]),
+        *("--synthrad", "2023", "--tiles", "4,3,3@1,0,2", "--workers", 1),
+    )
+    assert result.status == 0, result.err
+    assert f"left out, no synthetic CT in {folders[0]}: c" in result.err
+    assert f"left out, no CT in {folders[1]}: b" in result.err
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "1 subject; mask: masks in mask; SynthRAD 2023; definitions 1" in result.out
+    assert "good minus bad" in result.out
+    assert "MS-SSIM" not in result.out
+    rows = [line for line in reversed(result.out.splitlines()) if "│" in line]
+    lines = {line.split("│")[1].strip(): line for line in rows}  # of the first table with such
+    across = [cell.strip() for cell in lines["steps across tile borders"].split("│")[2:5]]
+    assert across == ["1.00", "1.00", "0.00"]
+    body = [line for line in rows if "MAE, body, HU" in line]
+    assert [("−20.0" in line, "10.0" in line) for line in body] == [(True, False), (False, True)]
+    assert "10 | 10" in lines["0 to 20"]
+
+
+def test_a_csv_has_a_row_for_each_subject_and_method(mrtoct, cohort):
+    out = cohort / "new" / "table.csv"
+    arguments = (
+        *("evaluate", cohort / "good", cohort / "ct", "--mask", cohort / "mask"),
+        *("--csv", out, "--workers", 1, "--json"),
+    )
+    result = mrtoct(*arguments)
+    assert result.status == 0, result.err
+    values = json.loads(result.out)
+    with out.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(r["subject"], r["method"]) for r in rows] == [
+        (name, method) for name in "ab" for method in (str(cohort / "good"), "water")
+    ]
+    assert [r["body.me [HU]"] for r in rows[::2]] == ["10", "10"]
+    assert float(rows[1]["body.mae [HU]"]) == pytest.approx(
+        values["subjects"]["a"]["methods"]["water"]["body"]["mae"]
+    )
+    assert f"{out} exists already" in mrtoct(*arguments).sentence
+    assert mrtoct(*arguments, "--overwrite").status == 0
+
+
+def test_a_pair_may_have_a_rival(mrtoct, cohort):
+    good, bad, ct, mask = (cohort / k / "a.nii.gz" for k in ("good", "bad", "ct", "mask"))
+    result = mrtoct("evaluate", good, ct, "--mask", mask, "--against", bad, "--json")
+    values = json.loads(result.out)
+    assert values["methods"] == [str(good), str(bad)]
+    assert values["paired"][str(bad)]["body.mae"]["difference"]["mean"] == pytest.approx(-20)
+
+
+def test_a_bundle_is_judged_on_whom_it_did_not_see(mrtoct, made, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    split = json.loads((made.run / "run.json").read_text())["split"]
+    result = mrtoct("evaluate", made.best, made.store, "--workers", 1, "--json")
+    assert result.status == 0, result.err
+    values = json.loads(result.out)
+    assert list(values["subjects"]) == split["test"]
+    assert [s["role"] for s in values["subjects"].values()] == ["test"]
+    assert values["methods"] == [str(made.best), "intensity map", "water"]
+    left = ", ".join(sorted(split["train"] + split["validation"]))
+    assert f"trained or validated on: {left}" in result.err
+    hint = mrtoct("evaluate", made.run, made.store).sentence
+    assert f"did you mean {made.best}?" in hint
+
+
+@pytest.mark.parametrize("tiles", ["x", "3,4", "0", "4@1", "4@1,2,x"])
+def test_tiles_that_cannot_be_read_are_named(mrtoct, cohort, tiles):
+    sct, ct = cohort / "good" / "a.nii.gz", cohort / "ct" / "a.nii.gz"
+    sentence = mrtoct("evaluate", sct, ct, "--tiles", tiles).sentence
+    assert (tiles in sentence and "--tiles" in sentence) or "at least 1 voxel" in sentence

@@ -1,0 +1,76 @@
+"""Volumes are matched by the subject's name, whatever way of naming a tool has."""
+
+import pytest
+
+from mrtoct.errors import CohortError, FileError
+from mrtoct.judging.folders import find, match, some, volumes_in
+
+
+@pytest.mark.parametrize("sct", ["folders", "before", "after", "bare"])
+@pytest.mark.parametrize("ct", ["folders", "bare"])
+def test_every_way_of_naming_finds_every_subject(folders, sct, ct):
+    made, real = folders.write("made", "sct", sct), folders.write("real", "ct", ct)
+    matched = match({"a": made}, real)
+    assert [case.subject for case in matched.cases] == ["1BA001", "1BA005", "head.2"]
+    assert matched.unmatched == {}
+    for case in matched.cases:
+        assert case.subject in str(case.scts["a"].relative_to(folders.root))
+        assert case.subject in str(case.ct.relative_to(folders.root))
+        assert (case.mask, case.mask_source) == (None, "head found on the CT")
+
+
+def test_volumes_of_every_kind_may_share_a_folder(folders):
+    for kind, layout in (("sct", "before"), ("ct", "after"), ("mask", "after")):
+        folders.write("all", kind, layout)
+    together = folders.root / "all"
+    (together / "notes.txt").write_text("not a volume")
+    (case, *_) = match({"a": together}, together, together).cases
+    assert case.scts["a"].name == "sct_1BA001.mha"
+    assert case.ct.name == "1BA001-CT.nii"
+    assert case.mask.name == "1BA001-MASK.nii"
+    assert case.mask_source == "masks in all"
+    # Bare names are those of no other kind.
+    folders.write("real", "ct", "bare")
+    folders.write("real", "mask", "after")
+    assert sorted(find(folders.root / "real", "ct")) == ["1BA001", "1BA005", "head.2"]
+
+
+def test_who_lacks_something_is_named(folders):
+    made = folders.write("made", "sct", "folders")
+    rival = folders.write("rival", "sct", "bare")
+    real = folders.write("real", "ct", "bare")
+    masks = folders.write("masks", "mask", "bare")
+    (rival / "1BA005.nii.gz").unlink()
+    (real / "head.2.nii.gz").rename(real / "else.nii.gz")
+    matched = match({"made": made, "rival": rival}, real, masks)
+    assert [case.subject for case in matched.cases] == ["1BA001"]
+    assert matched.unmatched == {
+        f"no synthetic CT in {rival}": ["1BA005", "else"],
+        f"no synthetic CT in {made}": ["else"],
+        f"no CT in {real}": ["head.2"],
+        f"no mask in {masks}": ["else"],
+    }
+    (masks / "1BA001.nii.gz").unlink()
+    with pytest.raises(CohortError, match=f"no mask in {masks}: 1BA001"):
+        match({"made": made, "rival": rival}, real, masks)
+
+
+def test_one_subject_twice_is_refused(folders):
+    made = folders.write("made", "sct", "folders")
+    folders.write("made", "sct", "after")
+    with pytest.raises(CohortError, match=r"two synthetic CTs of 1BA001: 1BA001/sct\.nii\.gz and"):
+        volumes_in(made, "sct")
+
+
+def test_a_folder_of_something_else_says_what_it_should_hold(folders, tmp_path):
+    masks = folders.write("masks", "mask", "folders")
+    with pytest.raises(CohortError, match=r"masks holds no CT: no SUBJECT/ct\.\*"):
+        volumes_in(masks, "ct")
+    assert find(masks, "sct") == {}
+    with pytest.raises(FileError, match="is not a folder"):
+        find(tmp_path / "absent", "ct")
+
+
+def test_long_lists_of_names_are_cut():
+    assert some(["a", "b"]) == "a, b"
+    assert some(list("abcdefgh")) == "a, b, c, d, e and 3 more"
