@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from mrtoct.bundle import Bundle, read_bundle, read_description, write_bundle
 from mrtoct.errors import BundleError, FileError, MrtoctError
 from mrtoct.hardware import device_named
+from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 
@@ -114,6 +116,12 @@ def test_an_existing_bundle_is_replaced_only_when_asked(folder: Path) -> None:
         ({"spacing": (1.0, float("nan"), 1.0)}, "spacing must be positive"),
         ({"size": (64, 12)}, r"size must be positive multiples of 8, got \[64, 12\]"),
         ({"size": (0, 8)}, "size must be positive multiples"),
+        ({"planes": ("axial",)}, r"planes must be some of .*, got \['axial'\]"),
+        ({"planes": ("coronal",), "spacing": (1.0, 1.0, 3.0)}, "need the same spacing"),
+        (
+            {"model": ContextGeneratorConfig(width=1), "planes": ("coronal",)},
+            "planes are for slices",
+        ),
     ],
 )
 def test_impossible_bundles(wrong: dict[str, Any], message: str) -> None:
@@ -149,6 +157,15 @@ def test_another_format(folder: Path, content: str, found: str) -> None:
     assert f"bundle.json has format {found}; this version reads 2" in problem(folder)
 
 
+def test_planes_come_back_and_are_transverse_in_older_bundles(tmp_path: Path) -> None:
+    planes = ("sagittal", "transverse")
+    bundle = replace(BUNDLE, spacing=(0.8, 0.8, 0.8), planes=planes)
+    write_bundle(tmp_path / "b", bundle, trained().state_dict())
+    assert read_bundle(tmp_path / "b")[0].planes == planes
+    edit(tmp_path / "b", lambda record: record.pop("planes"))
+    assert read_bundle(tmp_path / "b")[0] == replace(bundle, planes=("transverse",))
+
+
 @pytest.mark.parametrize(
     "key",
     ["model", "spacing_mm", "size", "hu_window", "mr_scaling", "provenance", "validation"],
@@ -174,6 +191,9 @@ def test_a_missing_key_is_named(folder: Path, key: str) -> None:
         ("size", [64]),
         ("size", [64, 12]),
         ("size", None),
+        ("planes", 3),
+        ("planes", "sagittal"),
+        ("planes", ["transverse", "transverse"]),
         ("hu_window", {"low": 3, "high": 2}),
         ("hu_window", {"low": "a", "high": 2}),
         ("hu_window", [1, 2]),

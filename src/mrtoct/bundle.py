@@ -2,6 +2,7 @@
 
 BUNDLE/bundle.json           architecture, normalisation, spacing, provenance, figures
 BUNDLE/weights.safetensors   the network's tensors
+BUNDLE/seen.json             what the training MR looked like; bundles of 0.1 lack it
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from mrtoct.errors import BundleError
+from mrtoct.guard.seen import SeenMr, as_record, from_record
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.models.generator import (
@@ -28,10 +31,14 @@ from mrtoct.models.generator import (
     slice_network,
 )
 from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.sampling.planes import check_planes
+from mrtoct.sampling.subjects import Plane
+from mrtoct.uncertainty.model import DeviationModel
 
 FORMAT = 2
 DESCRIPTION = "bundle.json"
 WEIGHTS = "weights.safetensors"
+SEEN = "seen.json"
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class Bundle:
     """Slices above and below that are shown as further channels (2.5-D)."""
     mirror: bool = False
     """Average what the network makes of a head and of its mirror image."""
+    planes: tuple[Plane, ...] = ("transverse",)
+    """Average what a network of slices makes of the slices of each plane."""
     stages: int = 1
     """Networks of an auto-context cascade."""
     whole: bool = True
@@ -59,6 +68,10 @@ class Bundle:
     """Recipe, data, seed, step and code version that made it."""
     validation: dict[str, float] = field(default_factory=dict)
     """Figures on the validation subjects; empty if there were none."""
+    deviation: DeviationModel | None = None
+    """How standard deviations are estimated; None if there were no subjects to learn it from."""
+    seen: SeenMr | None = None
+    """What the training subjects' MR looked like, for the guard; None if that is not known."""
 
     def __post_init__(self) -> None:
         if not all(0 < s < math.inf for s in self.spacing):
@@ -68,7 +81,10 @@ class Bundle:
                 f"a network of {self.model.in_channels} input channels does not fit the MR "
                 f"channels {list(self.channels)} with {self.neighbours} neighbours"
             )
+        check_planes(self.planes, self.spacing)
         if isinstance(self.model, ContextGeneratorConfig):
+            if self.planes != ("transverse",):
+                raise ValueError("planes are for slices; a 3-D network sees all of them anyway")
             if self.stages < 1:
                 raise ValueError(f"stages must be at least 1, got {self.stages}")
         elif any(n < 1 or n % self.model.divisor for n in self.size):
@@ -103,6 +119,7 @@ def write_bundle(
             "size": list(bundle.size),
             "neighbours": bundle.neighbours,
             "mirror": bundle.mirror,
+            "planes": list(bundle.planes),
             "stages": bundle.stages,
             "whole": bundle.whole,
             "hu_window": asdict(bundle.window),
@@ -110,7 +127,11 @@ def write_bundle(
             "provenance": bundle.provenance,
             "validation": bundle.validation,
         }
+        if bundle.deviation is not None:
+            record["deviation"] = asdict(bundle.deviation)
         write_text(folder / DESCRIPTION, json.dumps(record, indent=1))
+        if bundle.seen is not None:
+            write_text(folder / SEEN, json.dumps(as_record(bundle.seen)))
 
 
 def read_bundle(path: Path | str) -> tuple[Bundle, Network]:
@@ -143,12 +164,17 @@ def read_bundle(path: Path | str) -> tuple[Bundle, Network]:
             size=(int(width), int(height)),
             neighbours=int(record["neighbours"]),
             mirror=bool(record["mirror"]),
+            # Bundles from before there were planes lack them.
+            planes=tuple(record.get("planes", ["transverse"])),
             stages=int(record["stages"]),
             whole=bool(record["whole"]),
             window=HuWindow(**record["hu_window"]),
             scaling=MrScaling(**record["mr_scaling"]),
             provenance=dict(record["provenance"]),
             validation=dict(record["validation"]),
+            # Bundles from before there were standard deviations lack it.
+            deviation=_deviation(record.get("deviation")),
+            seen=_read_seen(path / SEEN),
         )
         network = network_of(bundle)
         network.load_state_dict(safetensors.torch.load_file(weights_path))
@@ -178,6 +204,23 @@ def read_description(path: Path) -> dict[str, Any]:
         found = record.get("format") if isinstance(record, dict) else None
         raise BundleError(f"{description} has format {found}; this version reads {FORMAT}")
     return record
+
+
+def _deviation(record: dict[str, Any] | None) -> DeviationModel | None:
+    if record is None:
+        return None
+    lists = {name: tuple(record[name]) for name in ("knots", "floors")}
+    return DeviationModel(**{**record, **lists})
+
+
+def _read_seen(path: Path) -> SeenMr | None:
+    """Read what the training MR looked like; None if the bundle does not say."""
+    if not path.is_file():
+        return None
+    try:
+        return from_record(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+        raise BundleError(f"{path} is damaged: {_one_line(error)}") from error
 
 
 def _sha256(path: Path) -> str:

@@ -6,7 +6,7 @@ along the other's, each with all shifts at once by Fourier transform.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
 
@@ -134,17 +134,8 @@ def coarse_mr(mr: Volume, head: Volume) -> CoarseHead:
 
 def check_position(ct: CoarseHead, mr: CoarseHead, scan: str) -> list[Finding]:
     """Return a finding if the MR fits the CT clearly better after a turn by 90 or 180 degrees."""
-    # Room for the shifts at which heads can coincide; what wraps around from further is nothing.
-    room = int(np.ceil(MOST_SHIFT_MM / COARSE_MM))
-    size = fft.next_fast_len(max(*ct.head.shape, *mr.head.shape) + room, real=True)
-    fixed = [fft.rfftn(m, (size,) * 3) for m in (ct.head, ct.dark, ct.seen)]
-    least = LEAST_SHARED * min(float(ct.head.sum()), float(mr.head.sum()))
-    fits = {}
-    for turn in _turns():
-        turned = [_turned(m, turn) for m in (mr.head, mr.dark, mr.seen)]
-        moving = [np.conj(fft.rfftn(m, (size,) * 3)) for m in turned]
-        fits[turn] = _best_fit(fixed, moving, size, least)
-    stated = fits.pop(((0, 1, 2), (1, 1, 1)))
+    fits = position_fits(ct, mr)
+    stated = fits.pop(STATED)
     best = max(fits, key=lambda turn: fits[turn])
     if fits[best] - stated <= CLEARLY_BETTER:
         return []
@@ -152,7 +143,7 @@ def check_position(ct: CoarseHead, mr: CoarseHead, scan: str) -> list[Finding]:
         Finding(
             "doubtful",
             "position",
-            f"its head fits the CT's better {_in_words(best)} than as the files say "
+            f"its head fits the CT's better {in_words(best)} than as the files say "
             f"({fits[best]:.2f} to {stated:.2f}): one of them states a wrong patient position; "
             "correct it, or registration must search all positions",
             scan,
@@ -161,6 +152,29 @@ def check_position(ct: CoarseHead, mr: CoarseHead, scan: str) -> list[Finding]:
 
 
 Turn = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""Which axis each axis comes from, and whether it is reversed (-1)."""
+STATED: Turn = ((0, 1, 2), (1, 1, 1))
+"""As the files say."""
+
+
+def position_fits(
+    fixed: CoarseHead, moving: CoarseHead, turns: Iterable[Turn] | None = None
+) -> dict[Turn, float]:
+    """Return how well a head fits another after each turn, all 24 of axes onto axes by default.
+
+    A fit is the best sum of Dice (heads) and correlation (dark parts) over all shifts.
+    """
+    # Room for the shifts at which heads can coincide; what wraps around from further is nothing.
+    room = int(np.ceil(MOST_SHIFT_MM / COARSE_MM))
+    size = fft.next_fast_len(max(*fixed.head.shape, *moving.head.shape) + room, real=True)
+    spectra = [fft.rfftn(m, (size,) * 3) for m in (fixed.head, fixed.dark, fixed.seen)]
+    least = LEAST_SHARED * min(float(fixed.head.sum()), float(moving.head.sum()))
+    fits = {}
+    for turn in turns or _turns():
+        turned = [_turned(m, turn) for m in (moving.head, moving.dark, moving.seen)]
+        conjugates = [np.conj(fft.rfftn(m, (size,) * 3)) for m in turned]
+        fits[turn] = _best_fit(spectra, conjugates, size, least)
+    return fits
 
 
 def _turns() -> Iterator[Turn]:
@@ -177,7 +191,8 @@ def _turned(array: Array, turn: Turn) -> Array:
     return np.transpose(array, order)[tuple(slice(None, None, s) for s in signs)]
 
 
-def _in_words(turn: Turn) -> str:
+def in_words(turn: Turn) -> str:
+    """Say what a turn does."""
     order, signs = turn
     if order != (0, 1, 2):
         return "after a quarter turn"

@@ -10,6 +10,9 @@ import typer
 from mrtoct.cli.options import Device, Overwrite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mrtoct.check.finding import Finding
     from mrtoct.io.dicom import Series
     from mrtoct.io.scan import Scan
 
@@ -64,6 +67,23 @@ def translate(
         bool,
         typer.Option("--aligned", help="The MR channels are aligned already: register none."),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse an MR that is unlike what the bundle was trained on, before the work; "
+            "otherwise it is translated with a warning.",
+        ),
+    ] = False,
+    uncertainty: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
+            "its grid: .nii.gz, .nii, .mha or .mhd.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -72,10 +92,13 @@ def translate(
     INPUT is the MR of the bundle's first channel; --with adds the others. It may have any
     orientation, spacing and slice thickness. The output lies on exactly its grid: int16 HU, -1024
     where the head is not. A bundle only knows MR like the ones it was trained on: the same
-    contrast, the same part of the body.
+    contrast, the same part of the body. What is unlike them is said in a warning.
     """
+    import numpy as np
+
     import mrtoct
     from mrtoct.cli.terminal import about, console, say
+    from mrtoct.errors import FileError
     from mrtoct.io.atomic import check_absent
     from mrtoct.io.files import ending, read_scan, write_volume
     from mrtoct.io.scan import Scan
@@ -85,21 +108,43 @@ def translate(
     if source is None:
         ending(output)
     check_absent(output, overwrite=overwrite)
+    if uncertainty is not None:
+        ending(uncertainty)
+        if uncertainty.absolute() == output.absolute():
+            raise FileError(f"OUTPUT and --uncertainty both name {output}; name two files")
+        check_absent(uncertainty, overwrite=overwrite)
     first = read_scan(Scan(input, series), "a.u.")
     others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
     from mrtoct.translate import Translator
 
     translator = Translator.load(bundle, device)
+    if uncertainty is not None:
+        with about(bundle):
+            translator.deviation_model()  # or it raises, before the work
     mr = {translator.bundle.channels[0]: first, **others}
+
+    def warn(doubt: str) -> None:
+        say(f"warning: {doubt}")
+
+    with console.status("looking"), about(input):
+        unlike = translator.doubts(mr)
+    for doubt in unlike:
+        warn(str(doubt))
+    if strict:
+        _refuse(unlike, translator.bundle.seen is not None, input, bundle)
     with console.status("translating"), about(input):
         onto = first.grid
         if source is not None and slices == "transverse":
             from mrtoct.io.dicom import planning_grid
 
             onto = planning_grid(first.grid)
-        sct = translator.translate(
-            mr, aligned=aligned, onto=onto, on_doubt=lambda doubt: say(f"warning: {doubt}")
-        )
+        deviation = None
+        if uncertainty is None:
+            sct = translator.translate(mr, aligned=aligned, onto=onto, on_doubt=warn)
+        else:
+            sct, deviation = translator.translate_with_deviation(
+                mr, aligned=aligned, onto=onto, on_doubt=warn
+            )
     if source is None:
         write_volume(output, sct, overwrite=overwrite)
     else:
@@ -110,6 +155,27 @@ def translate(
             output, sct, source, derivation=how, slices=slices, overwrite=overwrite
         )
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
+    if uncertainty is not None and deviation is not None:
+        write_volume(uncertainty, deviation, overwrite=overwrite)
+        median = np.median(deviation.voxels[deviation.voxels > 0])
+        say(f"{uncertainty}: standard deviation, median in the head {median:.0f} HU")
+
+
+def _refuse(unlike: Sequence[Finding], known: bool, input: Path, bundle: Path) -> None:
+    """Raise an error if a scan is unlike the training's, or if that is not known."""
+    from mrtoct.errors import BundleError, ValueRangeError
+
+    if not known:
+        raise BundleError(
+            f"{bundle} does not say what it was trained on (no seen.json), so --strict cannot be "
+            "kept; train it anew, or leave out --strict"
+        )
+    if unlike:
+        kinds = ", ".join(dict.fromkeys(doubt.kind for doubt in unlike))
+        raise ValueRangeError(
+            f"{input} is unlike the MR that {bundle} was trained on ({kinds}; see the warnings) "
+            "and was not translated; leave out --strict to translate it all the same"
+        )
 
 
 def _dicom_source(input: Path, series: str | None) -> Series:

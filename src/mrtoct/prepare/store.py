@@ -47,6 +47,8 @@ class PreparedSubject:
     fingerprint: str
     """Of the source files and settings that made it: unchanged means nothing to redo."""
     warnings: list[str] = field(default_factory=list)
+    scanned: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Voxel spacing (mm) of each channel's scan before it was resampled; empty if not known."""
 
     @property
     def mr(self) -> Volume:
@@ -102,6 +104,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             "dropped": [asdict(d) for d in subject.dropped],
             "registration": subject.registration,
             "warnings": subject.warnings,
+            "scanned_spacing_mm": {name: list(s) for name, s in subject.scanned.items()},
         }
         write_text(folder / "subject.json", json.dumps(record, indent=1))
 
@@ -134,7 +137,12 @@ def _subject(folder: Path, record: dict[str, Any]) -> PreparedSubject:
         registration=record["registration"],
         fingerprint=record["fingerprint"],
         warnings=record["warnings"],
+        scanned=_spacings(record.get("scanned_spacing_mm", {})),  # stores of 0.1 lack it
     )
+
+
+def _spacings(record: dict[str, list[float]]) -> dict[str, tuple[float, float, float]]:
+    return {name: (float(i), float(j), float(k)) for name, (i, j, k) in record.items()}
 
 
 def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:

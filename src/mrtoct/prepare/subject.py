@@ -79,6 +79,7 @@ def prepare_subject(
     if alignments:
         registration["channels"] = {name: record_of(found) for name, found in alignments.items()}
     transforms = channel_transforms(mr, alignments, to_first)
+    scanned = {name: volume.spacing for name, volume in mr.items()}
 
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
@@ -114,6 +115,7 @@ def prepare_subject(
         registration=registration,
         fingerprint=fingerprint,
         warnings=_doubts(head, mr_head, covered),
+        scanned=scanned,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)

@@ -10,6 +10,8 @@ import torch
 import mrtoct
 from mrtoct.bundle import Bundle
 from mrtoct.errors import CohortError
+from mrtoct.guard.collect import seen_in
+from mrtoct.guard.seen import SeenMr
 from mrtoct.models.generator import GeneratorConfig
 from mrtoct.prepare.store import Manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
@@ -25,6 +27,8 @@ class Cohort:
     split: Split
     train: list[LoadedSubject]
     validation: list[LoadedSubject]
+    seen: SeenMr | None = None
+    """What the training subjects' MR looked like; None where no head was found in them."""
 
 
 def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Recipe) -> Cohort:
@@ -40,7 +44,13 @@ def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Re
             brain_sigma=recipe.focus.brain_sigma if recipe.focus.brain else None,
         )
 
-    return Cohort(channels, split, [*map(load, split.train)], [*map(load, split.validation)])
+    return Cohort(
+        channels,
+        split,
+        train=[*map(load, split.train)],
+        validation=[*map(load, split.validation)],
+        seen=seen_in(store, split.train, channels, recipe.data.spacing),
+    )
 
 
 def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
@@ -79,9 +89,11 @@ def describe(recipe: Recipe, model: GeneratorConfig, cohort: Cohort) -> Bundle:
         size=recipe.data.size,
         neighbours=recipe.data.neighbours,
         mirror=recipe.data.mirror,
+        planes=recipe.data.planes,
         whole=recipe.patches.whole,
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
+        seen=cohort.seen,
         provenance={
             "mrtoct": mrtoct.__version__,
             "torch": torch.__version__,

@@ -1,0 +1,53 @@
+"""What the MR of some subjects of a store looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mrtoct.errors import ValueRangeError
+from mrtoct.guard.look import Look, measure
+from mrtoct.guard.seen import SeenMr, summarise
+from mrtoct.prepare.store import PreparedSubject, read_subject
+
+MOST_SUBJECTS = 60
+"""Looking at one takes half a second a channel, and more would not move the ranges."""
+
+
+def seen_in(
+    store: Path,
+    names: Sequence[str],
+    channels: Sequence[str],
+    spacing: tuple[float, float, float],
+) -> SeenMr | None:
+    """Look at subjects of a store as a network of a spacing (mm) sees them.
+
+    Of many, evenly chosen ones are looked at. None if no head is found in any.
+    """
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_SUBJECTS)).astype(int))
+    looks: list[dict[str, Look]] = []
+    scanned: list[PreparedSubject] = []
+    for index in chosen:
+        subject = read_subject(store, names[index])
+        try:
+            looks.append(
+                {c: measure(subject.channels[c], spacing, subject.covered) for c in channels}
+            )
+        except ValueRangeError:
+            continue  # it trains all the same; there is only nothing to compare others with
+        scanned.append(subject)
+    if not looks:
+        return None
+    return SeenMr(
+        len(looks),
+        spacing,
+        {
+            c: summarise(
+                [look[c] for look in looks],
+                [s.scanned[c] for s in scanned if c in s.scanned],
+            )
+            for c in channels
+        },
+    )

@@ -1,0 +1,75 @@
+"""What translate says of an MR that is unlike the training's, and what --strict makes of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mrtoct.bundle import read_bundle
+from mrtoct.io.files import read_volume, write_volume
+
+
+@pytest.fixture(scope="module")
+def upside_down(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    mr = read_volume(made.mr, "a.u.")
+    path = tmp_path_factory.mktemp("odd") / "mr.nii.gz"
+    write_volume(path, mr.with_voxels(mr.voxels[:, :, ::-1]))
+    return path
+
+
+@pytest.fixture
+def bundle(made: Any, tmp_path: Path) -> Path:
+    """A copy to be spoilt."""
+    return Path(shutil.copytree(made.best, tmp_path / "bundle"))
+
+
+def test_a_training_leaves_what_it_saw(made: Any) -> None:
+    seen = read_bundle(made.best)[0].seen
+    assert seen is not None
+    assert seen.spacing == (6.0, 6.0, 6.0)
+    assert seen.channels["mr"].scanned == (3.75, 6.0)
+
+
+def test_an_odd_mr_is_translated_with_a_warning(
+    mrtoct: Any, made: Any, upside_down: Path, tmp_path: Path
+) -> None:
+    result = mrtoct("translate", made.best, upside_down, tmp_path / "sct.nii.gz")
+    assert result.status == 0
+    assert "warning: MR: the head fits the average head of the training better" in " ".join(
+        result.err.split()
+    )
+    assert (tmp_path / "sct.nii.gz").is_file()
+
+
+def test_strict_refuses_it_before_the_work(
+    mrtoct: Any, made: Any, upside_down: Path, tmp_path: Path
+) -> None:
+    result = mrtoct("translate", made.best, upside_down, tmp_path / "sct.nii.gz", "--strict")
+    assert result.status == 1
+    said = " ".join(result.err.split())
+    assert "is unlike the MR that" in said
+    assert "turned" in said
+    assert "--strict" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_strict_needs_a_bundle_that_says_what_it_saw(
+    mrtoct: Any, made: Any, bundle: Path, tmp_path: Path
+) -> None:
+    (bundle / "seen.json").unlink()
+    result = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz", "--strict")
+    assert result.status == 1
+    assert "does not say what it was trained on" in " ".join(result.err.split())
+    assert mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz").status == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"channels": 3, "spacing_mm": [1, 1, 1]}'])
+def test_a_damaged_record_is_named(
+    mrtoct: Any, made: Any, bundle: Path, tmp_path: Path, text: str
+) -> None:
+    (bundle / "seen.json").write_text(text)
+    result = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz")
+    assert "seen.json is damaged" in " ".join(result.sentence.split())

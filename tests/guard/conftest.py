@@ -1,0 +1,43 @@
+"""Coarse phantoms in two contrasts: four that a translator was trained on, one that is new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mrtoct.datasets.phantom import TINY, make_subject
+from mrtoct.guard.look import measure
+from mrtoct.guard.seen import SeenMr, summarise
+from mrtoct.volume import Volume
+
+SPACING = (4.0, 4.0, 4.0)
+Scans = dict[str, Volume]
+
+
+@pytest.fixture(scope="session")
+def heads() -> list[Scans]:
+    settings = replace(TINY, contrasts=("T1", "T2"))
+    return [make_subject([5, n], settings).mr for n in range(5)]
+
+
+@pytest.fixture(scope="session")
+def new(heads: list[Scans]) -> Scans:
+    return heads[4]
+
+
+@pytest.fixture(scope="session")
+def seen(heads: list[Scans]) -> SeenMr:
+    channels = {
+        name: summarise(
+            [measure(scans[name], SPACING) for scans in heads[:4]],
+            [scans[name].spacing for scans in heads[:4]],
+        )
+        for name in ("T1", "T2")
+    }
+    return SeenMr(4, SPACING, channels)
+
+
+@pytest.fixture(scope="session")
+def seen_t1(seen: SeenMr) -> SeenMr:
+    return SeenMr(4, SPACING, {"T1": seen.channels["T1"]})
