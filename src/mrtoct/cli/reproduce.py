@@ -58,10 +58,10 @@ def reproduce(
     from rich.table import Table
 
     from mrtoct.cli.terminal import say
+    from mrtoct.study.answers import in_a_sentence, paper_questions, warnings
     from mrtoct.study.budget import parse_budget
     from mrtoct.study.reproduce import Settings
     from mrtoct.study.reproduce import reproduce as run
-    from mrtoct.study.results import in_a_sentence, paper_questions, warnings
     from mrtoct.study.tables import TERMINAL, details
 
     settings = Settings(parse_budget(budget) if budget is not None else None, folds)

@@ -1,0 +1,42 @@
+"""The documentation site: sphinx-build -W --keep-going -n docs build/site.
+
+Nothing on it is loaded from elsewhere: theme, search and formulas work without a network.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import mrtoct
+
+project = "mrtoct"
+author = "The mrtoct developers"
+project_copyright = author
+version = release = mrtoct.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "site_math", "site_pages"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["images"]
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+python_use_unqualified_type_names = True
+add_module_names = False
+# Types in signatures are named without a link: most are other packages', or have no page.
+nitpick_ignore_regex = [(r"py:.*", r".*")]
+
+html_theme = "furo"
+html_title = f"mrtoct {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_math_renderer = "mathml"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+copybutton_prompt_text = "$ "
