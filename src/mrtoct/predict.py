@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -10,11 +12,36 @@ from mrtoct.hardware import bfloat16_pays
 from mrtoct.models.context_gan import ContextGenerator
 from mrtoct.models.generator import Cascade, SliceNetwork
 from mrtoct.models.streaming import streamed
+from mrtoct.sampling.planes import in_plane
 from mrtoct.sampling.slices import centered, neighbouring
+from mrtoct.sampling.subjects import Plane
 from mrtoct.sampling.tiling import predict_patches, predict_tiles
 from mrtoct.volume import Array
 
 SLICES_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to look at a head: in slices of a plane, of itself or of its mirror image."""
+
+    plane: Plane = "transverse"
+    mirrored: bool = False
+
+    def turned(self, array: Array) -> Array:
+        """Return (..., I, J, K) as it is shown to a network."""
+        return in_plane(array[..., ::-1, :, :] if self.mirrored else array, self.plane)
+
+    def back(self, array: Array) -> Array:
+        """Return what a network made (..., I, J, K) of what it was shown, in its place."""
+        array = in_plane(array, self.plane)
+        return array[..., ::-1, :, :] if self.mirrored else array
+
+
+def views(bundle: Bundle) -> list[View]:
+    """Return the ways in which a bundle wants a head to be looked at; their mean is its CT."""
+    mirrored = (False, True) if bundle.mirror else (False,)
+    return [View(plane, m) for plane in bundle.planes for m in mirrored]
 
 
 def predict(network: Network, bundle: Bundle, mr: Array, head: Array) -> Array:
@@ -23,23 +50,44 @@ def predict(network: Network, bundle: Bundle, mr: Array, head: Array) -> Array:
     The network, in evaluation mode, is not computed where a whole tile holds none of head (I, J,
     K).
     """
-    if bundle.mirror:
-        plain = predict_once(network, bundle, mr, head)
-        mirrored = predict_once(network, bundle, mr[:, ::-1], head[::-1])
-        return (plain + mirrored[::-1]) / 2
-    return predict_once(network, bundle, mr, head)
+    return predict_stages(network, bundle, mr, head)[-1]
+
+
+def predict_stages(network: Network, bundle: Bundle, mr: Array, head: Array) -> list[Array]:
+    """Map scaled MR to CT as predict does, once for each network of a cascade, in their order.
+
+    The stages of a cascade are what shorter cascades of the same networks make. Any other network
+    has one.
+    """
+    ways = views(bundle)
+    total: list[Array] = []
+    for view in ways:
+        made = predict_view(network, bundle, view, mr, head)
+        total = [a + b for a, b in zip(total, made, strict=True)] if total else made
+    return [np.ascontiguousarray(ct / len(ways)) for ct in total]
+
+
+def predict_once(network: Network, bundle: Bundle, mr: Array, head: Array) -> Array:
+    """Map scaled MR to CT as predict does, but in the first of the bundle's ways only."""
+    return predict_view(network, bundle, views(bundle)[0], mr, head)[-1]
 
 
 @torch.no_grad()
-def predict_once(network: Network, bundle: Bundle, mr: Array, head: Array) -> Array:
-    """Map scaled MR to CT as predict does, without its mirror image."""
-    if isinstance(network, Cascade):
-        ct: Array | None = None
-        for stage in range(len(network.stages)):
-            ct = predict_stage(network, bundle, stage, mr, ct, head)
-        assert ct is not None
-        return ct
-    return _slice_by_slice(network, bundle, mr)
+def predict_view(
+    network: Network, bundle: Bundle, view: View, mr: Array, head: Array
+) -> list[Array]:
+    """Return what each network of a cascade, or the only one, makes of a head looked at one way.
+
+    Arrays, in and out, are as predict takes and gives them.
+    """
+    shown = view.turned(mr)
+    if not isinstance(network, Cascade):
+        return [view.back(_slice_by_slice(network, bundle, shown))]
+    made: list[Array] = []
+    for stage in range(len(network.stages)):
+        before = made[-1] if made else None
+        made.append(predict_stage(network, bundle, stage, shown, before, view.turned(head)))
+    return [view.back(ct) for ct in made]
 
 
 @torch.no_grad()

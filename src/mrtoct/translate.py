@@ -4,20 +4,62 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mrtoct.bundle import Bundle, Network, read_bundle
-from mrtoct.errors import CohortError
+from mrtoct.check.finding import Finding
+from mrtoct.errors import BundleError, CohortError
+from mrtoct.guard.judge import doubts
 from mrtoct.hardware import device_named
 from mrtoct.models.generator import Cascade
-from mrtoct.predict import predict
+from mrtoct.predict import predict, predict_stages
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
+from mrtoct.uncertainty.model import DeviationModel
+from mrtoct.uncertainty.spread import predict_with_disagreement
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A head as a network sees it, and where that is."""
+
+    mr: Array
+    """MR (C, I, J, K) in the head's box, upright, at the bundle's spacing."""
+    head: Volume
+    """The head on the whole upright grid."""
+    box: tuple[slice, slice, slice]
+    """Of that grid."""
+    grid: Grid
+    """The first MR channel's own."""
+
+    @property
+    def inside(self) -> Array:
+        """The head in its box, boolean (I, J, K)."""
+        return self.head.voxels[self.box]
+
+    def placed(self, hu: Array, onto: Grid | None = None) -> Volume:
+        """Return HU (I, J, K) of the box as int16 on the MR's own grid, or on another one."""
+        return self._cut_out(hu, onto or self.grid, AIR_HU)
+
+    def placed_deviation(self, deviation: Array, onto: Grid | None = None) -> Volume:
+        """Return HU of uncertainty likewise: at least 1 in the head, 0 outside."""
+        return self._cut_out(np.maximum(deviation, 1), onto or self.grid, 0)
+
+    def _cut_out(self, values: Array, onto: Grid, outside: float) -> Volume:
+        whole = np.full(self.head.grid.shape, outside, dtype=np.float32)
+        whole[self.box] = values
+        # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
+        # the skin by half a voxel.
+        moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
+        inside = resample_mask(self.head, onto).voxels
+        voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
+        return Volume(voxels, onto, "HU")
 
 
 class Translator:
@@ -56,6 +98,59 @@ class Translator:
         on_doubt is told where that may have failed. Raises CohortError if a channel of the bundle
         is missing, ValueRangeError for a constant volume or one in which no head is found.
         """
+        seen = self._seen(mr, aligned, on_doubt)
+        return seen.placed(self.predict(seen.mr, seen.inside), onto)
+
+    def translate_with_deviation(
+        self,
+        mr: Volume | Mapping[str, Volume],
+        *,
+        aligned: bool = False,
+        onto: Grid | None = None,
+        on_doubt: Callable[[str], None] = warnings.warn,
+    ) -> tuple[Volume, Volume]:
+        """Return what translate does and, on the same grid, its standard deviation in HU (int16).
+
+        The deviation is at least 1 in the head and 0 outside. Raises BundleError if the bundle was
+        trained without subjects that say how large its errors are.
+        """
+        model = self.deviation_model()
+        seen = self._seen(mr, aligned, on_doubt)
+        hu, disagreement = predict_with_disagreement(
+            self._network, self.bundle, self._scaled(seen.mr, seen.inside), seen.inside
+        )
+        deviation = model.apply(model.signs(hu, disagreement, seen.head.spacing))
+        return seen.placed(hu, onto), seen.placed_deviation(deviation, onto)
+
+    def deviation_model(self) -> DeviationModel:
+        """Return how the bundle estimates standard deviations; BundleError if it cannot."""
+        if self.bundle.deviation is None:
+            raise BundleError(
+                "this bundle cannot estimate its uncertainty: it was trained without validation "
+                "subjects, or by an older version; train again with some"
+            )
+        return self.bundle.deviation
+
+    def translate_stages(
+        self, mr: Volume | Mapping[str, Volume], *, aligned: bool = False
+    ) -> list[Volume]:
+        """Return what translate does, once for each network of an auto-context cascade.
+
+        The last is the translation; those before are what shorter cascades of the same networks
+        make. A bundle of one network gives one.
+        """
+        seen = self._seen(mr, aligned, warnings.warn)
+        stages = predict_stages(
+            self._network, self.bundle, self._scaled(seen.mr, seen.inside), seen.inside
+        )
+        return [seen.placed(self.bundle.window.to_hu(ct)) for ct in stages]
+
+    def _seen(
+        self,
+        mr: Volume | Mapping[str, Volume],
+        aligned: bool,
+        on_doubt: Callable[[str], None],
+    ) -> Seen:
         channels = checked_channels(self._by_name(mr), self.bundle.channels)
         alignments = {} if aligned else align_channels(channels)
         for name, found in alignments.items():
@@ -70,15 +165,16 @@ class Translator:
         ]
         head = head_mask_mr(work[0])
         box = bounding_box(head.voxels, margin=(2, 2, 2))
-        hu = np.full(grid.shape, AIR_HU, dtype=np.float32)
-        hu[box] = self.predict(np.stack([w.voxels[box] for w in work]), head.voxels[box])
-        # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
-        # the skin by half a voxel.
-        onto = onto or first.grid
-        sct = resample(Volume(hu, grid, "HU"), onto, fill=AIR_HU)
-        inside = resample_mask(head, onto).voxels
-        voxels = np.where(inside, np.rint(sct.voxels), AIR_HU).astype(np.int16)
-        return Volume(voxels, onto, "HU")
+        return Seen(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
+
+    def doubts(self, mr: Volume | Mapping[str, Volume]) -> list[Finding]:
+        """Return what is unlike the MR that the bundle was trained on; best is nothing.
+
+        mr is as for translate. Raises CohortError and ValueRangeError as translate does.
+        """
+        named = self._by_name(mr)
+        checked_channels(named, self.bundle.channels)
+        return doubts({name: named[name] for name in self.bundle.channels}, self.bundle.seen)
 
     def _by_name(self, mr: Volume | Mapping[str, Volume]) -> Mapping[str, Volume]:
         if not isinstance(mr, Volume):
@@ -98,5 +194,8 @@ class Translator:
 
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
-        scaled = np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
+        scaled = self._scaled(mr, head)
         return self.bundle.window.to_hu(predict(self._network, self.bundle, scaled, head))
+
+    def _scaled(self, mr: Array, head: Array) -> Array:
+        return np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])

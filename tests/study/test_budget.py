@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrtoct.errors import ValueRangeError
+from mrtoct.sampling.augment import Augmentation
 from mrtoct.study.budget import parse_budget, scaled, what_was_scaled
 from mrtoct.study.experiments import paper_experiments
 
@@ -68,6 +69,14 @@ def test_networks_are_narrow_on_a_cpu_and_the_papers_on_a_gpu() -> None:
     assert (widths["unet-mae"], widths["context-gan"]) == (64, 32)
 
 
+def test_on_a_cpu_the_modern_network_learns_from_mirror_images_alone() -> None:
+    (full,) = (e.recipe for e in paper_experiments() if e.name == "modern")
+    assert full.augmentation.flip and full.augmentation.rotation
+    assert small(20)["modern"].augmentation == Augmentation(flip=True)
+    assert small(20, "cuda")["modern"].augmentation == full.augmentation
+    assert small(20)["unet-mae"].augmentation == Augmentation()
+
+
 def test_the_notes_say_what_changed() -> None:
     full = paper_experiments()
     lines = what_was_scaled(full, scaled(full, 31, (2.0, 2.0, 3.0), (97, 128), "cpu"), 31)
@@ -77,5 +86,6 @@ def test_the_notes_say_what_changed() -> None:
     assert "unet-mae 16 instead of 64" in text
     assert "context-gan 8 instead of 32" in text
     assert "2 folds instead of 4" in text
+    assert "Augmented by mirror images only: modern." in text
     assert "Patches are 32 voxels of CT wide (paper: 16)" in text
     assert "2 in a batch (paper: 16)" in text

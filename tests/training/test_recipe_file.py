@@ -138,6 +138,23 @@ def test_an_outlandish_key_gets_no_suggestion() -> None:
         (STEPS + "[model]\ndropout = 1\n", "model", "1"),
         (STEPS + '[model]\noutput = "tanh"\n', "model.output", "'tanh'"),
         (STEPS + "[model]\nin_channels = 2\n", "model.in_channels", "2"),
+        (STEPS + '[data]\nplanes = ["axial"]\n', "data.planes", "'axial'"),
+        (STEPS + "[data]\nplanes = []\n", "planes must be some of transverse, coronal", "[]"),
+        (
+            STEPS + '[data]\nplanes = ["coronal", "coronal"]\n',
+            "planes must be some of transverse, coronal",
+            "['coronal', 'coronal']",
+        ),
+        (
+            STEPS + '[data]\nspacing = [1, 1, 3]\nplanes = ["transverse", "coronal"]\n',
+            "planes other than transverse need the same spacing",
+            "[1.0, 1.0, 3.0] mm",
+        ),
+        (
+            STEPS + '[model]\nkind = "context"\n[patches]\nsize = 8\n[adversarial]\n',
+            "patches.size must be at least 9 against a discriminator",
+            "8",
+        ),
         (STEPS + "[augmentation]\nrotation = -3\n", "augmentation", "-3"),
         (STEPS + "[augmentation]\nscale = 1.5\n", "augmentation", "1.5"),
         (STEPS + "[split]\nvalidation = 1.0\n", "split.validation", "1.0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,7 +107,11 @@ def test_a_head_can_be_learnt_by_heart(one_head: Path, tmp_path: Path) -> None:
     hu = subject.ct.voxels[:, :, subject.kept_slices][inside].astype(float)
     best_constant = np.abs(hu - np.median(hu)).mean()
     assert found < 0.7 * best_constant < 0.7 * np.abs(hu).mean()
-    assert read_bundle(tmp_path / "run" / "last")[0] == read_bundle(tmp_path / "run" / "best")[0]
+    # What the MR looked like (seen) holds arrays, which have no equality of their own.
+    best, last = (
+        replace(read_bundle(tmp_path / "run" / name)[0], seen=None) for name in ("best", "last")
+    )
+    assert best == last
 
 
 def test_a_run_repeats_itself_bit_for_bit(

@@ -85,6 +85,9 @@ class ResidualUNet(nn.Module):
         )
         self.last = nn.Conv2d(channels[0], config.out_channels, kernel_size=1)
         self.apply(initialise)
+        # Residual blocks add up to large numbers, which a sigmoid would turn into 0 and 1 from the
+        # start, where it has no gradient.
+        nn.init.normal_(self.last.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map MR (N, C, H, W), about [0, 1], to CT (N, 1, H, W) in [0, 1].

@@ -16,7 +16,7 @@ class Augmentation:
     """How far a slice may be changed; 0 or false switches a change off."""
 
     flip: bool = False
-    """Mirror left and right in half of the slices."""
+    """Mirror left and right in half of the slices (sagittal ones have neither)."""
     rotation: float = 0.0
     """Largest rotation in the slice, degrees."""
     scale: float = 0.0
@@ -43,10 +43,9 @@ class Augmentation:
 
 def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
     """Return the batch changed at random; the same generator state gives the same changes."""
-    count = batch.mr.shape[0]
     mr, ct, covered, head, brain = batch.mr, batch.ct, batch.covered, batch.head, batch.brain
     if settings.moves:
-        grid = _moved_grid(count, batch.mr.shape, settings, generator)
+        grid = _moved_grid(batch, settings, generator)
         # One pass for all channels; air is 0 in each, outside the scan counts as covered.
         stacked = torch.cat([mr, ct, 1 - covered, head, brain], dim=1)
         stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
@@ -54,7 +53,7 @@ def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) ->
         covered, head = 1 - uncovered, (head >= 0.5).float()
     if settings.gain or settings.gamma:
         mr = _brightened(mr, settings, generator)
-    return Batch(mr, ct, covered, head, brain)
+    return Batch(mr, ct, covered, head, brain, batch.lateral)
 
 
 def augment_patches(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
@@ -80,15 +79,17 @@ def _brightened(mr: Tensor, settings: Augmentation, generator: torch.Generator) 
     return gain.reshape(each) * mr.clamp(min=0) ** gamma.reshape(each)
 
 
-def _moved_grid(
-    count: int, shape: torch.Size, settings: Augmentation, generator: torch.Generator
-) -> Tensor:
+def _moved_grid(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    shape = batch.mr.shape
+    count = shape[0]
     angle = torch.deg2rad(settings.rotation * _uniform(count, generator))
     scale = 1 + settings.scale * _uniform(count, generator)
     shift = 2 * settings.shift * torch.stack([_uniform(count, generator) for _ in range(2)], dim=1)
     mirror = torch.ones(count)
     if settings.flip:
         mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+        if batch.lateral is not None:
+            mirror = torch.where(batch.lateral, mirror, 1.0)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     aspect = shape[2] / shape[3]
     # Normalised coordinates stretch a slice that is not square; the aspect undoes it.

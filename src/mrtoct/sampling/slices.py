@@ -1,4 +1,4 @@
-"""Transverse slices of loaded subjects, ready to be batched."""
+"""Slices of loaded subjects, ready to be batched."""
 
 from __future__ import annotations
 
@@ -31,18 +31,21 @@ class Batch:
     """1 inside the head on the CT."""
     brain: Tensor
     """0 to 1, the space that the skull encloses, smoothed; 0 where no recipe asks for it."""
+    lateral: Tensor | None = None
+    """(N,) boolean: whether W runs from right to left, as in all slices but sagittal ones; None:
+    in all."""
 
     def to(self, device: torch.device, layout: torch.memory_format = torch.channels_last) -> Batch:
         """Return the batch on a device, in a memory layout."""
-        moved = (
+        mr, ct, covered, head, brain = (
             t.to(device, non_blocking=True).contiguous(memory_format=layout)
             for t in (self.mr, self.ct, self.covered, self.head, self.brain)
         )
-        return Batch(*moved)
+        return Batch(mr, ct, covered, head, brain, self.lateral)
 
 
 class SliceSet:
-    """The usable transverse slices of some subjects, each with its neighbours if wanted."""
+    """The usable slices of some subjects, each with its neighbours if wanted."""
 
     def __init__(
         self,
@@ -84,7 +87,16 @@ class SliceSet:
             head[n, 0][into] = subject.head[:, :, k].T[of]
             if subject.brain is not None:
                 brain[n, 0][into] = subject.brain[:, :, k].T[of]
-        return Batch(*(torch.from_numpy(a) for a in (mr, ct, covered, head, brain)))
+        planes = [self._subjects[self._slices[index][0]].plane for index in indices]
+        lateral = torch.tensor([plane != "sagittal" for plane in planes])
+        return Batch(
+            torch.from_numpy(mr),
+            torch.from_numpy(ct),
+            torch.from_numpy(covered),
+            torch.from_numpy(head),
+            torch.from_numpy(brain),
+            lateral,
+        )
 
 
 def neighbouring(mr: Array, k: int, neighbours: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -14,6 +15,8 @@ from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import PreparedSubject, read_subject
 from mrtoct.resample import resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
+
+Plane = Literal["transverse", "coronal", "sagittal"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class LoadedSubject:
     """Slices along K that training may use."""
     brain: Array | None = None
     """float16, 0 to 1, the space that the skull encloses, smoothed; only where wanted"""
+    plane: Plane = "transverse"
+    """Of the slices along the last axis."""
 
 
 def load_subject(

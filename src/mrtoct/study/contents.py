@@ -11,21 +11,20 @@ from typing import Any
 import mrtoct
 from mrtoct.evaluation.summary import METRICS
 from mrtoct.report.headline import number
-from mrtoct.study.figures import Picture
-from mrtoct.study.results import (
+from mrtoct.study.answers import (
     Answer,
-    Results,
     in_a_sentence,
     map_questions,
     paper_questions,
     warnings,
 )
+from mrtoct.study.figures import Picture
+from mrtoct.study.paper_tables import PAPERS_COHORT, paper_tables
+from mrtoct.study.results import Results
 from mrtoct.study.tables import (
-    PAPERS_COHORT,
     Table,
     details,
     every_method,
-    paper_tables,
     questions,
     split_table,
     trainings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +33,8 @@ from mrtoct.volume import Volume
 METRICS = "metrics.json"
 SCT = "sct.nii.gz"
 
-Translate = Callable[[PreparedSubject], Volume]
+Translate = Callable[[PreparedSubject], list[Volume]]
+"""Gives a subject's synthetic CTs, one for each of the methods that are made together."""
 Judging = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
 
 
@@ -67,39 +68,49 @@ class Task:
         return roles | dict.fromkeys(self.split.validation, "validation")
 
 
-def judge(task: Task, prepared: Callable[[], Translate], judging: Judging) -> None:
-    """Translate and judge the subjects that are not judged yet; prepared gives the method."""
-    missing = [
-        name for name in task.roles if read_judged(task.folder / name, task.identity) is None
-    ]
+def judge(tasks: Sequence[Task], prepared: Callable[[], Translate], judging: Judging) -> None:
+    """Translate and judge the subjects that are not judged yet.
+
+    tasks are those of methods that are made together, on one split: prepared gives what makes all
+    of them, in the order of the tasks.
+    """
+    missing = [name for name in tasks[0].roles if any(_is_missing(task, name) for task in tasks)]
     if not missing:
         return
     translate = prepared()
-    with judging(task.title, len(missing)) as on_subject:
+    with judging(", ".join(task.title for task in tasks), len(missing)) as on_subject:
         for done, name in enumerate(missing):
             on_subject(done, name)
-            subject = read_subject(task.store, name)
-            _judge(task, subject, translate(subject))
+            subject = read_subject(tasks[0].store, name)
+            for task, sct in zip(tasks, translate(subject), strict=True):
+                _judge(task, subject, sct)
         on_subject(len(missing), "done")
 
 
+def _is_missing(task: Task, name: str) -> bool:
+    return read_judged(task.folder / name, task.identity) is None
+
+
 def by_bundle(bundle: Path) -> Translate:
-    """Return what a trained bundle makes of a subject."""
+    """Return what a trained bundle makes of a subject, of a cascade after each of its stages."""
     translator = Translator.load(bundle)
-    return lambda subject: translator.translate(subject.channels, aligned=True)
+    return lambda subject: translator.translate_stages(subject.channels, aligned=True)
 
 
 def by_intensity_map(store: Path, training: list[str], scaling: MrScaling) -> Translate:
     """Return what the best map from MR value to HU makes of a subject."""
     best = fitted_map(store, training, scaling)
-    return lambda subject: subject.ct.with_voxels(
-        best.apply(scaled_mr(subject, scaling), judged_mask(subject)[0].voxels)
-    )
+
+    def translate(subject: PreparedSubject) -> list[Volume]:
+        hu = best.apply(scaled_mr(subject, scaling), judged_mask(subject)[0].voxels)
+        return [subject.ct.with_voxels(hu)]
+
+    return translate
 
 
-def by_water(subject: PreparedSubject) -> Volume:
+def by_water(subject: PreparedSubject) -> list[Volume]:
     """Return 0 HU in the whole head."""
-    return subject.ct.with_voxels(water(judged_mask(subject)[0].voxels))
+    return [subject.ct.with_voxels(water(judged_mask(subject)[0].voxels))]
 
 
 def read_judged(folder: Path, identity: str) -> Judged | None:

@@ -51,13 +51,14 @@ def run_study(
         }
         for method in BASELINES:
             task = task_of(study, plan, fold, method, None)
-            judge(task, baselines[method.name], watcher.judging)
+            judge([task], baselines[method.name], watcher.judging)
         for experiment in experiments:
             identity = _train(study, plan, experiment, fold, split, watcher)
-            for method in experiment.methods:
-                bundle = run_folder(study, fold, experiment) / str(method.bundle)
-                task = task_of(study, plan, fold, method, identity)
-                judge(task, partial(by_bundle, bundle), watcher.judging)
+            # The last stage of a cascade holds those before it: what all of them make is computed
+            # once.
+            bundle = run_folder(study, fold, experiment) / str(experiment.methods[-1].bundle)
+            tasks = [task_of(study, plan, fold, m, identity) for m in experiment.methods]
+            judge(tasks, partial(by_bundle, bundle), watcher.judging)
 
 
 def _train(

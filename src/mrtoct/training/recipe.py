@@ -18,6 +18,8 @@ from mrtoct.models.residual_unet import ResidualUNetConfig
 from mrtoct.models.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.augment import Augmentation
+from mrtoct.sampling.planes import check_planes
+from mrtoct.sampling.subjects import Plane
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -33,12 +35,17 @@ class DataSection(_Section):
     """Slices above and below that are shown as further channels (2.5-D)."""
     mirror: bool = False
     """Translate a head and its mirror image and take the mean of both."""
+    planes: tuple[Plane, ...] = ("transverse",)
+    """Planes of the slices to learn from; a translation is the mean of what is made in each."""
     channels: tuple[str, ...] = ()
     """MR channels, the one that is registered to the CT first; none named: all of the store's."""
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Voxel spacing in mm."""
     size: tuple[int, int] = (256, 256)
-    """Pixels of a training slice along right-left and back-front; padded or cropped to it."""
+    """Pixels of a training slice along right-left and back-front; padded or cropped to it.
+
+    Along right-left and down-up of a coronal slice, down-up and back-front of a sagittal one.
+    """
     hu_window: HuWindow = HuWindow()
     mr_scaling: MrScaling = MrScaling()
 
@@ -48,6 +55,10 @@ class DataSection(_Section):
         if not all(0.2 <= s <= 10 for s in spacing):
             raise ValueError(f"spacing must be 0.2 to 10 mm, got {list(spacing)}")
         return spacing
+
+    def model_post_init(self, _context: Any) -> None:
+        """Planes must be different ones, and look alike."""
+        check_planes(self.planes, self.spacing)
 
 
 class LossTerm(_Section):
@@ -190,6 +201,13 @@ class Recipe(_Section):
         if isinstance(self.model, ContextGeneratorConfig):
             if self.data.neighbours:
                 raise ValueError("data.neighbours is for slices; a 3-D network sees them anyway")
+            if self.data.planes != ("transverse",):
+                raise ValueError("data.planes is for slices; a 3-D network sees all of them anyway")
+            if self.adversarial is not None and self.patches.size < 9:
+                raise ValueError(
+                    "patches.size must be at least 9 against a discriminator, whose map of scores "
+                    f"is 8 voxels smaller than a patch, got {self.patches.size}"
+                )
             return
         if self.auto_context.iterations > 1:
             raise ValueError("auto_context.iterations above 1 needs model.kind = 'context'")

@@ -16,10 +16,12 @@ from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.predict import predict_once
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.sampling.augment import augment
+from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.adversarial import Adversarial
 from mrtoct.training.auto_context import train_cascade
+from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress, read_start
 from mrtoct.training.cohort import (
     Cohort,
@@ -76,6 +78,7 @@ def train(
         progress, device = train_cascade(run, recipe, cohort, resume=resume, on_step=on_step)
     else:
         progress, device = _train_slices(run, recipe, cohort, start, resume, on_step)
+    calibrate(run / "best", cohort.validation)
     finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
     return run / "best"
 
@@ -131,7 +134,8 @@ def _train_slices(
 def slice_set(subjects: list[LoadedSubject], recipe: Recipe) -> SliceSet:
     """Return the slices of some subjects as a recipe wants them."""
     data = recipe.data
-    return SliceSet(subjects, size=data.size, window=data.hu_window, neighbours=data.neighbours)
+    seen = [subject_in_plane(s, plane) for plane in data.planes for s in subjects]
+    return SliceSet(seen, size=data.size, window=data.hu_window, neighbours=data.neighbours)
 
 
 def epoch_indices(count: int, recipe: Recipe, step: int) -> list[int]:
