@@ -70,7 +70,7 @@ class Bundle:
     """Figures on the validation subjects; empty if there were none."""
     deviation: DeviationModel | None = None
     """How standard deviations are estimated; None if there were no subjects to learn it from."""
-    seen: SeenMr | None = None
+    seen: SeenMr | None = field(default=None, compare=False)
     """What the training subjects' MR looked like, for the guard; None if that is not known."""
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Shown:
     """A head as a network sees it, and where that is."""
 
     mr: Array
@@ -98,8 +98,8 @@ class Translator:
         on_doubt is told where that may have failed. Raises CohortError if a channel of the bundle
         is missing, ValueRangeError for a constant volume or one in which no head is found.
         """
-        seen = self._seen(mr, aligned, on_doubt)
-        return seen.placed(self.predict(seen.mr, seen.inside), onto)
+        shown = self._shown(mr, aligned, on_doubt)
+        return shown.placed(self.predict(shown.mr, shown.inside), onto)
 
     def translate_with_deviation(
         self,
@@ -115,12 +115,12 @@ class Translator:
         trained without subjects that say how large its errors are.
         """
         model = self.deviation_model()
-        seen = self._seen(mr, aligned, on_doubt)
+        shown = self._shown(mr, aligned, on_doubt)
         hu, disagreement = predict_with_disagreement(
-            self._network, self.bundle, self._scaled(seen.mr, seen.inside), seen.inside
+            self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
-        deviation = model.apply(model.signs(hu, disagreement, seen.head.spacing))
-        return seen.placed(hu, onto), seen.placed_deviation(deviation, onto)
+        deviation = model.apply(model.signs(hu, disagreement, shown.head.spacing))
+        return shown.placed(hu, onto), shown.placed_deviation(deviation, onto)
 
     def deviation_model(self) -> DeviationModel:
         """Return how the bundle estimates standard deviations; BundleError if it cannot."""
@@ -139,18 +139,18 @@ class Translator:
         The last is the translation; those before are what shorter cascades of the same networks
         make. A bundle of one network gives one.
         """
-        seen = self._seen(mr, aligned, warnings.warn)
+        shown = self._shown(mr, aligned, warnings.warn)
         stages = predict_stages(
-            self._network, self.bundle, self._scaled(seen.mr, seen.inside), seen.inside
+            self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
-        return [seen.placed(self.bundle.window.to_hu(ct)) for ct in stages]
+        return [shown.placed(self.bundle.window.to_hu(ct)) for ct in stages]
 
-    def _seen(
+    def _shown(
         self,
         mr: Volume | Mapping[str, Volume],
         aligned: bool,
         on_doubt: Callable[[str], None],
-    ) -> Seen:
+    ) -> Shown:
         channels = checked_channels(self._by_name(mr), self.bundle.channels)
         alignments = {} if aligned else align_channels(channels)
         for name, found in alignments.items():
@@ -165,7 +165,7 @@ class Translator:
         ]
         head = head_mask_mr(work[0])
         box = bounding_box(head.voxels, margin=(2, 2, 2))
-        return Seen(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
+        return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
 
     def doubts(self, mr: Volume | Mapping[str, Volume]) -> list[Finding]:
         """Return what is unlike the MR that the bundle was trained on; best is nothing.

@@ -160,7 +160,7 @@ def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
 def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     try:
         voxels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise CohortError(f"{path} is missing or damaged; prepare the store again") from error
     if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
         raise CohortError(f"{path} does not fit its subject.json; prepare the store again")
