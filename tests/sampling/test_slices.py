@@ -76,7 +76,7 @@ def test_a_batch_holds_the_stores_normalised_voxels(
         (batch.mr, mr, 0, 1e-3),  # held as float16
         (batch.ct, ct, 0, 1e-6),
         (batch.covered, subject.covered.voxels.astype(float), 1, 0),
-        (batch.head, subject.head.voxels.astype(float), 0, 0),
+        (batch.head, (subject.head.voxels | subject.mr_head.voxels).astype(float), 0, 0),
     ):
         assert tensor.dtype == torch.float32
         expected = fitted(transverse(voxels, subject), size, fill)

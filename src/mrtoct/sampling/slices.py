@@ -28,7 +28,7 @@ class Batch:
     covered: Tensor
     """1 where the MR was measured (and beyond the scan, where both are known to be air)."""
     head: Tensor
-    """1 inside the head on the CT."""
+    """1 inside the head, on the CT or on the MR."""
     brain: Tensor
     """0 to 1, the space that the skull encloses, smoothed; 0 where no recipe asks for it."""
     lateral: Tensor | None = None
@@ -84,7 +84,9 @@ class SliceSet:
             mr[n][:, *into] = stack[:, *of]
             ct[n, 0][into] = self.window.normalise(subject.hu[:, :, k].T[of])
             covered[n, 0][into] = subject.covered[:, :, k].T[of]
-            head[n, 0][into] = subject.head[:, :, k].T[of]
+            # A translation is kept where the MR shows head, and judged where the CT does.
+            either = subject.head[:, :, k] | subject.mr_head[:, :, k]
+            head[n, 0][into] = either.T[of]
             if subject.brain is not None:
                 brain[n, 0][into] = subject.brain[:, :, k].T[of]
         planes = [self._subjects[self._slices[index][0]].plane for index in indices]

@@ -215,7 +215,8 @@ def _source(subject: LoadedSubject, contexts: Contexts) -> PatchSource:
     mr = subject.mr
     if contexts:
         mr = np.concatenate([mr, contexts[subject.name][None].astype(mr.dtype)])
-    return PatchSource(mr, subject.hu, subject.head, subject.covered, subject.brain)
+    either = subject.head | subject.mr_head
+    return PatchSource(mr, subject.hu, either, subject.covered, subject.brain)
 
 
 def _cascade(best: Path) -> Cascade:

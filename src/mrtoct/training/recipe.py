@@ -81,7 +81,7 @@ class FocusSection(_Section):
     bone_above: float = 250.0
     """HU"""
     head_only: bool = False
-    """Count no error outside the head."""
+    """Count no error outside the head, on the CT and on the MR: a translation is air there."""
 
 
 class PatchSection(_Section):
