@@ -155,6 +155,9 @@ def _texture(
         mr, Grid.from_box(corners.min(axis=0), corners.max(axis=0), spacing), fill=0.0
     ).voxels / np.float32(unit)
     core = fine[1:-1, 1:-1, 1:-1]
+    if not core.size:
+        shape = " x ".join(map(str, fine.shape))
+        raise ValueRangeError(f"what was found is too thin for a head: {shape} voxels 12 mm deep")
     steps: list[float] = []
     around = np.zeros_like(core)
     for axis in range(3):
