@@ -108,7 +108,7 @@ def test_nothing_and_a_stick_are_no_head() -> None:
     stick[40:48, 40:48] = 100
     with pytest.raises(ValueRangeError, match="too thin"):
         measure(Volume(stick, WHOLE, "a.u."), SPACING)
-    few = WHOLE.cropped((slice(0, 91), slice(0, 87), slice(48, 50)))
-    slices = ball(WHOLE).voxels[:, :, 48:50]
-    with pytest.raises(ValueRangeError, match="too thin"):
+    few = WHOLE.cropped((slice(0, 91), slice(0, 87), slice(44, 52)))
+    slices = ball(WHOLE).voxels[:, :, 44:52]
+    with pytest.raises(ValueRangeError, match="2 voxels 12 mm deep"):
         measure(Volume(slices, few, "a.u."), SPACING)
