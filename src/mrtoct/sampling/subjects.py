@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.intracranial import intracranial_mask
 from mrtoct.prepare.mask import head_mask_mr
@@ -81,12 +82,15 @@ def load_subject(
         head=_by_slices(head.voxels),
         mr_head=_by_slices(mr_head.voxels),
         kept=kept,
-        brain=None if brain_sigma is None else _brain(ct, brain_sigma),
+        brain=None if brain_sigma is None else _brain(name, ct, brain_sigma),
     )
 
 
-def _brain(ct: Volume, sigma: float) -> Array:
-    mask = intracranial_mask(ct).voxels.astype(np.float32)
+def _brain(name: str, ct: Volume, sigma: float) -> Array:
+    try:
+        mask = intracranial_mask(ct).voxels.astype(np.float32)
+    except ValueRangeError as error:
+        raise CohortError(f"{name}: {error}; training with focus.brain needs it") from error
     smooth = ndimage.gaussian_filter(mask, [sigma / s for s in ct.spacing])
     return _by_slices(smooth.astype(np.float16))
 
