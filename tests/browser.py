@@ -92,6 +92,7 @@ class Page:
     def open(self, address: str) -> None:
         self.send("Page.navigate", url=address)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.run("history.scrollRestoration = 'manual'")
 
     def run(self, script: str) -> Any:
         """Return the value of an expression, of a promise what it gives."""
@@ -128,10 +129,22 @@ class Page:
 
     def place(self, selector: str, x: float = 0.5, y: float = 0.5) -> tuple[float, float]:
         """Bring an element into view; return a point on it, in parts of its size."""
-        left, top, width, height = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+        element = f"document.querySelector({json.dumps(selector)})"
+        # Until it lies still, and is what the mouse would meet: a page that was opened again may
+        # scroll back to where it was.
+        self.run("window.lay = ''")
+        self.wait(
+            f"new Promise(f => {{ const e = {element};"
             "e.scrollIntoView({block: 'center', behavior: 'instant'});"
-            "const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()"
+            "requestAnimationFrame(() => requestAnimationFrame(() => {"
+            "const b = e.getBoundingClientRect(), lay = [b.left, b.top, b.width, b.height].join();"
+            f"const x = b.left + {x} * b.width, y = b.top + {y} * b.height;"
+            "const still = lay === window.lay; window.lay = lay;"
+            "f(still && e.contains(document.elementFromPoint(x, y))); })); })"
+        )
+        left, top, width, height = self.run(
+            f"(() => {{ const b = {element}.getBoundingClientRect();"
+            "return [b.left, b.top, b.width, b.height]; })()"
         )
         return left + x * width, top + y * height
 
@@ -148,6 +161,7 @@ class Page:
     def drag(self, selector: str, by: tuple[float, float], button: str = "left") -> None:
         x, y = self.place(selector)
         held = {"left": 1, "right": 2}[button]
+        self.mouse("mouseMoved", (x, y))
         self.mouse("mousePressed", (x, y), button=button, buttons=held, clickCount=1)
         for part in (0.5, 1.0):
             at = (x + part * by[0], y + part * by[1])

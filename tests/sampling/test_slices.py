@@ -142,7 +142,12 @@ def test_another_spacing_is_resampled(tiny_store: Path) -> None:
         (batch.mr, scaled_by_hand(mr.voxels, head_mask_mr(mr).voxels), 0, 1e-3),
         (batch.ct, (np.rint(ct.voxels) + 1024) / 4095, 0, 1e-6),
         (batch.covered, resample_mask(subject.covered, grid).voxels, 1, 0),
-        (batch.head, resample_mask(subject.head, grid).voxels, 0, 0),
+        (
+            batch.head,
+            resample_mask(subject.head, grid).voxels | head_mask_mr(mr).voxels,
+            0,
+            0,
+        ),
     ):
         expected = fitted(voxels.transpose(2, 1, 0)[kept], (64, 64), fill)
         np.testing.assert_allclose(tensor[:, 0].numpy(), expected, atol=tolerance, rtol=0)

@@ -202,8 +202,9 @@ def _add_ruler(axes: Axes, across: float) -> None:
     length = next((r for r in RULERS_MM if r <= 0.3 * across), RULERS_MM[-1])
     left, low = axes.get_xlim()[0] + 0.04 * across, axes.get_ylim()[0] + 0.05 * across
     axes.plot([left, left + length], [low, low], color="white", lw=1.5, solid_capstyle="butt")
-    axes.text(left + length / 2, low + 0.015 * across, f"{length} mm", color="white",
-              ha="center", va="bottom", fontsize=SMALL_POINTS)  # fmt: skip
+    # From where the bar begins: in a small panel the text is longer.
+    axes.text(left, low + 0.015 * across, f"{length} mm", color="white",
+              ha="left", va="bottom", fontsize=SMALL_POINTS)  # fmt: skip
 
 
 def _add_bar(figure: Figure, bar: Bar, left: float, top: float, width: float) -> None:
