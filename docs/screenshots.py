@@ -189,6 +189,12 @@ def report_errors(browser: Browser, demo: Path) -> bytes:
     return browser.picture("#errors")
 
 
+def report_uncertainty(browser: Browser, demo: Path) -> bytes:
+    """The report's charts of how far its standard deviations can be trusted."""
+    browser.open((demo / "report.html").resolve().as_uri())
+    return browser.picture("#uncertainty")
+
+
 def viewer(browser: Browser, demo: Path) -> bytes:
     """What `mrtoct view MR SCT` shows of a raw MR and its synthetic CT."""
     sct = min((demo / "sct").glob("*.nii.gz"))
@@ -211,6 +217,7 @@ PICTURES: dict[str, Callable[[Browser, Path], bytes]] = {
     "report-images": report_images,
     "report-dark": report_dark,
     "report-errors": report_errors,
+    "report-uncertainty": report_uncertainty,
     "viewer": viewer,
 }
 
