@@ -18,7 +18,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mrtoct.bundle import read_description
-from mrtoct.evaluation.baselines import IntensityMap, water
+from mrtoct.evaluation.baselines import MAP, WATER, IntensityMap, water
 from mrtoct.evaluation.calibration import CalibrationCurve, cohort_curve, head_voxels
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.io.atomic import new_folder, write_text
@@ -36,7 +36,7 @@ from mrtoct.volume import Array, Volume
 
 HEAD = "head on the CT, where the MR was measured"
 GIVEN = "mask that came with the data, where the MR was measured"
-NETWORK, MAP, WATER = "u-net", "intensity map", "water"
+NETWORK = "u-net"
 
 
 def assess(

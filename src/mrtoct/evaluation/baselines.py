@@ -10,6 +10,9 @@ import numpy as np
 from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.volume import AIR_HU, Array
 
+WATER, MAP = "water", "intensity map"
+"""What the two are called wherever methods stand beside one another."""
+
 WATER_HU = 0.0
 
 VOXELS_PER_SUBJECT = 200_000

@@ -19,6 +19,8 @@ BONE_ABOVE_HU = 250.0
 
 BIAS_BIN_HU = 100.0
 """Width of the bins of the bias curve; one bin is centred on water."""
+FEWEST_IN_BIN = 30
+"""Bins of a subject's bias curve with fewer voxels show noise, not bias."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from mrtoct.errors import MrtoctError, ValueRangeError
-from mrtoct.evaluation.baselines import water
+from mrtoct.evaluation.baselines import WATER, water
 from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.evaluation.seams import TileGrid
 from mrtoct.io.files import read_volume
@@ -24,7 +24,6 @@ Role = Literal["train", "validation", "test", "new", "unknown"]
 where no run says."""
 
 FOUND = "head found on the CT"
-WATER, MAP = "water", "intensity map"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ import numpy as np
 
 from mrtoct.assess import fitted_map, judged_mask, scaled_mr
 from mrtoct.errors import CohortError, MrtoctError
-from mrtoct.evaluation.baselines import IntensityMap
+from mrtoct.evaluation.baselines import MAP, IntensityMap
 from mrtoct.evaluation.seams import TileGrid
-from mrtoct.judging.case import MAP, Case, Failure, Role
+from mrtoct.judging.case import Case, Failure, Role
 from mrtoct.judging.folders import some, volumes_in
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.prepare.mask import bounding_box, head_mask_mr

@@ -12,9 +12,11 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from mrtoct.evaluation.baselines import WATER
 from mrtoct.evaluation.calibration import CalibrationCurve
 from mrtoct.evaluation.evaluate import DEFINITIONS
 from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
+from mrtoct.evaluation.tissue import FEWEST_IN_BIN
 from mrtoct.io.atomic import check_absent, write_text
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
 from mrtoct.report.colors import METHOD_COLORS, WINDOWS
@@ -46,8 +48,6 @@ CAVEATS = ("soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "synthrad_2023
 VIEWER_SCRIPTS = tuple(
     f"viewer/{name}.js" for name in ("codes", "paint", "viewer", "render3d", "controls")
 )
-FEWEST_IN_BIN = 30
-"""Bins of the bias curve with fewer voxels show noise, not bias."""
 
 
 def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -> None:
@@ -147,7 +147,7 @@ def _bias(
     """Return mean synthetic against mean real HU: bold over all voxels, faint per subject."""
     series = []
     for method in methods:
-        if method == "water":
+        if method == WATER:
             continue  # a horizontal line by definition
         pooled: dict[int, list[tuple[float, float, int]]] = {}
         for subject in subjects:

@@ -13,17 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mrtoct.evaluation.baselines import WATER
 from mrtoct.evaluation.evaluate import Evaluation
 from mrtoct.evaluation.summary import Summary, summarise, summarise_levels
-from mrtoct.evaluation.tissue import BIAS_BIN_HU
+from mrtoct.evaluation.tissue import BIAS_BIN_HU, FEWEST_IN_BIN
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.report.panels import SMALL_POINTS, TWO_COLUMNS_MM, place
 
 Methods = Mapping[str, Sequence[Evaluation]]
 """Evaluations by method, of the same subjects in the same order; the method shown comes first."""
 
-FEWEST_IN_BIN = 30
-"""Bins of a subject's bias curve with fewer voxels show noise, not bias."""
 TISSUES = {"body": "all", "soft_tissue": "soft tissue", "bone": "bone", "air": "air in the head"}
 BIAS_RANGE, BIAS_TICKS = (-1100.0, 2100.0), (-1000, 0, 1000, 2000)
 TOP_MM, PANEL_MM, BELOW_MM = 9.0, 56.0, 11.0
@@ -53,7 +52,7 @@ def accuracy_figure(methods: Methods) -> Figure:
     figure = _sheet(methods)
     bias = place(figure, 17, TOP_MM, PANEL_MM, PANEL_MM)
     for n, (method, evaluations) in enumerate(methods.items()):
-        if method == "water":
+        if method == WATER:
             continue  # a horizontal line by definition
         points = bias_points(evaluations)
         _line(bias, [x for x, _ in points], [s for _, s in points], _color(n))

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from mrtoct.errors import FileError
 from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM
+from mrtoct.evaluation.tissue import FEWEST_IN_BIN
 from mrtoct.io.atomic import check_absent, new_file
 from mrtoct.report.agreement import Agreement, agreement, agreement_figure
 from mrtoct.report.contents import SubjectResult
@@ -34,7 +35,7 @@ from mrtoct.report.figures import (
 )
 from mrtoct.report.headline import judged, methods_of, number, signed
 from mrtoct.report.panels import paper_style
-from mrtoct.report.plots import FEWEST_IN_BIN, accuracy_figure, levels_figure
+from mrtoct.report.plots import accuracy_figure, levels_figure
 
 CAPTIONS = "CAPTIONS.md"
 ROWS_A_PAGE = 4

@@ -7,6 +7,7 @@ from typing import get_args
 
 import numpy as np
 
+from mrtoct.prepare.clean import CleanSettings
 from mrtoct.sampling.subjects import LoadedSubject, Plane
 from mrtoct.volume import Array, Grid
 
@@ -17,7 +18,7 @@ A coronal slice is then right-left x down-up, a sagittal one down-up x back-fron
 of a head, back-front, stays where it is in a transverse slice.
 """
 
-MIN_HEAD_AREA_MM2 = 400.0
+MIN_HEAD_AREA_MM2 = CleanSettings.min_head_area_mm2
 """Of a coronal or sagittal slice to learn from; transverse ones were chosen when prepared."""
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mrtoct.evaluation.baselines import MAP, WATER
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
 
 INTENSITY_MAP = "intensity-map"
-WATER = "water"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Experiment:
         )
 
 
-BASELINES = (Method(INTENSITY_MAP, "intensity map"), Method(WATER, "water"))
+BASELINES = (Method(INTENSITY_MAP, MAP), Method(WATER, WATER))
 
 
 def paper_experiments() -> tuple[Experiment, ...]:
