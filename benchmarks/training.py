@@ -35,8 +35,9 @@ from mrtoct.models.context_gan import (
 from mrtoct.models.generator import slice_network
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.sampling.slices import Batch
-from mrtoct.training.adversarial import Adversarial
-from mrtoct.training.distance import distance_loss, within
+from mrtoct.study.budget import SCALES
+from mrtoct.training.adversarial import JUDGED, Adversarial
+from mrtoct.training.distance import distance_loss, middle, within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.regression import Regression
@@ -49,7 +50,6 @@ RECIPES = {
     "context-gan": "paper-context-gan",
     "modern": "modern",
 }
-SMALL = {"unet-mae": 16, "unet-mae-gdl": 16, "pix2pix": 16, "context-gan": 8, "modern": 8}
 """Widths of the study on a CPU; slices of 96 x 128."""
 
 Step = Callable[[], object]
@@ -129,7 +129,7 @@ def plain(recipe: Recipe, batch: Batch, device: torch.device) -> Step:
 
     def scores(ct: Tensor) -> Tensor:
         seen = isinstance(judge, PatchDiscriminator)
-        found: Tensor = judge(shown.mr, ct) if seen else judge(ct)
+        found: Tensor = judge(shown.mr, ct) if seen else judge(middle(ct, (JUDGED,) * 3))
         return found
 
     def players() -> None:
@@ -154,15 +154,17 @@ def plain(recipe: Recipe, batch: Batch, device: torch.device) -> Step:
     return players
 
 
-def sized(recipe: Recipe, name: str, scale: str, batch: int) -> Recipe:
+def sized(recipe: Recipe, scale: str, batch: int) -> Recipe:
     """Return a recipe at the paper's sizes, or at those of the study on a CPU."""
     values = recipe.model_dump()
     values["training"]["batch"] = batch
     if scale == "small":
-        values["model"]["width"] = SMALL[name]
+        small = SCALES["cpu"][recipe.model.kind]
+        values["model"]["width"] = small.width
+        values["patches"]["size"] = small.patch
         values["data"]["size"] = (96, 128)
         if recipe.adversarial is not None:
-            values["adversarial"]["width"] = SMALL[name]
+            values["adversarial"]["width"] = small.width
     return Recipe.model_validate(values)
 
 
@@ -184,7 +186,7 @@ def main() -> None:
     for column in ("", "width", "input", "plain loop, steps/s", "mrtoct, steps/s", "ratio"):
         table.add_column(column, justify="right" if column else "left")
     for name in arguments.only.split(","):
-        recipe = sized(load_recipe(RECIPES[name]), name, arguments.scale, arguments.batch)
+        recipe = sized(load_recipe(RECIPES[name]), arguments.scale, arguments.batch)
         batch = random_batch(recipe)
         a, b = compare(
             plain(recipe, batch, device), ours(recipe, batch, device), arguments.rounds, device

@@ -11,11 +11,11 @@ from mrtoct.bundle import Bundle, Network
 from mrtoct.hardware import bfloat16_pays
 from mrtoct.models.context_gan import ContextGenerator
 from mrtoct.models.generator import Cascade, SliceNetwork
-from mrtoct.models.streaming import streamed
+from mrtoct.models.streaming import StreamedGenerator
 from mrtoct.sampling.planes import in_plane
 from mrtoct.sampling.slices import centered, neighbouring
 from mrtoct.sampling.subjects import Plane
-from mrtoct.sampling.tiling import predict_patches, predict_tiles
+from mrtoct.sampling.tiling import Box, predict_patches, predict_tiles
 from mrtoct.volume import Array
 
 SLICES_AT_ONCE = 8
@@ -102,15 +102,17 @@ def predict_stage(
     if before is not None:
         seen = np.concatenate([seen, before[None]])
 
-    def shown(portion: Array) -> Array:
-        images = torch.from_numpy(np.ascontiguousarray(portion)).to(device)
+    streamed = StreamedGenerator(generator)
+
+    def shown(patches: Array, wanted: Box | None = None) -> Array:
+        images = torch.from_numpy(patches).to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(device)):
-            made = streamed(generator, images) if bundle.whole else generator(images)
+            made = streamed(images, wanted)
         return np.asarray(made[:, 0].float().cpu().numpy())
 
     out = np.zeros(head.shape, dtype=np.float32)
     if bundle.whole:
-        predict_tiles(shown, seen, out, head=head)
+        predict_tiles(lambda mr, wanted: shown(mr[None], wanted)[0], seen, out, head=head)
     else:
         predict_patches(shown, seen, out, head=head)
     return np.clip(out, 0, 1, out=out)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
+from mrtoct.models import fourier
 from mrtoct.models.fourier import (
     BLOCKS_AT_ONCE,
     FourierConv3d,
+    Sides,
+    Spectrum,
     block_sides,
     correlate,
     spectrum_of,
@@ -70,6 +73,24 @@ def test_gradients_are_the_convolution_s(padding: int) -> None:
         torch.testing.assert_close(
             ours.grad.double() / scale, theirs.grad / scale, atol=1e-5, rtol=0
         )
+
+
+def test_few_channels_slide_unless_they_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = FourierConv3d(1, 2, 7)
+    x = torch.rand(1, 1, 30, 30, 30)
+    used: list[Sides] = []
+
+    def noting(weight: Tensor, block: Sides) -> Spectrum:
+        used.append(block)
+        return spectrum_of(weight, block)
+
+    monkeypatch.setattr(fourier, "spectrum_of", noting)
+    with torch.no_grad():
+        layer(x)
+    assert not used
+    layer(x)
+    assert used
+    assert FourierConv3d(5, 2, 7).slides(learns=False) is False
 
 
 def test_blocks_cover_without_waste() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mrtoct.models import streaming
 from mrtoct.models.context_gan import ContextGenerator, ContextGeneratorConfig
-from mrtoct.models.streaming import folded, streamed
+from mrtoct.models.fourier import Sides, Spectrum, spectrum_of
+from mrtoct.models.streaming import StreamedGenerator, folded
 
 
 def trained_like(**settings: object) -> ContextGenerator:
@@ -32,16 +35,70 @@ def test_the_numbers_of_one_pass(planes: int, depth: int) -> None:
     with torch.no_grad():
         expected = network(mr)
     assert expected.std() > 0.01
-    out = streamed(network, mr, planes)
+    out = StreamedGenerator(network, planes * 21 * 19)(mr)
     assert out.shape == (1, 1, depth - 16, 5, 3)
     torch.testing.assert_close(out, expected, atol=2e-5, rtol=0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data(), count=st.integers(1, 2), portion=st.integers(1, 20_000))
+def test_a_part_of_it_is_the_same_part_of_one_pass(
+    data: st.DataObject, count: int, portion: int
+) -> None:
+    network = trained_like(width=5)
+    size = [data.draw(st.integers(1, 30)) for _ in range(3)]
+    box = []
+    for n in size:
+        start = data.draw(st.integers(0, n - 1))
+        box.append(slice(start, data.draw(st.integers(start + 1, n))))
+    mr = torch.rand(count, 1, *(n + 16 for n in size))
+    with torch.no_grad():
+        expected = network(mr)[(..., *box)]
+    out = StreamedGenerator(network, portion)(mr, box)
+    torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
+
+
+def test_of_a_halo_each_layer_computes_only_what_is_needed() -> None:
+    layers = folded(trained_like(width=1))
+    box, shares = streaming._shares(layers, (100, 68, 68), (slice(26, 58), *[slice(10, 42)] * 2))
+    # 32 voxels and 18 around them, then less by each kernel; no padding within the volume.
+    assert box == [slice(16, 84), slice(0, 68), slice(0, 68)]
+    assert [share.size[0] for share in shares] == [68, 60, 58, 56, 54, 46, 44, 42, 36, 34]
+    assert all(share.size == (share.size[0],) * 3 for share in shares)
+    assert {share.pads for share in shares} == {((0, 0),) * 3}
+    # The corner of a volume: the layers' own zeros lie there and nowhere else.
+    box, shares = streaming._shares(layers, (68, 68, 68), [slice(0, 20)] * 3)
+    assert box == [slice(0, 46)] * 3
+    pads = [share.pads[0] for share in shares]
+    assert pads == [(layer.padding, 0) for layer in layers]
+
+
+def test_an_mr_that_is_too_small_is_named() -> None:
+    with pytest.raises(ValueError, match=r"MR of \[20, 16, 40\] voxels is too small"):
+        StreamedGenerator(trained_like(width=1))(torch.rand(1, 1, 20, 16, 40))
+
+
+def test_spectra_are_kept_for_tiles_of_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Sides] = []
+
+    def noting(weight: Tensor, block: Sides) -> Spectrum:
+        made.append(block)
+        return spectrum_of(weight, block)
+
+    monkeypatch.setattr(streaming, "spectrum_of", noting)
+    streamed = StreamedGenerator(trained_like(width=5))
+    for _ in range(3):
+        streamed(torch.rand(1, 1, 60, 40, 40), [slice(10, 30)] * 3)
+    assert len(made) == 2  # of the 9^3 and of the 7^3 kernels
 
 
 def test_a_linear_output_too() -> None:
     network = trained_like(width=2, output="linear")
     mr = torch.rand(1, 1, 30, 18, 18)
     with torch.no_grad():
-        torch.testing.assert_close(streamed(network, mr, 4), network(mr), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            StreamedGenerator(network, 4 * 18 * 18)(mr), network(mr), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_folding_leaves_the_network_as_it_was() -> None:
@@ -59,18 +116,19 @@ def test_memory_does_not_grow_with_the_length(monkeypatch: pytest.MonkeyPatch) -
     held: list[int] = []
     push = streaming._Stage.push
 
-    def noting(stage: streaming._Stage, x: Tensor) -> Tensor | None:
-        out = push(stage, x)
-        assert stage.kept is not None
-        held.append(stage.kept.untyped_storage().nbytes() // stage.kept[:, :, 0].nbytes)
-        held.append(0 if out is None else out.shape[2])
+    def noting(stage: streaming._Stage, x: Tensor, last: bool) -> Tensor:
+        out = push(stage, x, last)
+        for tensor in (stage.kept, out):
+            assert tensor is not None
+            if tensor.shape[2]:
+                held.append(tensor.untyped_storage().nbytes() * tensor.shape[2] // tensor.nbytes)
         return out
 
     monkeypatch.setattr(streaming._Stage, "push", noting)
     largest = []
     for depth in (60, 180):
         held.clear()
-        streamed(network, torch.rand(1, 1, depth, 17, 17), planes=8)
+        StreamedGenerator(network, 8 * 17 * 17)(torch.rand(1, 1, depth, 17, 17))
         largest.append(max(held))
     assert largest[0] == largest[1] <= 8 + 8
 
@@ -81,6 +139,6 @@ def test_bfloat16_where_asked_for() -> None:
     with torch.no_grad():
         plain = network(mr)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = streamed(network, mr)
+            out = StreamedGenerator(network)(mr)
     assert out.dtype == torch.float32
     assert 0 < (out - plain).abs().mean() < 0.1 * plain.std()

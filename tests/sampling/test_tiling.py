@@ -13,10 +13,12 @@ from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.models.context_gan import HALO, MARGIN, ContextGenerator, ContextGeneratorConfig
-from mrtoct.models.streaming import streamed
+from mrtoct.models.streaming import StreamedGenerator
 from mrtoct.sampling.tiling import (
+    Box,
     PatchGrid,
     Predict,
+    PredictBox,
     ReceptiveField,
     predict_patches,
     predict_tiles,
@@ -36,6 +38,15 @@ def identity(margin: int, seen: list[tuple[int, ...]] | None = None) -> Predict:
         return mr[(slice(None), 0, *(slice(margin, n - margin) for n in mr.shape[2:]))]
 
     return predict
+
+
+def boxed(predict: Predict) -> PredictBox:
+    """A network of which a box is cut out only when all is computed."""
+
+    def cut(mr: Array, wanted: Box) -> Array:
+        return predict(mr[None])[(0, *wanted)]
+
+    return cut
 
 
 def ball(shape: tuple[int, ...], seed: int) -> Array:
@@ -65,7 +76,7 @@ def test_tiles_of_an_identity_are_the_volume(
     mr = np.random.default_rng(seed).random((2, *shape), dtype=np.float32)
     out = np.full(shape, np.nan, dtype=np.float32)
     field = ReceptiveField(margin, margin + extra)
-    predict_tiles(identity(margin), mr, out, field, tile=tile)
+    predict_tiles(boxed(identity(margin)), mr, out, field, tile=tile)
     np.testing.assert_array_equal(out, mr[0])
 
 
@@ -77,10 +88,10 @@ def test_tiles_of_any_size_give_one_pass(
     mr = np.random.default_rng(seed).random((1, *shape), dtype=np.float32)
     whole = smoothing(np.pad(mr, ((0, 0), (1, 1), (1, 1), (1, 1)))[None])[0]
     out = np.empty(shape, dtype=np.float32)
-    predict_tiles(smoothing, mr, out, ReceptiveField(1, 3), tile=tile)
+    predict_tiles(boxed(smoothing), mr, out, ReceptiveField(1, 3), tile=tile)
     np.testing.assert_allclose(out, whole, atol=1e-6)
     head = ball(shape, seed)
-    predict_tiles(smoothing, mr, out, ReceptiveField(1, 3), tile=tile, head=head)
+    predict_tiles(boxed(smoothing), mr, out, ReceptiveField(1, 3), tile=tile, head=head)
     np.testing.assert_allclose(out, np.where(head, whole, 0), atol=1e-6)
 
 
@@ -88,7 +99,7 @@ def test_a_halo_too_small_would_show() -> None:
     mr = np.random.default_rng(0).random((1, 21, 22, 23), dtype=np.float32)
     whole = smoothing(np.pad(mr, ((0, 0), (1, 1), (1, 1), (1, 1)))[None])[0]
     out = np.empty(mr.shape[1:], dtype=np.float32)
-    predict_tiles(smoothing, mr, out, ReceptiveField(1, 2), tile=(8, 8, 8))
+    predict_tiles(boxed(smoothing), mr, out, ReceptiveField(1, 2), tile=(8, 8, 8))
     assert np.abs(out - whole).max() > 0.01
 
 
@@ -149,7 +160,9 @@ def test_a_voxel_is_computed_once_and_only_with_head() -> None:
     head[5:9, 30:33, 20:22] = True  # in one tile along I, two along J
     out = np.empty(shape, dtype=np.float32)
     seen: list[tuple[int, ...]] = []
-    predict_tiles(identity(2, seen), mr, out, ReceptiveField(2, 3), tile=(20, 31, 50), head=head)
+    predict_tiles(
+        boxed(identity(2, seen)), mr, out, ReceptiveField(2, 3), tile=(20, 31, 50), head=head
+    )
     # Tiles along J end at round(33 / 2) = 16: both head parts lie in the second.
     assert seen == [(1, 1, 4 + 6, 3 + 3 + 2, 2 + 6)]
     np.testing.assert_array_equal(out, head)
@@ -165,7 +178,7 @@ def test_memory_is_bounded_by_the_tile() -> None:
     mr = np.zeros((1, 70, 64, 55), dtype=np.float32)
     seen: list[tuple[int, ...]] = []
     out = np.empty(mr.shape[1:], dtype=np.float32)
-    predict_tiles(identity(1, seen), mr, out, ReceptiveField(1, 4), tile=(20, 10, 15))
+    predict_tiles(boxed(identity(1, seen)), mr, out, ReceptiveField(1, 4), tile=(20, 10, 15))
     assert max(s[2] for s in seen) <= 28
     assert max(s[3] for s in seen) <= 18
     assert max(s[4] for s in seen) <= 23
@@ -181,7 +194,7 @@ def test_memory_maps_in_and_out(tmp_path: Path, kind: type) -> None:
         path = tmp_path / f"{name}.npy"
         out = np.lib.format.open_memmap(path, "w+", np.float32, mr.shape[1:])
         if name == "tiles":
-            predict_tiles(identity(1), mr, out, ReceptiveField(1, 1), tile=(4, 4, 4))
+            predict_tiles(boxed(identity(1)), mr, out, ReceptiveField(1, 1), tile=(4, 4, 4))
         else:
             predict_patches(identity(1), mr, out, PatchGrid(4, 1, 2), batch=5)
         out.flush()
@@ -210,13 +223,14 @@ def test_the_context_generator_in_tiles_is_one_pass(generator: ContextGenerator)
         with torch.no_grad():
             return np.asarray(generator(torch.from_numpy(tile))[:, 0].numpy())
 
-    def in_planes(tile: Array) -> Array:
-        return np.asarray(streamed(generator, torch.from_numpy(tile), 8)[:, 0].numpy())
+    def in_planes(tile: Array, wanted: Box) -> Array:
+        return np.asarray(streamed(torch.from_numpy(tile)[None], wanted)[0, 0].numpy())
 
+    streamed = StreamedGenerator(generator, 8 * 40 * 40)
     field = ReceptiveField()
     assert (field.margin, field.halo) == (MARGIN, HALO)
     out = np.empty_like(whole)
-    for predict, tile in ((at_once, (20, 16, 31)), (in_planes, (39, 23, 16))):
+    for predict, tile in ((boxed(at_once), (20, 16, 31)), (in_planes, (39, 23, 16))):
         predict_tiles(predict, mr, out, field, tile=tile)
         np.testing.assert_allclose(out, whole, atol=1e-5)
 
@@ -240,10 +254,10 @@ def test_what_cannot_be_is_named() -> None:
     with pytest.raises(ValueError, match="got 0 and 1"):
         PatchGrid(0, 1)
     with pytest.raises(ValueRangeError, match=r"at least 1 voxel, got \[4, 0, 4\]"):
-        predict_tiles(identity(0), mr, out, ReceptiveField(0, 0), tile=(4, 0, 4))
+        predict_tiles(boxed(identity(0)), mr, out, ReceptiveField(0, 0), tile=(4, 0, 4))
     with pytest.raises(ValueRangeError, match="at least 1 patch, got 0"):
         predict_patches(identity(0), mr, out, PatchGrid(4, 0), batch=0)
     with pytest.raises(ValueError, match=r"\[1, 4, 5, 6\], \[4, 5, 6\] and \[4, 5, 5\]"):
-        predict_tiles(identity(0), mr, out, head=np.ones((4, 5, 5), bool))
-    with pytest.raises(ValueError, match=r"must give \[1, 4, 5, 6\] voxels, got \[1, 6, 7, 8\]"):
-        predict_tiles(identity(0), mr, out, ReceptiveField(1, 1))
+        predict_tiles(boxed(identity(0)), mr, out, head=np.ones((4, 5, 5), bool))
+    with pytest.raises(ValueError, match=r"must give \[4, 5, 6\] voxels, got \[6, 7, 8\]"):
+        predict_tiles(lambda mr, wanted: mr[0], mr, out, ReceptiveField(1, 1))

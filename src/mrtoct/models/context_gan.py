@@ -136,8 +136,7 @@ def generator_block(
 ) -> nn.Sequential:
     """Convolution (same unless a padding is given), batch norm, ReLU."""
     padding = kernel // 2 if padding is None else padding
-    # A single input channel is no work to save.
-    kind = FourierConv3d if kernel >= 7 and before > 4 else nn.Conv3d
+    kind = FourierConv3d if kernel >= 7 else nn.Conv3d
     return nn.Sequential(
         kind(before, after, kernel_size=kernel, padding=padding, bias=False),
         nn.BatchNorm3d(after),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 LONGEST_SIDE = 24
 """Longest side of a block in voxels: longer ones save little and their spectra take memory."""
+
+FEW_CHANNELS = 4
+"""Into a convolution: so many are no work to save by spectra, but for the kernels' gradient."""
 
 BLOCKS_AT_ONCE = 8
 """Blocks transformed together: enough for fast matrix products, few enough for little memory."""
@@ -31,9 +34,13 @@ class FourierConv3d(nn.Conv3d):
     On GPUs, which slide kernels at the speed of matrix products, it slides, too.
     """
 
+    def slides(self, learns: bool) -> bool:
+        """Whether sliding is faster on a CPU; of few channels only the gradient is slow."""
+        return self.in_channels <= FEW_CHANNELS and not learns
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, D, H, W) as nn.Conv3d does, within rounding."""
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or self.slides(learns=torch.is_grad_enabled()):
             return super().forward(x)
         padding, kernel = self.padding[0], self.kernel_size[0]
         assert isinstance(padding, int)
@@ -84,16 +91,20 @@ def correlate(x: Tensor, kernels: Spectrum, bias: Tensor | None = None) -> Tenso
     counts = [math.ceil(n / step) for n, step in zip(wanted, steps, strict=True)]
     missing = [c * step - n for c, step, n in zip(counts, steps, wanted, strict=True)]
     x = F.pad(x, (0, missing[2], 0, missing[1], 0, missing[0]))
-    # Blocks lie first, then their voxels, then channels: (blocks, N, C) at every frequency.
+    # Blocks and N lie first, then their voxels, then channels: (blocks, C) at every frequency.
     views = x.unfold(2, block[0], steps[0]).unfold(3, block[1], steps[1])
     views = views.unfold(4, block[2], steps[2]).permute(2, 3, 4, 0, 5, 6, 7, 1)
-    places = list(product(*(range(count) for count in counts), range(len(x))))
+    blocks = [views]
+    for _ in range(4):  # unbound, not indexed: the gradient of each index would fill the whole
+        blocks = [part for several in blocks for part in several.unbind()]
     results = []
-    for start in range(0, len(places), BLOCKS_AT_ONCE):
-        some = torch.stack([views[place] for place in places[start : start + BLOCKS_AT_ONCE]], 3)
+    for start in range(0, len(blocks), BLOCKS_AT_ONCE):
+        some = torch.stack(blocks[start : start + BLOCKS_AT_ONCE], 3)
         spectra = _transform(some.flatten(3), block, sign=-1)
-        spectra = spectra.reshape(-1, some.shape[3], into) @ values.reshape(-1, into, out)
-        voxels = _inverse(spectra.reshape(*values.shape[:3], -1), block, steps)
+        products = _Product.apply(  # type: ignore[no-untyped-call]
+            spectra.reshape(-1, some.shape[3], into), values.reshape(-1, into, out)
+        )
+        voxels = _inverse(products.reshape(*values.shape[:3], -1), block, steps)
         results.append(voxels.reshape(*steps, -1, out))
     # (steps, blocks, out) -> (N, out, counts x steps)
     joined = torch.cat(results, dim=3).reshape(*steps, *counts, len(x), out)
@@ -104,12 +115,34 @@ def correlate(x: Tensor, kernels: Spectrum, bias: Tensor | None = None) -> Tenso
     return joined if bias is None else joined + bias.reshape(1, -1, 1, 1, 1)
 
 
+class _Product(torch.autograd.Function):
+    """Complex matrices (n, a, b) times (n, b, c).
+
+    PyTorch's own gradient takes lazy conjugates, for which it multiplies one matrix at a time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        return (
+            grad @ b.mT.conj_physical() if ctx.needs_input_grad[0] else None,
+            a.mT.conj_physical() @ grad if ctx.needs_input_grad[1] else None,
+        )
+
+
 def _transform(rows: Tensor, block: Sides, sign: int) -> Tensor:
     """Return half the spectrum of real rows (a, b, c, n), padded with zeros to a block."""
     a, b, c, n = rows.shape
     waves = [_waves(side, sign)[:, :length] for side, length in zip(block, (a, b, c), strict=True)]
-    wave = waves[2][: block[2] // 2 + 1]
-    half = torch.complex(wave.real @ rows, wave.imag @ rows)
+    # Real products for the real axis: of cosines and sines at once, then side by side.
+    wave = torch.view_as_real(waves[2][: block[2] // 2 + 1]).mT.flatten(0, 1)
+    parts = (wave @ rows).reshape(a, b, -1, 2, n)
+    half = torch.view_as_complex(parts.movedim(3, -1).contiguous())
     half = waves[1] @ half.reshape(a, b, -1)
     half = waves[0] @ half.reshape(a, -1)
     return half.reshape(block[0], block[1], -1, n)
@@ -122,12 +155,14 @@ def _inverse(half: Tensor, block: Sides, wanted: list[int]) -> Tensor:
     half = waves[0] @ half.reshape(block[0], -1)
     half = waves[1] @ half.reshape(wanted[0], block[1], -1)
     # The other half is the conjugate of all but the first and, of an even side, the last.
-    twice = torch.full((frequencies,), 2.0 / math.prod(block))
+    twice = torch.full((frequencies, 1), 2.0 / math.prod(block))
     twice[0] /= 2
     if block[2] % 2 == 0:
         twice[-1] /= 2
-    wave = waves[2][:, :frequencies] * twice
-    return (wave @ half.reshape(wanted[0], wanted[1], frequencies, n)).real
+    # Of the product with exp(i a) the real part: with cos a of the real, -sin a of the other part.
+    wave = torch.view_as_real(_waves(block[2], -1)[: wanted[2], :frequencies]) * twice
+    parts = torch.view_as_real(half.reshape(wanted[0], wanted[1], frequencies, n))
+    return wave.flatten(1) @ parts.movedim(-1, 3).flatten(2, 3)
 
 
 def _waves(side: int, sign: int) -> Tensor:

@@ -27,10 +27,14 @@ from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import bounding_box
 from mrtoct.volume import Array
 
+Box = tuple[slice, slice, slice]
+
 Predict = Callable[[Array], Array]
 """Maps MR float32 (N, C, i, j, k) to CT (N, i - 2 m, j - 2 m, k - 2 m) for a margin m."""
 
-Box = tuple[slice, slice, slice]
+PredictBox = Callable[[Array, Box], Array]
+"""Maps MR float32 (C, i, j, k) and a box of the CT (i - 2 m, j - 2 m, k - 2 m) to that box of it:
+what lies around the box need not be computed."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class PatchGrid:
 
 
 def predict_tiles(
-    predict: Predict,
+    predict: PredictBox,
     mr: Array,
     out: Array,
     field: ReceptiveField = ReceptiveField(),
@@ -118,12 +122,13 @@ def predict_tiles(
         high = [
             min(s.stop + field.halo, n + field.margin) for s, n in zip(box, out.shape, strict=True)
         ]
-        result = _checked(predict(_read(mr, low, high)[None]), 1, low, high, field.margin)[0]
-        wanted = tuple(
+        i, j, k = (
             slice(s.start - start - field.margin, s.stop - start - field.margin)
             for s, start in zip(box, low, strict=True)
         )
-        out[box] = np.where(within, result[wanted], 0)
+        result = predict(_read(mr, low, high), (i, j, k))
+        _check_result(result, [s.stop - s.start for s in box])
+        out[box] = np.where(within, result, 0)
 
 
 def predict_patches(
@@ -151,7 +156,7 @@ def predict_patches(
         highs = [[c + grid.size + grid.margin for c in corner] for corner in corners]
         regions = [_read(mr, low, high) for low, high in zip(lows, highs, strict=True)]
         results = predict(np.stack(regions))
-        _checked(results, len(corners), lows[0], highs[0], grid.margin)
+        _check_result(results, [len(corners), *(grid.size,) * 3])
         for corner, result in zip(corners, results, strict=True):
             into, of = _overlap(corner, grid.size, out.shape)
             out[into] += weights[of] * result[of]
@@ -216,11 +221,9 @@ def _read(mr: Array, low: list[int], high: list[int]) -> Array:
     return region
 
 
-def _checked(result: Array, count: int, low: list[int], high: list[int], margin: int) -> Array:
-    wanted = (count, *(b - a - 2 * margin for a, b in zip(low, high, strict=True)))
-    if result.shape != wanted:
-        raise ValueError(f"the network must give {list(wanted)} voxels, got {list(result.shape)}")
-    return result
+def _check_result(result: Array, wanted: list[int]) -> None:
+    if list(result.shape) != wanted:
+        raise ValueError(f"the network must give {wanted} voxels, got {list(result.shape)}")
 
 
 def _check_shapes(mr: Array, out: Array, head: Array | None) -> None:
