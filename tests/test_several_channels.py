@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.assess import assess
+from mrtoct.assess import assess, fitted_map
 from mrtoct.bundle import read_bundle
 from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.errors import CohortError
+from mrtoct.judging.case import Case
+from mrtoct.judging.stores import baseline_map, cases, plan
 from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.resample import resample
@@ -64,8 +67,21 @@ def test_slices_hold_the_channels_in_order_each_scaled_by_itself(store: Path) ->
     shown = slices.batch([5]).mr[0].numpy()
     k = subject.kept_slices[5]
     for image, name in zip(shown, ("T2", "T1"), strict=True):
-        expected = MrScaling().apply(subject.channels[name].voxels, subject.mr_head.voxels)
+        head = subject.with_channels(("T2",)).mr_head
+        expected = MrScaling().apply(subject.channels[name].voxels, head.voxels)
         np.testing.assert_allclose(image, expected[:, :, k].T, atol=1e-3)
+
+
+def test_the_head_is_that_on_the_first_channel_taken(store: Path) -> None:
+    subject = read_subject(store, "a")
+    assert subject.with_channels(()).channels == subject.channels
+    assert subject.with_channels(("T1",)).mr_head is subject.mr_head
+    swapped = subject.with_channels(("T2", "T1"))
+    assert list(swapped.channels) == ["T2", "T1"]
+    expected = head_mask_mr(subject.channels["T2"]).voxels
+    np.testing.assert_array_equal(swapped.mr_head.voxels, expected)
+    with pytest.raises(CohortError, match="a has no MR channel PD; it has T1, T2"):
+        subject.with_channels(("T1", "PD"))
 
 
 def test_the_bundle_knows_its_channels(run: Path) -> None:
@@ -78,7 +94,23 @@ def test_a_recipe_may_take_some_of_the_channels(store: Path, tmp_path: Path) -> 
     recipe = tiny_recipe(
         split={"keep_doubtful": True, "validation": 0.5}, data={"channels": ["T2"]}
     )
-    assert read_bundle(train(store, tmp_path / "run", recipe))[0].channels == ("T2",)
+    best = train(store, tmp_path / "run", recipe)
+    assert read_bundle(best)[0].channels == ("T2",)
+    # Judged on what it was trained on, beside a map from T2.
+    (result,) = assess(tmp_path / "run")
+    subject = read_subject(store, result.name)
+    np.testing.assert_array_equal(result.mr.voxels, subject.channels["T2"].voxels)
+    translator = Translator.load(best, "cpu")
+    alone = translator.translate(subject.channels["T2"])
+    np.testing.assert_array_equal(result.sct.voxels, alone.voxels)
+    on_t1 = fitted_map(store, ["a"], (), MrScaling())
+    on_t2 = fitted_map(store, ["a"], ("T2",), MrScaling())
+    assert on_t1.hu != on_t2.hu
+    mapped, _ = baseline_map(store, best, translator)
+    assert mapped is not None
+    chosen = plan(store, {"u-net": translator}, [best], [])
+    (case,) = cases(store, chosen, {"u-net": translator}, mapped=(mapped, translator))
+    assert isinstance(case, Case)
     wrong = tiny_recipe(data={"channels": ["T1", "FLAIR"]})
     with pytest.raises(CohortError, match="wants the MR channels T1, FLAIR; the store has T1, T2"):
         train(store, tmp_path / "other", wrong)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -56,11 +56,12 @@ def assess(
     store = Path(store) if store else record.store
     translator = Translator.load(run / "best")
     role, names = _judged(record.split)
-    intensity_map = fitted_map(store, record.split.train, translator.bundle.scaling)
+    channels, scaling = translator.bundle.channels, translator.bundle.scaling
+    intensity_map = fitted_map(store, record.split.train, channels, scaling)
     results = []
     for done, name in enumerate(names):
         on_subject(name, done, len(names))
-        subject = read_subject(store, name)
+        subject = read_subject(store, name).with_channels(channels)
         result = _assess_subject(subject, role, translator, intensity_map)
         _write(run / "evaluation" / name, result)
         results.append(result)
@@ -138,9 +139,14 @@ def judged_mask(subject: PreparedSubject) -> tuple[Volume, str]:
     return head.with_voxels(np.asarray(head.voxels & subject.covered.voxels)), source
 
 
-def fitted_map(store: Path, training: list[str], scaling: MrScaling) -> IntensityMap:
-    """Return the best map from MR value to HU of some subjects: the baseline to beat."""
-    subjects = [read_subject(store, name) for name in training]
+def fitted_map(
+    store: Path, training: list[str], channels: Sequence[str], scaling: MrScaling
+) -> IntensityMap:
+    """Return the best map from the first channel's value to HU: the baseline to beat.
+
+    Without channels it is the store's first.
+    """
+    subjects = [read_subject(store, name).with_channels(channels) for name in training]
     return IntensityMap.fit(
         [(scaled_mr(s, scaling), s.ct.voxels, judged_mask(s)[0].voxels) for s in subjects]
     )

@@ -88,11 +88,12 @@ def baseline_map(
     if record is None:
         return None, []  # said already: nobody knows who the training subjects were
     names = record.split.train
+    channels, scaling = translator.bundle.channels, translator.bundle.scaling
     if all(stored_subject(record.store, name) for name in names):
-        return fitted_map(record.store, names, translator.bundle.scaling), []
+        return fitted_map(record.store, names, channels, scaling), []
     here = {name: stored_subject(store, name) for name in names}
     if all(s and s.fingerprint == record.fingerprints.get(n) for n, s in here.items()):
-        return fitted_map(store, names, translator.bundle.scaling), []
+        return fitted_map(store, names, channels, scaling), []
     return None, [
         f"No intensity map as a baseline: the training subjects of {bundle} are neither in "
         f"{record.store} nor, as they were then, in {store}."
@@ -123,11 +124,14 @@ def cases(
                 if isinstance(sct, Path):
                     made[method] = found[method][name]
                     continue
-                made[method] = sct.translate(subject.channels, aligned=True)
+                made[method] = sct.translate(
+                    subject.with_channels(sct.bundle.channels).channels, aligned=True
+                )
                 own = own or patches_of(sct, subject)
             if mapped:
                 best, translator = mapped
-                scaled = scaled_mr(subject, translator.bundle.scaling)
+                shown = subject.with_channels(translator.bundle.channels)
+                scaled = scaled_mr(shown, translator.bundle.scaling)
                 made[MAP] = subject.ct.with_voxels(best.apply(scaled, np.asarray(mask.voxels)))
         except MrtoctError as error:
             yield Failure(name, str(error))

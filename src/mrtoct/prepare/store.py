@@ -13,7 +13,8 @@ STORE/<subject>/mask.npy       bool, where the data's authors count errors; only
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 from mrtoct.errors import CohortError, GeometryError
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.prepare.clean import DroppedSlice
+from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.volume import Grid, Unit, Volume
 
 FORMAT = 2
@@ -54,6 +56,20 @@ class PreparedSubject:
     def mr(self) -> Volume:
         """The first channel: the one that was registered to the CT."""
         return next(iter(self.channels.values()))
+
+    def with_channels(self, names: Sequence[str]) -> PreparedSubject:
+        """Return the subject with some of its channels in their order, or without names as it is.
+
+        The head on the MR is then that on the first of them. Raises CohortError if one is missing.
+        """
+        if missing := [name for name in names if name not in self.channels]:
+            raise CohortError(
+                f"{self.name} has no MR channel {', '.join(missing)}; it has "
+                f"{', '.join(self.channels)}"
+            )
+        channels = {name: self.channels[name] for name in names or self.channels}
+        chosen = replace(self, channels=channels)
+        return chosen if chosen.mr is self.mr else replace(chosen, mr_head=head_mask_mr(chosen.mr))
 
     @property
     def distrust(self) -> str | None:

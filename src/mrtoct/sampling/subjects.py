@@ -60,8 +60,8 @@ def load_subject(
 
     With brain_sigma (mm) the space that the skull encloses is found and smoothed.
     """
-    subject = read_subject(store, name)
-    mr = [subject.channels[channel] for channel in channels]
+    subject = read_subject(store, name).with_channels(channels)
+    mr = list(subject.channels.values())
     ct, mr_head, kept = subject.ct, subject.mr_head, subject.kept_slices
     covered, head = subject.covered, subject.head
     if not np.allclose(spacing, ct.spacing, rtol=1e-3):
@@ -70,7 +70,7 @@ def load_subject(
         mr = [resample(channel, grid, fill=0.0) for channel in mr]
         ct = resample(ct, grid, fill=AIR_HU)
         covered, head = (resample_mask(m, grid) for m in (covered, head))
-        mr_head = head_mask_mr(resample(subject.mr, grid, fill=0.0))
+        mr_head = head_mask_mr(mr[0])
     # Mask and range as a translator finds them on this MR, whatever the store was made with.
     scaled = np.stack([scaling.apply(channel.voxels, mr_head.voxels) for channel in mr])
     return LoadedSubject(

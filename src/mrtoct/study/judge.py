@@ -94,12 +94,15 @@ def _is_missing(task: Task, name: str) -> bool:
 def by_bundle(bundle: Path) -> Translate:
     """Return what a trained bundle makes of a subject, of a cascade after each of its stages."""
     translator = Translator.load(bundle)
-    return lambda subject: translator.translate_stages(subject.channels, aligned=True)
+    channels = translator.bundle.channels
+    return lambda subject: translator.translate_stages(
+        subject.with_channels(channels).channels, aligned=True
+    )
 
 
 def by_intensity_map(store: Path, training: list[str], scaling: MrScaling) -> Translate:
     """Return what the best map from MR value to HU makes of a subject."""
-    best = fitted_map(store, training, scaling)
+    best = fitted_map(store, training, (), scaling)  # the study trains on all channels
 
     def translate(subject: PreparedSubject) -> list[Volume]:
         hu = best.apply(scaled_mr(subject, scaling), judged_mask(subject)[0].voxels)
