@@ -9,16 +9,13 @@ import os
 import select
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-import pytest
-
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 120.0
 """Seconds for one answer: a loaded machine is slow, not broken."""
 OPTIONS = (
@@ -196,22 +193,28 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": name}
         self.send("Emulation.setEmulatedMedia", features=[feature])
 
-    def picture(self, path: Path, *, whole: bool = False) -> None:
-        """Write a PNG of what is seen, or of the whole page."""
-        shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
-        if whole:
-            size = self.send("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-            shot = self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(shot["data"]))
+    def picture(self, selector: str) -> bytes:
+        """Return a PNG of the page, as wide as it is, from an element's top to its bottom."""
+        width, top, height = self.run(
+            f"(() => {{ const b = document.querySelector({json.dumps(selector)})"
+            ".getBoundingClientRect(); return [innerWidth, b.top + scrollY, b.height]; })()"
+        )
+        clip = {"x": 0, "y": max(top - 6, 0), "width": width, "height": height + 12, "scale": 1}
+        shot = self.send("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        return base64.b64decode(shot["data"])
+
+
+def program() -> str | None:
+    """Return the browser on PATH, if there is one."""
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def chromium(width: int = 1400, height: int = 1000) -> Iterator[Page]:
-    """Start a browser, or skip the test where there is none."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None or sys.platform != "linux":
-        pytest.skip("needs Chromium on PATH, on Linux")
+    """Start a browser: no port, no network; it and its profile are gone afterwards."""
+    found = program()
+    if found is None:
+        raise FileNotFoundError(f"one of {', '.join(PROGRAMS)} is needed on PATH")
     out, commands = os.pipe()
     answers, into = os.pipe()
     # The browser reads commands at 3 and writes answers at 4: first out of each other's way.
@@ -223,7 +226,7 @@ def chromium(width: int = 1400, height: int = 1000) -> Iterator[Page]:
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [program, *OPTIONS.split(), f"--user-data-dir={profile}", "about:blank"],
+            [found, *OPTIONS.split(), f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             preexec_fn=arrange,

@@ -4,9 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from browser import chromium
+from browser import chromium, program
 from mrtoct.report.niivue import niivue_script
 from mrtoct.report.page import PageContents, PreparationRow, write_page
+
+pytestmark = pytest.mark.skipif(program() is None, reason="needs Chromium on PATH")
 
 
 @pytest.fixture(scope="module")

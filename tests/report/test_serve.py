@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from browser import chromium
+from browser import chromium, program
 from mrtoct.errors import FileError
 from mrtoct.report.serve import scene_server
 from mrtoct.report.volumes import NamedVolume, scene_of_volumes
@@ -90,6 +90,7 @@ def test_a_taken_port_is_named():
             scene_server(coded, port=port)
 
 
+@pytest.mark.skipif(program() is None, reason="needs Chromium on PATH")
 def test_the_served_page_works_in_a_browser():
     with chromium() as page, serving() as (address, _):
         page.open(address)
