@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -101,9 +100,7 @@ def correlate(x: Tensor, kernels: Spectrum, bias: Tensor | None = None) -> Tenso
     for start in range(0, len(blocks), BLOCKS_AT_ONCE):
         some = torch.stack(blocks[start : start + BLOCKS_AT_ONCE], 3)
         spectra = _transform(some.flatten(3), block, sign=-1)
-        products = _Product.apply(  # type: ignore[no-untyped-call]
-            spectra.reshape(-1, some.shape[3], into), values.reshape(-1, into, out)
-        )
+        products = spectra.reshape(-1, some.shape[3], into) @ values.reshape(-1, into, out)
         voxels = _inverse(products.reshape(*values.shape[:3], -1), block, steps)
         results.append(voxels.reshape(*steps, -1, out))
     # (steps, blocks, out) -> (N, out, counts x steps)
@@ -115,31 +112,12 @@ def correlate(x: Tensor, kernels: Spectrum, bias: Tensor | None = None) -> Tenso
     return joined if bias is None else joined + bias.reshape(1, -1, 1, 1, 1)
 
 
-class _Product(torch.autograd.Function):
-    """Complex matrices (n, a, b) times (n, b, c).
-
-    PyTorch's own gradient takes lazy conjugates, for which it multiplies one matrix at a time.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-        ctx.save_for_backward(a, b)
-        return a @ b
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        a, b = ctx.saved_tensors
-        return (
-            grad @ b.mT.conj_physical() if ctx.needs_input_grad[0] else None,
-            a.mT.conj_physical() @ grad if ctx.needs_input_grad[1] else None,
-        )
-
-
 def _transform(rows: Tensor, block: Sides, sign: int) -> Tensor:
     """Return half the spectrum of real rows (a, b, c, n), padded with zeros to a block."""
     a, b, c, n = rows.shape
     waves = [_waves(side, sign)[:, :length] for side, length in zip(block, (a, b, c), strict=True)]
-    # Real products for the real axis: of cosines and sines at once, then side by side.
+    # Real products for the real axis, of cosines and sines at once. (The parts of a complex matrix
+    # are strided, and PyTorch multiplies a batch by a strided matrix one by one.)
     wave = torch.view_as_real(waves[2][: block[2] // 2 + 1]).mT.flatten(0, 1)
     parts = (wave @ rows).reshape(a, b, -1, 2, n)
     half = torch.view_as_complex(parts.movedim(3, -1).contiguous())
