@@ -109,7 +109,7 @@ def main() -> None:
         padded = torch.from_numpy(np.pad(mr, ((0, 0), *((MARGIN, MARGIN),) * 3)))[None]
         return np.asarray(plain(padded)[0, 0].numpy())
 
-    def tiles(tile: int, head: Array | None = None) -> Way:
+    def tiles(side: int, head: Array | None = None) -> Way:
         def way() -> Array:
             streamed = StreamedGenerator(network)
 
@@ -117,7 +117,7 @@ def main() -> None:
                 return np.asarray(streamed(torch.from_numpy(mr)[None], wanted)[0, 0].numpy())
 
             out = np.empty(shape, dtype=np.float32)
-            predict_tiles(predict, mr, out, tile=(tile, tile, tile), head=head)
+            predict_tiles(predict, mr, out, tile=(side, side, side), head=head)
             return out
 
         return way

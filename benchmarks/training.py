@@ -50,7 +50,6 @@ RECIPES = {
     "context-gan": "paper-context-gan",
     "modern": "modern",
 }
-"""Widths of the study on a CPU; slices of 96 x 128."""
 
 Step = Callable[[], object]
 

@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -205,7 +206,9 @@ class Page:
 
 
 def program() -> str | None:
-    """Return the browser on PATH, if there is one."""
+    """Return the browser on PATH, if there is one and it can be spoken to here."""
+    if sys.platform != "linux":
+        return None
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
@@ -214,7 +217,7 @@ def chromium(width: int = 1400, height: int = 1000) -> Iterator[Page]:
     """Start a browser: no port, no network; it and its profile are gone afterwards."""
     found = program()
     if found is None:
-        raise FileNotFoundError(f"one of {', '.join(PROGRAMS)} is needed on PATH")
+        raise FileNotFoundError(f"one of {', '.join(PROGRAMS)} is needed on PATH, on Linux")
     out, commands = os.pipe()
     answers, into = os.pipe()
     # The browser reads commands at 3 and writes answers at 4: first out of each other's way.

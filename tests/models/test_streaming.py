@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from mrtoct.models import streaming
 from mrtoct.models.context_gan import ContextGenerator, ContextGeneratorConfig
-from mrtoct.models.fourier import Sides, Spectrum, spectrum_of
+from mrtoct.models.fourier import spectrum_of
 from mrtoct.models.streaming import StreamedGenerator, folded
 
 
@@ -79,17 +81,12 @@ def test_an_mr_that_is_too_small_is_named() -> None:
 
 
 def test_spectra_are_kept_for_tiles_of_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Sides] = []
-
-    def noting(weight: Tensor, block: Sides) -> Spectrum:
-        made.append(block)
-        return spectrum_of(weight, block)
-
-    monkeypatch.setattr(streaming, "spectrum_of", noting)
+    made = Mock(wraps=spectrum_of)
+    monkeypatch.setattr(streaming, "spectrum_of", made)
     streamed = StreamedGenerator(trained_like(width=5))
     for _ in range(3):
         streamed(torch.rand(1, 1, 60, 40, 40), [slice(10, 30)] * 3)
-    assert len(made) == 2  # of the 9^3 and of the 7^3 kernels
+    assert made.call_count == 2  # of the 9^3 and of the 7^3 kernels
 
 
 def test_a_linear_output_too() -> None:

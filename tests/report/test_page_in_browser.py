@@ -8,7 +8,7 @@ from browser import chromium, program
 from mrtoct.report.niivue import niivue_script
 from mrtoct.report.page import PageContents, PreparationRow, write_page
 
-pytestmark = pytest.mark.skipif(program() is None, reason="needs Chromium on PATH")
+pytestmark = pytest.mark.skipif(program() is None, reason="needs Chromium on PATH, on Linux")
 
 
 @pytest.fixture(scope="module")

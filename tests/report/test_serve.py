@@ -90,7 +90,7 @@ def test_a_taken_port_is_named():
             scene_server(coded, port=port)
 
 
-@pytest.mark.skipif(program() is None, reason="needs Chromium on PATH")
+@pytest.mark.skipif(program() is None, reason="needs Chromium on PATH, on Linux")
 def test_the_served_page_works_in_a_browser():
     with chromium() as page, serving() as (address, _):
         page.open(address)

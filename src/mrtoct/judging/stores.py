@@ -124,14 +124,13 @@ def cases(
                 if isinstance(sct, Path):
                     made[method] = found[method][name]
                     continue
-                made[method] = sct.translate(
-                    subject.with_channels(sct.bundle.channels).channels, aligned=True
-                )
+                shown = subject.channels_named(sct.bundle.channels)
+                made[method] = sct.translate(shown, aligned=True)
                 own = own or patches_of(sct, subject)
             if mapped:
                 best, translator = mapped
-                shown = subject.with_channels(translator.bundle.channels)
-                scaled = scaled_mr(shown, translator.bundle.scaling)
+                mapped_from = subject.with_channels(translator.bundle.channels)
+                scaled = scaled_mr(mapped_from, translator.bundle.scaling)
                 made[MAP] = subject.ct.with_voxels(best.apply(scaled, np.asarray(mask.voxels)))
         except MrtoctError as error:
             yield Failure(name, str(error))

@@ -129,9 +129,8 @@ def _transform(rows: Tensor, block: Sides, sign: int) -> Tensor:
 def _inverse(half: Tensor, block: Sides, wanted: list[int]) -> Tensor:
     """Return the first wanted voxels (a, b, c, n) of the block that has a half spectrum."""
     frequencies, n = half.shape[2:]
-    waves = [_waves(side, 1)[:length] for side, length in zip(block, wanted, strict=True)]
-    half = waves[0] @ half.reshape(block[0], -1)
-    half = waves[1] @ half.reshape(wanted[0], block[1], -1)
+    half = _waves(block[0], 1)[: wanted[0]] @ half.reshape(block[0], -1)
+    half = _waves(block[1], 1)[: wanted[1]] @ half.reshape(wanted[0], block[1], -1)
     # The other half is the conjugate of all but the first and, of an even side, the last.
     twice = torch.full((frequencies, 1), 2.0 / math.prod(block))
     twice[0] /= 2

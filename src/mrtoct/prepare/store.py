@@ -57,18 +57,21 @@ class PreparedSubject:
         """The first channel: the one that was registered to the CT."""
         return next(iter(self.channels.values()))
 
-    def with_channels(self, names: Sequence[str]) -> PreparedSubject:
-        """Return the subject with some of its channels in their order, or without names as it is.
-
-        The head on the MR is then that on the first of them. Raises CohortError if one is missing.
-        """
+    def channels_named(self, names: Sequence[str]) -> dict[str, Volume]:
+        """Return some of the channels in their order; CohortError if one is missing."""
         if missing := [name for name in names if name not in self.channels]:
             raise CohortError(
                 f"{self.name} has no MR channel {', '.join(missing)}; it has "
                 f"{', '.join(self.channels)}"
             )
-        channels = {name: self.channels[name] for name in names or self.channels}
-        chosen = replace(self, channels=channels)
+        return {name: self.channels[name] for name in names}
+
+    def with_channels(self, names: Sequence[str]) -> PreparedSubject:
+        """Return the subject with some of its channels in their order, or without names as it is.
+
+        The head on the MR is then that on the first of them. Raises CohortError if one is missing.
+        """
+        chosen = replace(self, channels=self.channels_named(names or list(self.channels)))
         return chosen if chosen.mr is self.mr else replace(chosen, mr_head=head_mask_mr(chosen.mr))
 
     @property

@@ -60,11 +60,13 @@ def load_subject(
 
     With brain_sigma (mm) the space that the skull encloses is found and smoothed.
     """
-    subject = read_subject(store, name).with_channels(channels)
-    mr = list(subject.channels.values())
-    ct, mr_head, kept = subject.ct, subject.mr_head, subject.kept_slices
+    subject = read_subject(store, name)
+    mr = list(subject.channels_named(channels).values())
+    ct, kept = subject.ct, subject.kept_slices
     covered, head = subject.covered, subject.head
-    if not np.allclose(spacing, ct.spacing, rtol=1e-3):
+    if np.allclose(spacing, ct.spacing, rtol=1e-3):
+        mr_head = subject.with_channels(channels).mr_head
+    else:
         grid = ct.grid.upright(spacing)
         kept = _nearest_kept(subject, grid)
         mr = [resample(channel, grid, fill=0.0) for channel in mr]

@@ -96,7 +96,7 @@ def by_bundle(bundle: Path) -> Translate:
     translator = Translator.load(bundle)
     channels = translator.bundle.channels
     return lambda subject: translator.translate_stages(
-        subject.with_channels(channels).channels, aligned=True
+        subject.channels_named(channels), aligned=True
     )
 
 
