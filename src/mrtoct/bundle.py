@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -30,6 +31,7 @@ from mrtoct.models.generator import (
     SliceNetwork,
     slice_network,
 )
+from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.planes import check_planes
 from mrtoct.sampling.subjects import Plane
@@ -87,28 +89,46 @@ class Bundle:
                 raise ValueError("planes are for slices; a 3-D network sees all of them anyway")
             if self.stages < 1:
                 raise ValueError(f"stages must be at least 1, got {self.stages}")
+        elif isinstance(self.model, HeadUNetConfig):
+            if self.neighbours or self.planes != ("transverse",) or self.stages != 1:
+                raise ValueError(
+                    "neighbours, planes and stages are for other networks: a head_unet sees the "
+                    "whole head at once"
+                )
         elif any(n < 1 or n % self.model.divisor for n in self.size):
             raise ValueError(
                 f"size must be positive multiples of {self.model.divisor}, got {list(self.size)}"
             )
 
 
-Network = SliceNetwork | Cascade
+Network = SliceNetwork | Cascade | HeadUNet
 
 
 def network_of(bundle: Bundle) -> Network:
     """Build the network that a bundle describes, with weights of its own."""
     if isinstance(bundle.model, ContextGeneratorConfig):
         return Cascade(bundle.model, bundle.stages)
+    if isinstance(bundle.model, HeadUNetConfig):
+        return HeadUNet(bundle.model)
     return slice_network(bundle.model)
 
 
 def write_bundle(
-    path: Path | str, bundle: Bundle, weights: dict[str, Tensor], *, overwrite: bool = False
+    path: Path | str,
+    bundle: Bundle,
+    weights: dict[str, Tensor],
+    *,
+    half: bool = False,
+    overwrite: bool = False,
 ) -> None:
-    """Write a bundle folder, all at once."""
+    """Write a bundle folder, all at once; half stores the weights in 16 bits.
+
+    Raises ValueError where a weight is too large for half precision.
+    """
     with new_folder(Path(path), overwrite=overwrite) as folder:
         tensors = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+        if half:
+            tensors = {name: _halved(name, t) for name, t in tensors.items()}
         (folder / WEIGHTS).write_bytes(safetensors.torch.save(tensors))
         record = {
             "format": FORMAT,
@@ -137,6 +157,8 @@ def write_bundle(
 def read_bundle(path: Path | str) -> tuple[Bundle, Network]:
     """Read a bundle and return its description and its network, in evaluation mode on the CPU.
 
+    The network is in float32, in whatever precision its weights are stored.
+
     Raises BundleError if a file is missing, damaged, of another version, or does not fit.
     """
     path = Path(path)
@@ -158,7 +180,7 @@ def read_bundle(path: Path | str) -> tuple[Bundle, Network]:
         i, j, k = record["spacing_mm"]
         width, height = record["size"]
         bundle = Bundle(
-            model=CONFIGS[model["kind"]](**model),
+            model=CONFIGS[model["kind"]](**_tuples(model)),
             channels=tuple(record["channels"]),
             spacing=(float(i), float(j), float(k)),
             size=(int(width), int(height)),
@@ -221,6 +243,20 @@ def _read_seen(path: Path) -> SeenMr | None:
         return from_record(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}") from error
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    halved = tensor.to(torch.float16)
+    if not halved.isfinite().all():
+        raise ValueError(f"{name} holds weights beyond half precision; write them in full")
+    return halved
+
+
+def _tuples(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the tuples that JSON knows only as lists."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,9 @@ from mrtoct.bundle import Bundle, Network
 from mrtoct.hardware import bfloat16_pays
 from mrtoct.models.context_gan import ContextGenerator
 from mrtoct.models.generator import Cascade, SliceNetwork
+from mrtoct.models.head_unet import HeadUNet
 from mrtoct.models.streaming import StreamedGenerator
+from mrtoct.predict_head import predict_head
 from mrtoct.sampling.planes import in_plane
 from mrtoct.sampling.slices import centered, neighbouring
 from mrtoct.sampling.subjects import Plane
@@ -72,6 +74,23 @@ def predict_once(network: Network, bundle: Bundle, mr: Array, head: Array) -> Ar
     return predict_view(network, bundle, views(bundle)[0], mr, head)[-1]
 
 
+def predict_with_error(
+    network: HeadUNet, bundle: Bundle, mr: Array, head: Array
+) -> tuple[Array, Array]:
+    """Map scaled MR (C, I, J, K) to CT as predict does, and to the absolute error expected in it.
+
+    Both come of the same passes; the error is in HU, (I, J, K) float32, and 0 outside of head.
+    """
+    ways = views(bundle)
+    ct, error = (np.zeros(mr.shape[1:], dtype=np.float32) for _ in range(2))
+    for view in ways:
+        made = predict_head(network, view.turned(mr))
+        ct += view.back(made[0]) / len(ways)
+        error += view.back(made[1]) / len(ways)
+    width = np.float32(bundle.window.high - bundle.window.low)
+    return ct, np.where(head, error * width, np.float32(0))
+
+
 @torch.no_grad()
 def predict_view(
     network: Network, bundle: Bundle, view: View, mr: Array, head: Array
@@ -81,6 +100,8 @@ def predict_view(
     Arrays, in and out, are as predict takes and gives them.
     """
     shown = view.turned(mr)
+    if isinstance(network, HeadUNet):
+        return [view.back(predict_head(network, shown)[0])]
     if not isinstance(network, Cascade):
         return [view.back(_slice_by_slice(network, bundle, shown))]
     made: list[Array] = []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from mrtoct.models.context_gan import ContextGenerator, ContextGeneratorConfig
+from mrtoct.models.head_unet import HeadUNetConfig
 from mrtoct.models.residual_unet import ResidualUNet, ResidualUNetConfig
 from mrtoct.models.unet import UNet, UNetConfig
 
@@ -14,11 +15,12 @@ SliceConfig = UNetConfig | ResidualUNetConfig
 SliceNetwork = UNet | ResidualUNet
 """Networks that map slices, with neighbours or without, to slices of the same size."""
 
-GeneratorConfig = SliceConfig | ContextGeneratorConfig
+GeneratorConfig = SliceConfig | ContextGeneratorConfig | HeadUNetConfig
 CONFIGS: dict[str, type[GeneratorConfig]] = {
     "unet": UNetConfig,
     "residual_unet": ResidualUNetConfig,
     "context": ContextGeneratorConfig,
+    "head_unet": HeadUNetConfig,
 }
 
 
