@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mrtoct import predict_head
 from mrtoct.bundle import Bundle, network_of
 from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.models.unet import UNet, UNetConfig
 from mrtoct.predict import predict
 from mrtoct.prepare.intensity import HuWindow
@@ -109,3 +111,27 @@ def test_a_cascade_disagrees_at_its_end() -> None:
     np.testing.assert_allclose(hu, plain, rtol=0, atol=0.01)
     np.testing.assert_allclose(disagreement, np.abs(plain - mirrored) / np.sqrt(2), atol=0.05)
     assert disagreement.max() > 0.5
+
+
+def test_a_network_that_expects_its_errors_is_asked_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its second answer, e^x thousand HU of a window of 4095; no mirror image is looked at."""
+    monkeypatch.setattr(predict_head, "bfloat16_pays", lambda device: False)
+    torch.manual_seed(6)
+    config = HeadUNetConfig(widths=(8, 16), detail=4)
+    network = HeadUNet(config).eval()
+    nn.init.normal_(network.last.weight, std=0.05)
+    mr, inside = head((8, 12, 4))
+    inside[:, :3] = False
+    described = Bundle(config, ("mr",), (2.0, 2.0, 2.0), window=WINDOW)
+    passes: list[object] = []
+    network.first.register_forward_hook(lambda *_: passes.append(1))
+    hu, doubt = predict_with_disagreement(network, described, mr, inside)
+    assert len(passes) == 1
+    with torch.no_grad():
+        ct, expected = network(torch.from_numpy(mr)[None])[0].numpy()
+    np.testing.assert_allclose(hu, np.clip(ct, 0, 1) * 3000 - 1000, atol=0.1)
+    wanted = np.where(inside, np.minimum(np.exp(expected) * 1000 * 3000 / 4095, 3000), 0)
+    np.testing.assert_allclose(doubt, wanted, rtol=1e-3)
+    assert wanted[inside].std() > 10

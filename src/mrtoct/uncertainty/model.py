@@ -1,11 +1,12 @@
 """What a standard deviation in HU is estimated from, and how.
 
-    sd^2 = floor(HU)^2 + (surroundings * local contrast)^2 + (spread * disagreement of views)^2
+    sd^2 = floor(HU)^2 + (surroundings * local contrast)^2 + (spread * the network's own doubt)^2
 
 Independent sources of error add as variances: some tissues vary however plain the MR is, such as
 the density of bone; edges are misplaced by a voxel or so, which costs as much as tissues differ
-there; and where the network answers a head and its mirror image differently it is wrong in at
-least one of them. The factors are fitted on subjects that the network did not learn from (fit.py).
+there; and the network's own doubt is the error that it expects, where it has learnt to, or how
+differently it answers a head and its mirror image, in one of which it is wrong. The factors are
+fitted on subjects that the network did not learn from (fit.py).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Signs:
     contrast: Array
     """Standard deviation of the synthetic CT in the surroundings of a voxel."""
     disagreement: Array
-    """Root mean square difference of what the network makes of the views of a head."""
+    """The network's own doubt: the absolute error it expects, or the root mean square difference
+    of what it makes of the views of a head."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class DeviationModel:
     surroundings: float
     """Part of the local contrast that is error."""
     spread: float
-    """Error per disagreement."""
+    """Error per doubt of the network."""
     knots: tuple[float, ...] = KNOTS
     """HU of the synthetic CT, rising."""
     radius: float = RADIUS
