@@ -13,9 +13,9 @@ from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import (
-    _dilated,
     _without_cavities,
     bounding_box,
+    dilated,
     head_mask_ct,
     head_mask_mr,
 )
@@ -157,7 +157,7 @@ def test_bounding_box_holds_the_mask_and_stays_in_the_array():
 def test_dilation_is_nearly_by_a_ball(steps, radius):
     mask = np.zeros((21, 22, 23), bool)
     mask[10, 9:12, 10] = True
-    grown = _dilated(mask, steps)
+    grown = dilated(mask, steps)
     ball = distance_outside(mask, (1, 1, 1)) <= radius
     assert (grown ^ ball).sum() <= 0.15 * ball.sum()
     assert not (grown & (distance_outside(mask, (1, 1, 1)) > steps + 0.5)).any()

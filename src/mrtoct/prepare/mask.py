@@ -71,14 +71,14 @@ def _at_work_spacing(volume: Volume, fill: float) -> Volume:
 
 def _head(tissue: Array, kind: str, volume: Volume, *, opening: int, closing: int) -> Array:
     """Return the head among the voxels above a threshold; radii in voxels of the work spacing."""
-    core = _eroded(tissue, opening)
+    core = eroded(tissue, opening)
     if not core.any():
         raise ValueRangeError(
             f"no head found in the {kind}: its values run from {float(volume.voxels.min()):g} to "
             f"{float(volume.voxels.max()):g}"
         )
     # Grow back only over tissue, and not far: the table does not return.
-    body = _dilated(_largest(core), opening + 1) & tissue
+    body = dilated(_largest(core), opening + 1) & tissue
     body |= _appendages(body, tissue)
     return _without_cavities(_closed(body, closing))
 
@@ -87,9 +87,9 @@ def _appendages(body: Array, tissue: Array) -> Array:
     """Return the parts of the tissue that stand on the body, near it and on a broad base."""
     labels, count = ndimage.label(tissue & ~body)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    bases = np.bincount(labels[_dilated(body, 1)], minlength=count + 1)
+    bases = np.bincount(labels[dilated(body, 1)], minlength=count + 1)
     wanted = (bases > 0) & (sizes <= EAR_PER_BASE * bases)
-    wanted[labels[~_dilated(body, EAR_LENGTH)]] = False
+    wanted[labels[~dilated(body, EAR_LENGTH)]] = False
     wanted[0] = False
     return np.asarray(wanted[labels])
 
@@ -97,13 +97,13 @@ def _appendages(body: Array, tissue: Array) -> Array:
 def _refined(head: Volume, volume: Volume, tissue: Array) -> Volume:
     """Carry a coarse mask to the volume's grid; within a voxel of its rim the volume decides."""
     # 0 outside, 1 at the rim, 2 inside: one pass carries both borders of the rim.
-    zones = np.float32(_dilated(head.voxels, 1)) + _eroded(head.voxels, 1)
+    zones = np.float32(dilated(head.voxels, 1)) + eroded(head.voxels, 1)
     zone = resample(head.with_voxels(zones), volume.grid, fill=0.0).voxels
     fine = (zone >= 1.5) | ((zone >= 0.5) & tissue)
     return volume.with_voxels(_largest(_without_cavities(fine)), "label")
 
 
-def _dilated(mask: Array, voxels: int) -> Array:
+def dilated(mask: Array, voxels: int) -> Array:
     """Grow by a number of voxels, nearly by a ball: (2, 1, 1) is reached in 2 steps, not (2, 2, 0).
 
     Whole arrays shifted by one voxel: a hundred times faster than a distance map.
@@ -121,14 +121,15 @@ def _dilated(mask: Array, voxels: int) -> Array:
     return mask
 
 
-def _eroded(mask: Array, voxels: int) -> Array:
+def eroded(mask: Array, voxels: int) -> Array:
+    """Shrink by a number of voxels, as dilated grows."""
     # Beyond the ends of the scan the head goes on: only a background inside the volume erodes.
-    return ~_dilated(~mask, voxels)
+    return ~dilated(~mask, voxels)
 
 
 def _closed(mask: Array, voxels: int) -> Array:
     # Padded, so that what is dilated past the volume's faces can be eroded back from there.
-    closed = _eroded(_dilated(np.pad(mask, voxels + 1), voxels), voxels)
+    closed = eroded(dilated(np.pad(mask, voxels + 1), voxels), voxels)
     inner = (slice(voxels + 1, -voxels - 1),) * 3
     return closed[inner]
 

@@ -1,0 +1,1 @@
+"""Pairs of MR and CT from anatomies: label maps, CT heads, phantoms; MR of any contrast."""
