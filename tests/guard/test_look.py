@@ -75,6 +75,16 @@ def test_a_cut_has_the_area_of_its_section(side: str, low: Array, high: Array) -
     assert all(numbers[f"cut {s}"] == 0 for s in others)
 
 
+def test_the_end_of_an_oblique_stack_is_no_side() -> None:
+    """The lower half of a ball is out of view, below a plane that is tilted by 15 degrees."""
+    indices = np.stack(np.meshgrid(*map(np.arange, WHOLE.shape), indexing="ij"), axis=-1)
+    _, y, z = np.moveaxis(WHOLE.to_world(indices), -1, 0)
+    covered = Volume(z > y * np.tan(np.deg2rad(15)), WHOLE, "label")
+    numbers = measure(ball(WHOLE), SPACING, covered).numbers
+    assert numbers["cut bottom"] == pytest.approx(np.pi * 75**2 / 100, rel=0.1)
+    assert all(numbers[f"cut {side}"] < 3 for side in ("right", "left", "front", "back", "top"))
+
+
 def test_what_was_not_measured_is_a_cut_too() -> None:
     covered = np.ones(WHOLE.shape, dtype=np.bool_)
     covered[:, :20] = False  # up to y = -47
@@ -86,6 +96,15 @@ def test_unevenness_is_the_difference_between_the_brightest_and_the_darkest_part
     numbers = measure(ball(WHOLE, drift=0.2), SPACING).numbers
     # 1.2 and 0.8; the median is one of the two, or between them.
     assert 0.4 / 1.2 - 0.02 <= numbers["unevenness"] <= 0.4 / 0.8 + 0.02
+
+
+def test_a_drift_is_measured_from_end_to_end() -> None:
+    still = ball(WHOLE)
+    across = WHOLE.to_world([(i, 0, 0) for i in range(WHOLE.shape[0])])[:, 0]
+    drift = np.exp(np.log(4.0) * across / 150)  # by a factor of 4 over the 150 mm of the head
+    numbers = measure(still.with_voxels(still.voxels * drift[:, None, None]), SPACING).numbers
+    assert numbers["ramp"] == pytest.approx(4.0, rel=0.1)
+    assert measure(still, SPACING).numbers["ramp"] == pytest.approx(1.0, abs=0.02)
 
 
 def test_noise_is_found_and_measured() -> None:

@@ -171,8 +171,8 @@ def position_fits(
     least = LEAST_SHARED * min(float(fixed.head.sum()), float(moving.head.sum()))
     fits = {}
     for turn in turns or _turns():
-        turned = [_turned(m, turn) for m in (moving.head, moving.dark, moving.seen)]
-        conjugates = [np.conj(fft.rfftn(m, (size,) * 3)) for m in turned]
+        parts = [turned(m, turn) for m in (moving.head, moving.dark, moving.seen)]
+        conjugates = [np.conj(fft.rfftn(m, (size,) * 3)) for m in parts]
         fits[turn] = _best_fit(spectra, conjugates, size, least)
     return fits
 
@@ -186,7 +186,8 @@ def _turns() -> Iterator[Turn]:
                 yield order, signs  # type: ignore[misc]
 
 
-def _turned(array: Array, turn: Turn) -> Array:
+def turned(array: Array, turn: Turn) -> Array:
+    """Return an array (I, J, K) turned."""
     order, signs = turn
     return np.transpose(array, order)[tuple(slice(None, None, s) for s in signs)]
 

@@ -17,6 +17,8 @@ SWAP_GAIN = 0.1
 where all was well, above 0.13 where two were exchanged."""
 STRANGERS = 0.3
 """Part of the slices whose most similar one is no neighbour: near 0, or near 1 if interleaved."""
+MIRRORED = 2
+"""A sagittal slice may look most like the one as far to the other side, or one so near to that."""
 
 
 def check_slices(volume: Volume, head: Array, low: float, high: float, scan: str) -> list[Finding]:
@@ -68,13 +70,18 @@ def _order(likeness: Array, first: int, scan: str) -> list[Finding]:
     """Judge the order of slices by how alike each two are (n, n)."""
     beside = np.diag(likeness, 1)
     others = likeness - 2 * np.eye(len(likeness))
-    nearest = np.abs(others.argmax(axis=1) - np.arange(len(likeness)))
-    if np.mean(nearest > 2) > STRANGERS:
+    here, nearest = np.arange(len(likeness)), others.argmax(axis=1)
+    strange = np.abs(nearest - here) > 2
+    if strange.any():
+        # Mirrored slices have one middle in common, interleaved ones do not.
+        middles = nearest + here
+        strange &= np.abs(middles - np.median(middles[strange])) > 2 * MIRRORED
+    if np.mean(strange) > STRANGERS:
         return [
             Finding(
                 "doubtful",
                 "slice-order",
-                f"{np.mean(nearest > 2):.0%} of the slices are most like one that is not beside "
+                f"{np.mean(strange):.0%} of the slices are most like one that is not beside "
                 "them; slices are out of order, as when an interleaved scan is stacked: convert "
                 "it again",
                 scan,

@@ -1,4 +1,4 @@
-"""What the MR of some subjects of a store looks like."""
+"""What the MR of some subjects looks like: of a store's, or of heads made for a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from mrtoct.errors import ValueRangeError
 from mrtoct.guard.look import Look, measure
 from mrtoct.guard.seen import SeenMr, summarise
+from mrtoct.prepare.intensity import from_zero
 from mrtoct.prepare.store import PreparedSubject, read_subject
+from mrtoct.volume import Volume
 
 MOST_SUBJECTS = 60
 """Looking at one takes half a second a channel, and more would not move the ranges."""
@@ -51,3 +53,29 @@ def seen_in(
             for c in channels
         },
     )
+
+
+def seen_of(
+    volumes: Sequence[Volume],
+    *,
+    channel: str = "mr",
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    any_contrast: bool = True,
+) -> SeenMr:
+    """Look at MR volumes, one a subject, as a network of a spacing (mm) sees them.
+
+    For a training on simulated heads: some that were kept apart, whole and in many contrasts. With
+    any_contrast their contrast is not remembered, and `judge.doubts` welcomes every one. Raises
+    ValueRangeError if no head is found in any.
+    """
+    looks = []
+    for volume in volumes:
+        try:
+            looks.append(measure(volume.with_voxels(from_zero(volume.voxels)), spacing))
+        except ValueRangeError:
+            continue  # as in a store: there is only nothing to compare others with
+    if not looks:
+        raise ValueRangeError(f"none of the {len(volumes)} MR holds a head to remember")
+    scanned = () if any_contrast else [volume.spacing for volume in volumes]
+    seen = summarise(looks, scanned, any_contrast=any_contrast)
+    return SeenMr(len(looks), spacing, {channel: seen})

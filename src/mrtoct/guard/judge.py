@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from mrtoct.check.finding import Finding
+from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.check.head import check_head, measure_head
 from mrtoct.check.pair import STATED, CoarseHead, in_words, position_fits
 from mrtoct.check.signal import check_modality, check_signal_range
 from mrtoct.check.slices import check_slices
 from mrtoct.check.values import find_peaks
 from mrtoct.errors import ValueRangeError
+from mrtoct.guard.any_contrast import check_any
 from mrtoct.guard.limits import beyond, check_spacing
 from mrtoct.guard.look import DEPTHS_MM, QUANTILES, Look, measure
 from mrtoct.guard.seen import SeenChannel, SeenMr, profile_distance
@@ -31,6 +33,8 @@ TURNED = 0.05
 STRANGE, USUAL_FIT = 0.2, 1.1
 """By so much less than the worst training subject, or than the second where all fit better (few
 subjects do, being most of their own average), a head may fit the average one."""
+SIMULATED = ("saturated",)
+"""Kinds of findings that simulated scans have: some are clipped, as exports of 8 bits are."""
 THIN_MM = 2.0
 """Values and slices are looked at on every nth voxel where voxels are finer."""
 
@@ -39,7 +43,8 @@ def doubts(mr: Mapping[str, Volume], seen: SeenMr | None) -> list[Finding]:
     """Return what is unlike the training MR in the scans of a head, by channel; best is nothing.
 
     Where it is not known what the translator was trained on (None), only what is odd in any head
-    MR is found. Channels need not be aligned with one another.
+    MR is found; where it was trained on every contrast, what is no whole head, well seen. Unusable
+    is what must not be translated: a CT, or no head. Channels need not be aligned with one another.
     """
     found = []
     for name, volume in mr.items():
@@ -50,18 +55,22 @@ def doubts(mr: Mapping[str, Volume], seen: SeenMr | None) -> list[Finding]:
 def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[Finding]:
     modality = check_modality(mr, find_peaks(mr.voxels), scan)
     if modality:
-        return modality
+        return [replace(finding, weight="unusable") for finding in modality]
     mr = mr.with_voxels(from_zero(mr.voxels))
     spacing = seen.spacing if seen else (1.0, 1.0, 1.0)
-    found = check_spacing(mr.spacing, seen.channels[name].scanned, scan) if seen else []
+    channel = seen.channels[name] if seen else None
+    found = check_spacing(mr.spacing, channel.scanned, scan) if channel else []
     try:
         look = measure(mr, spacing)
     except ValueRangeError as error:
         return [*found, Finding("unusable", "no-head", str(error), scan)]
     found += _of_any_head(mr, look, scan)
-    if seen is None:
+    if seen is None or channel is None:
         return found + check_head(measure_head(look.mask), scan)
-    channel = seen.channels[name]
+    if channel.profile is None:
+        whole = check_any(look, mr.spacing, channel, scan)
+        is_head = verdict_of(whole) != "unusable"
+        return [*whole, *map(_milder, found)] if is_head else whole
     numbers = beyond(look.numbers, channel.numbers, scan)
     position = _check_position(look.head, channel, scan)
     if position:  # all else follows from it, but the size may say why
@@ -69,7 +78,8 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
         return found + position + [n for n in numbers if strange and n.kind == "head-size"]
     # Without the vertex the signal is measured lower down, where heads differ more.
     slack = NO_VERTEX if any("at the top border" in n.sentence for n in numbers) else 1.0
-    return [*found, *_check_contrast(look, name, seen, scan, slack), *numbers]
+    contrast = _check_contrast(look, channel.profile, name, seen, scan, slack)
+    return [*found, *contrast, *numbers]
 
 
 def _of_any_head(mr: Volume, look: Look, scan: str) -> list[Finding]:
@@ -80,6 +90,11 @@ def _of_any_head(mr: Volume, look: Look, scan: str) -> list[Finding]:
         return []
     bright = float(np.percentile(thin.voxels[head], 99.5))
     return check_signal_range(thin, head, scan) + check_slices(thin, head, 0.0, bright, scan)
+
+
+def _milder(finding: Finding) -> Finding:
+    """Return a finding on values as a note where a training on every contrast shows such scans."""
+    return replace(finding, weight="note") if finding.kind in SIMULATED else finding
 
 
 def _thinned(volume: Volume) -> Volume:
@@ -123,14 +138,18 @@ def _check_position(head: CoarseHead, channel: SeenChannel, scan: str) -> list[F
     return []
 
 
-def _check_contrast(look: Look, name: str, seen: SeenMr, scan: str, slack: float) -> list[Finding]:
-    """Compare the signal at each depth below the skin."""
+def _check_contrast(
+    look: Look, profile: Array, name: str, seen: SeenMr, scan: str, slack: float
+) -> list[Finding]:
+    """Compare the signal at each depth below the skin with the training's."""
     channel = seen.channels[name]
-    apart = profile_distance(look.profile, channel.profile)
+    apart = profile_distance(look.profile, profile)
     if apart <= slack * _allowed(channel):
         return []
     measured = f"{apart:.2f} apart, training subjects {channel.apart:.2f} at most"
     for other, candidate in seen.channels.items():
+        if candidate.profile is None:
+            continue
         distance = profile_distance(look.profile, candidate.profile)
         if other != name and distance < min(apart, _allowed(candidate)):
             return [
@@ -147,7 +166,7 @@ def _check_contrast(look: Look, name: str, seen: SeenMr, scan: str, slack: float
             "doubtful",
             "contrast",
             f"its contrast is unlike that of the training MR ({measured}): "
-            f"{_difference(look.profile, channel.profile)}; use the sequence that the model was "
+            f"{_difference(look.profile, profile)}; use the sequence that the model was "
             "trained on",
             scan,
         )

@@ -30,6 +30,9 @@ BRAIN_MM = 12.0
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 BRIGHTEST = 3.0
 """In units of the brain's median signal; vessels and coil hot spots count as this bright."""
+DARKEST, FITTING, RAMP_ROUNDS, RAMP_MM = 0.05, 0.1, 5, 110.0
+"""Of the brain's signal: what is darker counts as this; what is within this part of a drift is
+fully believed. How often it is fitted anew, and down to where below the vertex."""
 BACKGROUND_MM = 3.0
 """Beyond this distance from the skin no voxel holds a part of the head."""
 
@@ -46,6 +49,10 @@ class Look:
     """For the comparison of position and shape."""
     mask: Volume
     """The head on the coarse grid, where it was measured."""
+    signal: Volume
+    """The MR on that grid; the brain's median is 1."""
+    inside: Array
+    """Which voxels of that grid were measured (I, J, K)."""
 
 
 def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | None = None) -> Look:
@@ -64,8 +71,8 @@ def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
     mask = head.voxels & inside
     if not mask.any():
         raise ValueRangeError("no head found where the MR was measured")
-    depth = _depth(mask, inside, grid)
-    below = _below_vertex(mask, grid)
+    depth = skin_depth(mask, inside, grid)
+    below = below_vertex(mask, grid)
     region = mask & (below >= HEIGHTS_MM[0]) & (below <= HEIGHTS_MM[1])
     brain = region & (depth > BRAIN_MM)
     if not brain.any():
@@ -77,19 +84,28 @@ def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
     measured = coarse.with_voxels(mask, "label")
     numbers = _extent(measured, inside, below)
     numbers["unevenness"] = _unevenness(signal, brain)
+    upper = mask & (below <= RAMP_MM)
+    numbers["ramp"] = _ramp(signal, upper, upper & (depth > BRAIN_MM), grid)
     numbers["background"] = _background(signal, head.voxels, inside, grid)
     numbers |= _texture(mr, grid, brain, spacing, unit)
-    return Look(numbers, _profile(signal, region, depth), coarse_mr(coarse, head), measured)
+    return Look(
+        numbers,
+        _profile(signal, region, depth),
+        coarse_mr(coarse, head),
+        measured,
+        coarse.with_voxels(signal),
+        inside,
+    )
 
 
-def _depth(mask: Array, inside: Array, grid: Grid) -> Array:
+def skin_depth(mask: Array, inside: Array, grid: Grid) -> Array:
     """Return the distance to the skin in mm inside a head mask; where it is cut is no skin."""
     return np.asarray(
         ndimage.distance_transform_edt(mask | ~inside, sampling=grid.spacing), dtype=np.float32
     )
 
 
-def _below_vertex(mask: Array, grid: Grid) -> Array:
+def below_vertex(mask: Array, grid: Grid) -> Array:
     """Return how far each slice lies below the top of the head, (1, 1, K) in mm."""
     top = np.flatnonzero(mask.any(axis=(0, 1)))[-1]
     return np.asarray((top - np.arange(grid.shape[2])) * grid.spacing[2])[None, None]
@@ -115,17 +131,24 @@ def _extent(head: Volume, inside: Array, below: Array) -> dict[str, float]:
         "reach": float(below[0, 0, head.voxels.any(axis=(0, 1))].max()) + head.spacing[2],
     }
     areas = head.grid.voxel_volume / np.array(head.spacing)
-    for side, (axis, sign) in SIDES.items():
-        # A head voxel whose neighbour on that side was not measured, or is not in the array.
-        beyond = np.ones_like(inside)
-        here, there = [slice(None)] * 3, [slice(None)] * 3
-        here[axis], there[axis] = slice(None, -1), slice(1, None)
-        if sign > 0:
-            beyond[tuple(here)] = ~inside[tuple(there)]
-        else:
-            beyond[tuple(there)] = ~inside[tuple(here)]
-        numbers[f"cut {side}"] = float((head.voxels & beyond).sum() * areas[axis] / 100)
+    rims = {side: head.voxels & _ends(inside, axis, sign) for side, (axis, sign) in SIDES.items()}
+    # The end of a stack of oblique slices is stairs: each step is one to the front, too.
+    ends = rims["top"] | rims["bottom"]
+    for side, (axis, _) in SIDES.items():
+        rim = rims[side] if axis == 2 else rims[side] & ~ends
+        numbers[f"cut {side}"] = float(rim.sum() * areas[axis] / 100)
     return numbers
+
+
+def _ends(inside: Array, axis: int, sign: int) -> Array:
+    """Return where the neighbour on a side was not measured, or is not in the array."""
+    beyond = np.ones_like(inside)
+    here, there = [slice(None)] * 3, [slice(None)] * 3
+    here[axis], there[axis] = slice(None, -1), slice(1, None)
+    if sign < 0:
+        here, there = there, here
+    beyond[tuple(here)] = ~inside[tuple(there)]
+    return beyond
 
 
 def _unevenness(signal: Array, brain: Array) -> float:
@@ -136,6 +159,25 @@ def _unevenness(signal: Array, brain: Array) -> float:
     values = signal[brain]
     medians = [np.median(values[octant == n]) for n in range(8) if (octant == n).any()]
     return float(max(medians) - min(medians))
+
+
+def _ramp(signal: Array, head: Array, brain: Array, grid: Grid) -> float:
+    """Return by which factor the brightness drifts from one end of the head to the other.
+
+    A plane is fitted to the logarithm of the brain's signal; tissues that are far from it (CSF)
+    count less.
+    """
+    extent = np.array([s.stop - s.start for s in bounding_box(head)]) * grid.spacing
+    places = np.argwhere(brain)[::3]
+    points = grid.to_world(places)
+    columns = np.c_[points - points.mean(axis=0), np.ones(len(points))]
+    heights = np.log(np.maximum(signal[brain][::3], DARKEST))
+    weights = np.ones(len(points))
+    for _ in range(RAMP_ROUNDS):
+        plane = np.linalg.lstsq(columns * weights[:, None], heights * weights, rcond=None)[0]
+        apart = np.abs(heights - columns @ plane)
+        weights = 1 / np.sqrt(np.maximum(apart, FITTING))
+    return float(np.exp(np.abs(plane[:3]) @ extent))
 
 
 def _background(signal: Array, head: Array, inside: Array, grid: Grid) -> float:

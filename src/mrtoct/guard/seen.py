@@ -31,8 +31,9 @@ class SeenChannel:
     """Of what `look.measure` measures, by name."""
     scanned: Range | None
     """Finest and coarsest voxel spacing (mm, along any axis) of the scans; None if not known."""
-    profile: Array
-    """Mean quantiles of the signal (depths, quantiles); NaN for a layer that no subject has."""
+    profile: Array | None
+    """Mean quantiles of the signal (depths, quantiles); NaN for a layer that no subject has. None
+    where the training showed every contrast: then any is welcome."""
     apart: float
     """Largest distance of a subject's profile from the mean of the others'."""
     average: CoarseHead
@@ -61,18 +62,22 @@ def profile_distance(first: Array, second: Array) -> float:
 
 
 def summarise(
-    looks: Sequence[Look], scanned: Sequence[tuple[float, float, float]] = ()
+    looks: Sequence[Look],
+    scanned: Sequence[tuple[float, float, float]] = (),
+    *,
+    any_contrast: bool = False,
 ) -> SeenChannel:
     """Return what one channel of some subjects, at least one, has in common.
 
-    scanned are the voxel spacings (mm) of their scans, as far as known.
+    scanned are the voxel spacings (mm) of their scans, as far as known. With any_contrast no
+    contrast is remembered.
     """
     numbers = {}
     for name in looks[0].numbers:
         values = [look.numbers[name] for look in looks]
         low, high = np.quantile(values, MIDDLE)
         numbers[name] = (round(float(low), 4), round(float(high), 4))
-    everyone = _mean([look.profile for look in looks])
+    profile = None if any_contrast else _mean([look.profile for look in looks])
     average = average_head([look.head for look in looks])
     apart, fits = [0.0], [position_fits(average, looks[0].head, [STATED])[STATED]]
     if len(looks) > 1:
@@ -85,8 +90,8 @@ def summarise(
     return SeenChannel(
         numbers,
         (float(np.min(scanned)), float(np.max(scanned))) if len(scanned) else None,
-        np.asarray(np.round(everyone, 4)),
-        round(float(np.quantile(apart, MIDDLE[1])), 4),
+        None if profile is None else np.asarray(np.round(profile, 4)),
+        0.0 if any_contrast else round(float(np.quantile(apart, MIDDLE[1])), 4),
         average,
         round(float(np.quantile(fits, MIDDLE[0])), 4),
     )
@@ -101,9 +106,7 @@ def as_record(seen: SeenMr) -> dict[str, Any]:
             name: {
                 "numbers": {number: list(span) for number, span in channel.numbers.items()},
                 "scanned_mm": channel.scanned and list(channel.scanned),
-                "profile": [
-                    [v if v == v else None for v in row] for row in channel.profile.tolist()
-                ],
+                "profile": _as_rows(channel.profile),
                 "apart": channel.apart,
                 "average": to_record(channel.average),
                 "fit": channel.fit,
@@ -117,21 +120,31 @@ def from_record(record: dict[str, Any]) -> SeenMr:
     """Return what a record says; ValueError, TypeError or KeyError if it is damaged."""
     channels = {}
     for name, entry in record["channels"].items():
-        profile = np.array(entry["profile"], dtype=np.float64)
-        if profile.shape != (len(DEPTHS_MM) - 1, len(QUANTILES)):
-            raise ValueError(
-                f"a profile has {len(DEPTHS_MM) - 1} layers of {len(QUANTILES)} values"
-            )
         channels[name] = SeenChannel(
             {key: _range(pair) for key, pair in entry["numbers"].items()},
             entry["scanned_mm"] and _range(entry["scanned_mm"]),
-            profile,
+            _from_rows(entry["profile"]),
             float(entry["apart"]),
             average_of(entry["average"]),
             float(entry["fit"]),
         )
     i, j, k = record["spacing_mm"]
     return SeenMr(int(record["subjects"]), (float(i), float(j), float(k)), channels)
+
+
+def _as_rows(profile: Array | None) -> list[list[float | None]] | None:
+    if profile is None:
+        return None
+    return [[v if v == v else None for v in row] for row in profile.tolist()]
+
+
+def _from_rows(rows: list[list[float | None]] | None) -> Array | None:
+    if rows is None:
+        return None
+    profile = np.array(rows, dtype=np.float64)
+    if profile.shape != (len(DEPTHS_MM) - 1, len(QUANTILES)):
+        raise ValueError(f"a profile has {len(DEPTHS_MM) - 1} layers of {len(QUANTILES)} values")
+    return profile
 
 
 def _mean(profiles: Sequence[Array]) -> Array:
