@@ -1,7 +1,7 @@
-"""Make the pictures of README and docs from a demo's folder.
+"""Make the pictures of README and docs from a tour's folder.
 
-mrtoct demo --out mrtoct-demo && python docs/figures.py mrtoct-demo
-python docs/figures.py mrtoct-demo --real MR.mha     adds the translation of a real scan
+mrtoct tour --out mrtoct-tour && python docs/figures.py mrtoct-tour
+python docs/figures.py mrtoct-tour --real MR.mha     adds the translation of a real scan
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ DPI = 110
 IMAGES = Path(__file__).parent / "images"
 
 
-def demo_figure(demo: Path) -> Figure:
-    """MR, synthetic CT, CT and difference of the demo's held-out heads."""
+def demo_figure(tour: Path) -> Figure:
+    """MR, synthetic CT, CT and difference of the tour's held-out heads."""
     results = []
-    for folder in sorted((demo / "run" / "evaluation").iterdir()):
+    for folder in sorted((tour / "run" / "evaluation").iterdir()):
         record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        subject = read_subject(demo / "store", record["subject"])
+        subject = read_subject(tour / "store", record["subject"])
         mask = subject.head.with_voxels(subject.head.voxels & subject.covered.voxels)
         sct = read_volume(folder / "sct.nii.gz", "HU")
         evaluations = {m: Evaluation.from_json(e) for m, e in record["methods"].items()}
@@ -110,7 +110,7 @@ def real_figure(bundle: Path, path: Path) -> Figure:
 def main() -> None:
     """Write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demo", type=Path)
+    parser.add_argument("tour", type=Path)
     parser.add_argument("--real", type=Path, help="a real head MR")
     arguments = parser.parse_args()
     with paper_style():
@@ -119,9 +119,9 @@ def main() -> None:
 
 def write(arguments: argparse.Namespace) -> None:
     """Draw and save them."""
-    figures = {"demo": demo_figure(arguments.demo), "phantom": phantom_figure()}
+    figures = {"demo": demo_figure(arguments.tour), "phantom": phantom_figure()}
     if arguments.real:
-        figures["real"] = real_figure(arguments.demo / "run" / "best", arguments.real)
+        figures["real"] = real_figure(arguments.tour / "run" / "best", arguments.real)
     IMAGES.mkdir(exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(IMAGES / f"{name}.png", dpi=DPI)

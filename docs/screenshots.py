@@ -1,7 +1,7 @@
-"""Make the screenshots of report and viewer from a demo's folder, with a headless Chromium.
+"""Make the screenshots of report and viewer from a tour's folder, with a headless Chromium.
 
-mrtoct demo --out mrtoct-demo && python docs/screenshots.py mrtoct-demo
-python docs/screenshots.py mrtoct-demo --only viewer --out /tmp/look      one of them, elsewhere
+mrtoct tour --out mrtoct-tour && python docs/screenshots.py mrtoct-tour
+python docs/screenshots.py mrtoct-tour --only viewer --out /tmp/look      one of them, elsewhere
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ def shown(page: Page, address: str, *selectors: str) -> None:
         page.click(selector)
 
 
-def address_of(demo: Path) -> str:
-    """Return where the demo's report is."""
-    return (demo / "report.html").resolve().as_uri()
+def address_of(tour: Path) -> str:
+    """Return where the tour's report is."""
+    return (tour / "report.html").resolve().as_uri()
 
 
-def report_images(page: Page, demo: Path) -> bytes:
+def report_images(page: Page, tour: Path) -> bytes:
     """The report's viewer: three planes in the bone window."""
-    shown(page, address_of(demo), '[data-plane="all"]', '[data-low="-500"]')
+    shown(page, address_of(tour), '[data-plane="all"]', '[data-low="-500"]')
     return page.picture("#viewer")
 
 
-def report_uncertainty(page: Page, demo: Path) -> bytes:
+def report_uncertainty(page: Page, tour: Path) -> bytes:
     """The report's charts of how far its standard deviations can be trusted."""
-    shown(page, address_of(demo))
+    shown(page, address_of(tour))
     return page.picture("#uncertainty")
 
 
-def viewer(page: Page, demo: Path) -> bytes:
+def viewer(page: Page, tour: Path) -> bytes:
     """What `mrtoct view MR SCT` shows of a raw MR and its synthetic CT."""
-    sct = min((demo / "sct").glob("*.nii.gz"))
-    mr = demo / "raw" / sct.name.removesuffix(".nii.gz") / "mr.nii.gz"
+    sct = min((tour / "sct").glob("*.nii.gz"))
+    mr = tour / "raw" / sct.name.removesuffix(".nii.gz") / "mr.nii.gz"
     volumes = [NamedVolume("MR", read_volume(mr, "a.u.")),
                NamedVolume("Synthetic CT", read_volume(sct, "HU"))]  # fmt: skip
     server, address = scene_server(scene_of_volumes(volumes))
@@ -77,17 +77,17 @@ PICTURES: dict[str, Callable[[Page, Path], bytes]] = {
 def main() -> None:
     """Write the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demo", type=Path, help="a folder made by mrtoct demo")
+    parser.add_argument("tour", type=Path, help="a folder made by mrtoct tour")
     parser.add_argument("--only", choices=PICTURES, nargs="+", default=list(PICTURES))
     parser.add_argument("--out", type=Path, default=IMAGES)
     arguments = parser.parse_args()
     try:
         for needed in ("report.html", "sct", "raw"):
-            if not (arguments.demo / needed).exists():
-                raise FileError(f"{arguments.demo} has no {needed}: make it with mrtoct demo")
+            if not (arguments.tour / needed).exists():
+                raise FileError(f"{arguments.tour} has no {needed}: make it with mrtoct tour")
         with chromium(WIDTH, HEIGHT) as page:
             for name in arguments.only:
-                shot = PICTURES[name](page, arguments.demo)
+                shot = PICTURES[name](page, arguments.tour)
                 with new_file(arguments.out / f"{name}.png", overwrite=True) as part:
                     part.write_bytes(shot)
     except (MrtoctError, FileNotFoundError, RuntimeError, TimeoutError) as error:

@@ -77,7 +77,7 @@ def _takes(option: Any, kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{value.value}`" for value in kind)
     if option.metavar:
-        return f"`{option.metavar}`"
+        return "`" + option.metavar.replace("|", r"\|") + "`"  # a bar ends a table's cell
     inside = next((a for a in get_args(kind) if a is not type(None)), kind)
     return {int: "whole number", float: "number", Path: "path"}.get(inside, "text")
 

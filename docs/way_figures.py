@@ -1,6 +1,6 @@
-"""Draw the pictures of docs/way.md from a demo's folder: one for each step of the way.
+"""Draw the pictures of docs/way.md from a tour's folder: one for each step of the way.
 
-mrtoct demo --out mrtoct-demo && python docs/way_figures.py mrtoct-demo
+mrtoct tour --out mrtoct-tour && python docs/way_figures.py mrtoct-tour
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ def white(mr: Volume) -> tuple[float, float]:
     return 0.0, float(np.percentile(mr.voxels, BRIGHT))
 
 
-def figures(demo: Path, name: str) -> dict[str, Figure]:
+def figures(tour: Path, name: str) -> dict[str, Figure]:
     """Return the pictures by name: raw, registered, prepared, translated."""
-    raw_mr = read_volume(demo / "raw" / name / "mr.nii.gz", "a.u.")
-    raw_ct = read_volume(demo / "raw" / name / "ct.nii.gz", "HU")
-    subject = read_subject(demo / "store", name)
+    raw_mr = read_volume(tour / "raw" / name / "mr.nii.gz", "a.u.")
+    raw_ct = read_volume(tour / "raw" / name / "ct.nii.gz", "HU")
+    subject = read_subject(tour / "store", name)
     mr, transform = subject.mr, np.array(subject.registration["transform"])
     shown = MrScaling().apply(mr.voxels, subject.mr_head.voxels)
-    sct = read_volume(demo / "run" / "evaluation" / name / "sct.nii.gz", "HU")
-    on_mr = read_volume(demo / "sct" / f"{name}.nii.gz", "HU")
+    sct = read_volume(tour / "run" / "evaluation" / name / "sct.nii.gz", "HU")
+    on_mr = read_volume(tour / "sct" / f"{name}.nii.gz", "HU")
     return {
         "raw": panels([(raw_mr, white(raw_mr), "MR"), (raw_ct, BONE, "CT with table and holder")]),
         "registered": registration_figure(
@@ -79,13 +79,13 @@ def figures(demo: Path, name: str) -> dict[str, Figure]:
 
 
 def main() -> None:
-    """Write the pictures of a subject that the demo judged."""
+    """Write the pictures of a subject that the tour judged."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demo", type=Path)
-    demo = parser.parse_args().demo
-    judged = json.loads((demo / "run" / "run.json").read_text(encoding="utf-8"))["split"]["test"]
+    parser.add_argument("tour", type=Path)
+    tour = parser.parse_args().tour
+    judged = json.loads((tour / "run" / "run.json").read_text(encoding="utf-8"))["split"]["test"]
     IMAGES.mkdir(exist_ok=True)
-    for name, figure in figures(demo, judged[0]).items():
+    for name, figure in figures(tour, judged[0]).items():
         figure.savefig(IMAGES / f"way-{name}.png", dpi=80)
 
 

@@ -7,7 +7,8 @@ it gets, which takes these substitutions:
 - a recipe is read and checked as it is, and then gets a few weights, 8 mm voxels and two steps;
 - pairs are registered at 8 and 4 mm only, each once for all pages, and stored at 8 mm;
 - numbers of subjects and processes, and time budgets become small (`shortened`);
-- phantoms of every preset are coarse, the demo has three heads, the study three of small_study's;
+- phantoms of every preset are coarse, the tour has three heads, the study three of small_study's;
+- the shipped model is one of its kind with random weights;
 - RIRE is three subjects on a loopback server, whose licence is accepted;
 - a page is served to nobody, as if Ctrl-C came at once;
 - installing is left out: the tests' own environment is what would be installed.
@@ -47,7 +48,7 @@ MADE = {
     "translate": "output",
 }
 """The parameter of a command that names what it makes."""
-MADE_BY_OPTION = ("out", "csv", "picture", "rire", "resampled", "figures", "uncertainty")
+MADE_BY_OPTION = ("out", "csv", "picture", "rire", "resampled", "figures", "uncertainty", "page")
 CALLS = {"prepare_cohort": 1, "train": 1, "write_volume": 0, "write_ct_series": 0}
 CALLS |= {"write_transform": 0, "write_rire_transform": 0}
 """The argument of a function that names what it makes."""
@@ -162,6 +163,7 @@ def shortened(arguments: list[str]) -> list[str]:
 def short_recipe(name: str | Path) -> Any:
     """Read a recipe, which checks it, and return a small one of its kind."""
     from mrtoct.models.context_gan import ContextGeneratorConfig
+    from mrtoct.models.head_unet import HeadUNetConfig
     from mrtoct.training.recipe import TrainingSection
     from mrtoct.training.recipe_file import parse_recipe
 
@@ -179,7 +181,12 @@ def short_recipe(name: str | Path) -> Any:
     sections = {key: getattr(recipe, key).model_copy(update=u) for key, u in changes.items()}
     if recipe.adversarial:
         sections["adversarial"] = recipe.adversarial.model_copy(update={"width": 2})
-    model = replace(recipe.model, width=2) if cascade else replace(recipe.model, width=2, depth=3)
+    if isinstance(recipe.model, HeadUNetConfig):
+        model: Any = replace(recipe.model, widths=(8, 8), detail=4)
+    elif cascade:
+        model = replace(recipe.model, width=2)
+    else:
+        model = replace(recipe.model, width=2, depth=3)
     return recipe.model_copy(update={**sections, "model": model, "training": training})
 
 
@@ -203,8 +210,10 @@ def short_register(
 
 
 @contextmanager
-def substituted(rire: str) -> Iterator[None]:
-    """Make everything small; rire is the address that stands in for the data set's."""
+def substituted(rire: str, package: Path) -> Iterator[None]:
+    """Make everything small; rire is the address that stands in for the data set's, package
+    the folder that stands in for that of the shipped models.
+    """
     import mrtoct.datasets.rire.catalog as catalog
     from mrtoct.prepare.cohort import prepare_cohort
     from mrtoct.prepare.subject import PrepareSettings
@@ -228,7 +237,9 @@ def substituted(rire: str) -> Iterator[None]:
         "mrtoct.study.plan.paper_experiments": lambda: small_experiments()[:3],
         "mrtoct.datasets.phantom.DEMO": TINY,
         "mrtoct.datasets.phantom.RIRE": COARSE,
-        "mrtoct.cli.demo.SUBJECTS": 3,
+        "mrtoct.cli.tour.SUBJECTS": 3,
+        "mrtoct.cli.demo.head_settings": lambda: TINY,
+        "mrtoct.pretrained.shipped.FOLDER": package,
         "mrtoct.datasets.rire.catalog.BASE": rire,
         "mrtoct.datasets.rire.catalog.subjects": lambda: offered,
         "mrtoct.cli.fetch._ask": lambda: None,

@@ -16,9 +16,11 @@ from mrtoct.errors import BundleError, CohortError
 from mrtoct.guard.judge import doubts
 from mrtoct.hardware import device_named
 from mrtoct.models.generator import Cascade
+from mrtoct.models.head_unet import HeadUNet
 from mrtoct.predict import predict, predict_stages
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
+from mrtoct.pretrained.shipped import DEFAULT, find_bundle
 from mrtoct.resample import resample, resample_mask
 from mrtoct.uncertainty.model import DeviationModel
 from mrtoct.uncertainty.spread import predict_with_disagreement
@@ -65,21 +67,27 @@ class Shown:
 class Translator:
     """Turns head MR volumes into synthetic CT volumes.
 
-    >>> translator = Translator.load("RUN/best")          # doctest: +SKIP
+    >>> translator = Translator.load()                    # doctest: +SKIP
     >>> sct = translator.translate(read_volume("mr.nii.gz", "a.u."))  # doctest: +SKIP
     """
 
     def __init__(self, bundle: Bundle, network: Network, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        if not isinstance(network, Cascade):
+        if isinstance(network, HeadUNet):
+            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        elif not isinstance(network, Cascade):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network.to(device).eval()
 
     @classmethod
-    def load(cls, path: Path | str, device: str = "auto") -> Translator:
-        """Load a bundle folder; raises BundleError if it is incomplete or damaged."""
-        bundle, network = read_bundle(path)
+    def load(cls, model: Path | str = DEFAULT, device: str = "auto") -> Translator:
+        """Load a model that comes with the package, by its name, or a bundle folder.
+
+        A folder named as a shipped model is written ./head, or given as a Path. Raises BundleError
+        if there is no such model, or if its files are incomplete or damaged.
+        """
+        bundle, network = read_bundle(find_bundle(model))
         return cls(bundle, network, device_named(device))
 
     def translate(

@@ -11,7 +11,9 @@ import mrtoct as package
 from mrtoct.cli.app import app
 
 COMMANDS = (
+    "translate",
     "demo",
+    "tour",
     "phantom",
     "series",
     "check",
@@ -19,7 +21,6 @@ COMMANDS = (
     "score",
     "prepare",
     "train",
-    "translate",
     "evaluate",
     "report",
     "reproduce",
@@ -100,6 +101,6 @@ def test_errors_of_the_machine_are_one_sentence(mrtoct, monkeypatch, tmp_path, e
 def test_wrong_usage_is_told_with_status_2(mrtoct):
     result = mrtoct("translate", "only-one")
     assert result.status == 2
-    assert "INPUT" in result.err
+    assert "SCT" in result.err
     assert mrtoct("phantom", "x", "--subjects", 0).status == 2
     assert mrtoct("phantom", "x", "--preset", "huge").status == 2

@@ -118,7 +118,9 @@ def test_translate_names_the_scan_it_cannot_use(made, mrtoct, tmp_path, kind):
     damage, reason = SCANS[kind]
     bad = tmp_path / "scan.nii.gz"
     damage(bad, made.mr)
-    sentence = mrtoct("translate", made.best, bad, tmp_path / "out" / "sct.nii.gz").sentence
+    sentence = mrtoct(
+        "translate", bad, tmp_path / "out" / "sct.nii.gz", "--model", made.best
+    ).sentence
     assert str(bad) in sentence
     assert any(word in sentence for word in reason.split("|")), sentence
     assert not (tmp_path / "out").exists()
@@ -242,22 +244,28 @@ def test_prepare_refuses(made, mrtoct, tmp_path, arguments, reason):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("{best}", "{mr}", "{there}"), "there.nii.gz exists already; pass --overwrite"),
-        (("{best}", "{mr}", "{tmp}/sct.png"), "sct.png is not a volume mrtoct knows"),
-        (("{best}", "{mr}", "{there}/sct.nii"), "there.nii.gz"),
-        (("{best}", "{mr}", "{tmp}/sct.nii", "--device", "gpu"), "device 'gpu'"),
-        (("{best}", "{mr}", "{tmp}/sct.nii", "--device", "cuda:77"), "device 'cuda:77'"),
-        (("{run}", "{mr}", "{tmp}/sct.nii"), "did you mean {best}?"),
-        (("{tmp}", "{mr}", "{tmp}/sct.nii"), "is not a bundle: it holds no bundle.json"),
-        (("{tmp}/none", "{mr}", "{tmp}/sct.nii"), "none is not a bundle"),
-        (("{mr}", "{mr}", "{tmp}/sct.nii"), "mr.nii.gz is not a bundle"),
+        (("{there}",), "there.nii.gz exists already; pass --overwrite"),
+        (("{tmp}/sct.png",), "sct.png is not a volume mrtoct knows"),
+        (("{there}/sct.nii",), "there.nii.gz"),
+        (("{tmp}/sct.nii", "--device", "gpu"), "device 'gpu'"),
+        (("{tmp}/sct.nii", "--device", "cuda:77"), "device 'cuda:77'"),
+        (("{tmp}/sct.nii", "--page", "{tmp}/page.png"), "it must end in .html"),
+        (("{tmp}/sct.nii", "--page", "{there}/page.html"), "there.nii.gz"),
+        (("{tmp}/sct.nii", "--model", "{run}"), "did you mean {best}?"),
+        (("{tmp}/sct.nii", "--model", "{tmp}"), "is not a bundle: it holds no bundle.json"),
+        (("{tmp}/sct.nii", "--model", "{tmp}/none"), "none is not a bundle"),
+        (("{tmp}/sct.nii", "--model", "{mr}"), "mr.nii.gz is not a bundle"),
+        (("{tmp}/sct.nii", "--model", "haed"), "ships no model 'haed', and there is no such"),
     ],
 )
 def test_translate_refuses(made, mrtoct, tmp_path, arguments, reason):
     there = tmp_path / "there.nii.gz"
     there.write_bytes(b"precious")
     places = {"best": made.best, "run": made.run, "mr": made.mr, "tmp": tmp_path, "there": there}
-    sentence = mrtoct("translate", *(a.format(**places) for a in arguments)).sentence
+    filled = [a.format(**places) for a in arguments]
+    if "--model" not in filled:
+        filled += ["--model", str(made.best)]
+    sentence = mrtoct("translate", made.mr, *filled).sentence
     assert reason.format(**places) in sentence
     assert contents(tmp_path) == {"there.nii.gz": b"precious"}
 
@@ -274,7 +282,7 @@ def test_translate_names_the_damaged_file_of_a_bundle(made, mrtoct, tmp_path, fi
     elif damage == "changed":
         (bundle / file).write_bytes(content.replace(b'"format": 2', b'"format": 8', 1)
                                     if file == "bundle.json" else content[:-1] + b"?")  # fmt: skip
-    sentence = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii").sentence
+    sentence = mrtoct("translate", made.mr, tmp_path / "sct.nii", "--model", bundle).sentence
     assert str(bundle) in sentence
     assert file in sentence
     assert not (tmp_path / "sct.nii").exists()
@@ -283,9 +291,11 @@ def test_translate_names_the_damaged_file_of_a_bundle(made, mrtoct, tmp_path, fi
 def test_translate_keeps_what_it_may_not_replace_and_replaces_what_it_may(made, mrtoct, tmp_path):
     output = tmp_path / "sct.nii.gz"
     output.write_bytes(b"old")
-    mrtoct("translate", made.best, tmp_path / "missing.nii", output, "--overwrite").sentence  # noqa: B018
+    missing = tmp_path / "missing.nii"
+    result = mrtoct("translate", missing, output, "--model", made.best, "--overwrite")
+    assert str(missing) in result.sentence
     assert output.read_bytes() == b"old"
-    assert mrtoct("translate", made.best, made.mr, output, "--overwrite").status == 0
+    assert mrtoct("translate", made.mr, output, "--model", made.best, "--overwrite").status == 0
     assert read_volume(output, "HU").grid.matches(read_volume(made.mr, "a.u.").grid)
     assert [p.name for p in tmp_path.iterdir()] == ["sct.nii.gz"]
 
@@ -356,18 +366,19 @@ def test_report_refuses(made, mrtoct, tmp_path):
     assert "is a folder; the name of a file is needed" in sentence
 
 
-def test_phantom_and_demo_refuse_folders_that_are_in_use(made, mrtoct, tmp_path):
+def test_phantom_tour_and_demo_refuse_folders_that_are_in_use(made, mrtoct, tmp_path):
     (tmp_path / "file").write_text("precious")
     (tmp_path / "mine" / "raw" / "patient").mkdir(parents=True)
     (tmp_path / "mine" / "raw" / "patient" / "ct.nii").write_text("precious")
     before = contents(tmp_path)
     assert "is a file; name a folder" in mrtoct("phantom", tmp_path / "file").sentence
     assert "exists already" in mrtoct("phantom", tmp_path / "mine").sentence
-    assert "exists already" in mrtoct("demo", "--out", tmp_path / "mine").sentence
-    assert "exists already" in mrtoct("demo", "--out", tmp_path / "file").sentence
+    assert "exists already" in mrtoct("tour", "--out", tmp_path / "mine").sentence
+    assert "exists already" in mrtoct("tour", "--out", tmp_path / "file").sentence
     for name in ("mine", "file"):
-        sentence = mrtoct("demo", "--out", tmp_path / name, "--overwrite").sentence
-        assert "was not made by mrtoct demo" in sentence
+        sentence = mrtoct("tour", "--out", tmp_path / name, "--overwrite").sentence
+        assert "was not made by mrtoct tour" in sentence
+    assert "is a file; name a folder" in mrtoct("demo", "--out", tmp_path / "file").sentence
     assert contents(tmp_path) == before
 
 
@@ -398,7 +409,7 @@ def test_a_full_disk_ends_prepare_and_translate(made, source, tmp_path):
     assert list(store.iterdir()) == []
     output = tmp_path / "sct.nii"
     output.write_bytes(b"old")
-    sentence = on_a_full_disk("translate", made.best, made.mr, output, "--overwrite")
+    sentence = on_a_full_disk("translate", made.mr, output, "--model", made.best, "--overwrite")
     assert sentence == f"mrtoct: cannot write {output}: File too large"
     assert output.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["raw", "sct.nii", "store"]

@@ -36,7 +36,7 @@ def test_a_training_leaves_what_it_saw(made: Any) -> None:
 def test_an_odd_mr_is_translated_with_a_warning(
     mrtoct: Any, made: Any, upside_down: Path, tmp_path: Path
 ) -> None:
-    result = mrtoct("translate", made.best, upside_down, tmp_path / "sct.nii.gz")
+    result = mrtoct("translate", upside_down, tmp_path / "sct.nii.gz", "--model", made.best)
     assert result.status == 0
     assert "warning: MR: the head fits the average head of the training better" in " ".join(
         result.err.split()
@@ -47,7 +47,9 @@ def test_an_odd_mr_is_translated_with_a_warning(
 def test_strict_refuses_it_before_the_work(
     mrtoct: Any, made: Any, upside_down: Path, tmp_path: Path
 ) -> None:
-    result = mrtoct("translate", made.best, upside_down, tmp_path / "sct.nii.gz", "--strict")
+    result = mrtoct(
+        "translate", upside_down, tmp_path / "sct.nii.gz", "--model", made.best, "--strict"
+    )
     assert result.status == 1
     said = " ".join(result.err.split())
     assert "is unlike the MR that" in said
@@ -60,10 +62,10 @@ def test_strict_needs_a_bundle_that_says_what_it_saw(
     mrtoct: Any, made: Any, bundle: Path, tmp_path: Path
 ) -> None:
     (bundle / "seen.json").unlink()
-    result = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz", "--strict")
+    result = mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", bundle, "--strict")
     assert result.status == 1
     assert "does not say what it was trained on" in " ".join(result.err.split())
-    assert mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz").status == 0
+    assert mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", bundle).status == 0
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"channels": 3, "spacing_mm": [1, 1, 1]}'])
@@ -71,5 +73,17 @@ def test_a_damaged_record_is_named(
     mrtoct: Any, made: Any, bundle: Path, tmp_path: Path, text: str
 ) -> None:
     (bundle / "seen.json").write_text(text)
-    result = mrtoct("translate", bundle, made.mr, tmp_path / "sct.nii.gz")
+    result = mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", bundle)
     assert "seen.json is damaged" in " ".join(result.sentence.split())
+
+
+def test_a_ct_is_refused_unless_one_insists(mrtoct: Any, made: Any, tmp_path: Path) -> None:
+    sct = tmp_path / "sct.nii.gz"
+    result = mrtoct("translate", made.ct, sct, "--model", made.best)
+    assert result.status == 1
+    said = " ".join(result.err.split())
+    assert "is no head MR (looks-like-ct; see the warnings)" in said
+    assert "--force" in said
+    assert list(tmp_path.iterdir()) == []
+    assert mrtoct("translate", made.ct, sct, "--model", made.best, "--force").status == 0
+    assert sct.is_file()

@@ -112,13 +112,13 @@ def head(tmp_path_factory):
 
 
 def test_a_dicom_study_is_translated_into_a_ct_series(mrtoct, head, tmp_path):
-    result = mrtoct("translate", head / "bundle", head / "mr", tmp_path / "ct", "--series", "5",
-                    "--format", "dicom")  # fmt: skip
+    command = ("translate", "--model", head / "bundle", head / "mr")
+    result = mrtoct(*command, tmp_path / "ct", "--series", "5", "--format", "dicom")
     assert result.status == 0, result.err
     sct = read_series(find_series(tmp_path / "ct", "HU"), "HU")
     # As a file it is the same volume.
     out = tmp_path / "sct.nii.gz"
-    assert mrtoct("translate", head / "bundle", head / "mr", out, "--series", "5").status == 0
+    assert mrtoct(*command, out, "--series", "5").status == 0
     same = read_volume(out, "HU")
     np.testing.assert_array_equal(sct.voxels, same.voxels)
     np.testing.assert_allclose(sct.affine, same.affine, atol=1e-4)
@@ -129,7 +129,7 @@ def test_a_dicom_study_is_translated_into_a_ct_series(mrtoct, head, tmp_path):
 
 
 def test_a_sagittal_mr_gives_transverse_slices_unless_told_otherwise(mrtoct, head, tmp_path):
-    command = ("translate", head / "bundle", head / "mr")
+    command = ("translate", "--model", head / "bundle", head / "mr")
     options = ("--series", "sagittal", "--format", "dicom")
     assert mrtoct(*command, tmp_path / "t", *options).status == 0
     assert mrtoct(*command, tmp_path / "s", *options, "--slices", "source").status == 0
@@ -149,7 +149,7 @@ def test_a_sagittal_mr_gives_transverse_slices_unless_told_otherwise(mrtoct, hea
 def test_what_a_ct_series_needs_is_asked_for_before_the_work(mrtoct, head, tmp_path):
     nifti = tmp_path / "mr.nii.gz"
     assert mrtoct("series", head / "mr", "--series", "5", "--out", nifti).status == 0
-    command = ("translate", head / "bundle")
+    command = ("translate", "--model", head / "bundle")
     no_dicom = mrtoct(*command, nifti, tmp_path / "ct", "--format", "dicom").sentence
     assert "no folder of DICOM files" in no_dicom
     several = mrtoct(*command, head / "mr", tmp_path / "ct", "--format", "dicom").sentence

@@ -60,7 +60,7 @@ def test_translate_writes_hu_on_the_grid_of_the_mr(made, mrtoct, tmp_path):
     mr = read_volume(made.mr, "a.u.")
     outputs = [tmp_path / "new" / f"sct{ending}" for ending in (".nii.gz", ".mha")]
     for output in outputs:
-        result = mrtoct("translate", made.best, made.mr, output, "--device", "cpu")
+        result = mrtoct("translate", made.mr, output, "--model", made.best, "--device", "cpu")
         assert (result.status, result.out) == (0, ""), result.err
         assert str(mr.grid) in result.err
     first, second = (read_volume(output, "HU") for output in outputs)
@@ -164,7 +164,7 @@ def test_the_translation_is_better_registered_than_not(made, mrtoct, tmp_path):
     mr = read_volume(made.mr, "a.u.")
     back = np.linalg.inv(np.array(subject.registration["transform"]))
     ct = resample(checked_ct(read_volume(made.ct, "HU")), mr.grid, fill=-1024, transform=back)
-    mrtoct("translate", made.best, made.mr, tmp_path / "sct.nii.gz")
+    mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", made.best)
     sct = read_volume(tmp_path / "sct.nii.gz", "HU").voxels
     head = sct > -1024
     agreement = np.corrcoef(sct[head], ct.voxels[head])[0, 1]

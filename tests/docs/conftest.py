@@ -10,6 +10,7 @@ import pytest
 from doc_kit import Kit, serve_rire
 from doc_sandbox import Reader, mrtoct, substituted
 from loopback import serving
+from shipped_model import write_shipped
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,12 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     return Kit(tmp_path_factory.mktemp("kit"), call)
 
 
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shipped(tmp_path_factory.mktemp("package"))
+
+
 @pytest.fixture
-def reader(kit: Kit, rire: str, tmp_path: Path) -> Iterator[Reader]:
-    with substituted(rire):
+def reader(kit: Kit, rire: str, package: Path, tmp_path: Path) -> Iterator[Reader]:
+    with substituted(rire, package):
         yield Reader(kit, tmp_path)

@@ -92,7 +92,7 @@ def known(words: list[str], where: str) -> None:
 
 def test_an_option_that_does_not_exist_is_noticed() -> None:
     with pytest.raises(AssertionError, match="made-up:1: no option --sharp"):
-        known(["translate", "RUN/best", "--sharp"], "made-up:1")
+        known(["translate", "MR", "SCT", "--sharp"], "made-up:1")
     with pytest.raises(AssertionError, match="made-up:2: no command improve"):
         known(["improve", "RUN"], "made-up:2")
     with pytest.raises(AssertionError, match="made-up:3: mrtoct train STORE"):

@@ -22,6 +22,8 @@ from mrtoct.cli import (
     reproduce,
     score,
     series,
+    simulate,
+    tour,
     train,
     translate,
     view,
@@ -57,8 +59,10 @@ app = typer.Typer(
     name="mrtoct",
     help=(
         "Synthetic CT in Hounsfield units from head MRI.\n\n"
-        "Start with **mrtoct demo**: the whole way on made-up heads, in minutes. With your own "
-        "MR/CT pairs the same steps are check, prepare, train, translate, evaluate, report.\n\n"
+        "Start with **mrtoct demo**, or with **mrtoct translate MR SCT** for a head MR of yours: a "
+        "model for any contrast comes with the package. To train one on your own MR/CT pairs the "
+        "steps are check, prepare, train, translate, evaluate, report; **mrtoct tour** shows them "
+        "on made-up heads.\n\n"
         "Research software, not a medical device."
     ),
     no_args_is_help=True,
@@ -68,18 +72,20 @@ app = typer.Typer(
 )
 
 for _command in (
+    translate.translate,
     demo.demo,
+    view.view,
+    tour.tour,
     phantom.phantom,
+    simulate.simulate,
     series.series,
     check.check,
     register.register,
     score.score,
     prepare.prepare,
     train.train,
-    translate.translate,
     evaluate.evaluate,
     report.report,
-    view.view,
     reproduce.reproduce,
 ):
     app.command()(_in_one_sentence(_command))

@@ -12,6 +12,14 @@ Workers = Annotated[
     int,
     typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
 ]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|BUNDLE",
+        help="A model that comes with mrtoct (head), or a folder with bundle.json, such as "
+        "RUN/best; a folder that has a model's name is written ./head.",
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or cuda:N. auto takes a GPU where there is one.")
 ]

@@ -20,17 +20,18 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="What to train and how: a built-in recipe (demo, unet, modern, paper-unet-mae, "
-            "paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, paper-context-gan) or a "
-            ".toml file."
+            help="What to train and how: a built-in recipe (finetune, any-contrast, demo, unet, "
+            "modern, paper-unet-mae, paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, "
+            "paper-context-gan) or a .toml file."
         ),
     ],
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--from",
-            metavar="BUNDLE",
-            help="Begin with the weights of this bundle; from RUN/last the discriminator's, too.",
+            metavar="NAME|BUNDLE",
+            help="Begin with the weights of a shipped model (head) or of this bundle; from "
+            "RUN/last the discriminator's, too.",
             show_default=False,
         ),
     ] = None,
@@ -50,18 +51,22 @@ def train(
     those whose registration is doubtful are left out unless --keep-doubtful asks for them. A GPU is
     used where there is one. A training that was stopped goes on with --resume and ends with the
     same weights as if it had not been.
+
+    With --from head --recipe finetune the shipped model learns from a few pairs of one's own.
     """
     from mrtoct.cli.terminal import say
+    from mrtoct.pretrained.shipped import find_bundle
     from mrtoct.training.recipe_file import load_recipe
 
+    begin = None if start is None else find_bundle(start)
     wanted = load_recipe(recipe)
     if keep_doubtful:
         split = wanted.split.model_copy(update={"keep_doubtful": True})
         wanted = wanted.model_copy(update={"split": split})
-    best = run(store, run_folder, wanted, start=start, resume=resume, overwrite=overwrite)
+    best = run(store, run_folder, wanted, start=begin, resume=resume, overwrite=overwrite)
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
-        f"mrtoct translate {best} INPUT OUTPUT"
+        f"mrtoct translate MR SCT --model {best}"
     )
 
 
@@ -78,11 +83,13 @@ def run(
     from mrtoct.cli.terminal import progress, say
     from mrtoct.prepare.store import read_manifest
     from mrtoct.training.recipe import total_steps
-    from mrtoct.training.train import train as train_recipe
+    from mrtoct.training.simulated import train_from_simulation
+    from mrtoct.training.train import train as train_on_store
 
-    distrusted = read_manifest(store).distrusted
+    distrusted = {} if recipe.simulation else read_manifest(store).distrusted
     if distrusted and not recipe.split.keep_doubtful:
         say(f"left out, their registration is doubtful: {', '.join(distrusted)}")
+    train_recipe = train_from_simulation if recipe.simulation else train_on_store
     with progress("train", total_steps(recipe)) as advance:
 
         def on_step(step: int, point: CurvePoint | None) -> None:

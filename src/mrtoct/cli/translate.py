@@ -7,29 +7,57 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.options import Device, Model, Overwrite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mrtoct.check.finding import Finding
     from mrtoct.io.dicom import Series
     from mrtoct.io.scan import Scan
 
 
 def translate(
-    bundle: Annotated[
-        Path, typer.Argument(metavar="BUNDLE", help="Folder with bundle.json, such as RUN/best.")
-    ],
-    input: Annotated[
+    mr: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files."
+            metavar="MR", help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files."
         ),
     ],
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="Synthetic CT to write, of any of these kinds.")
+        Path, typer.Argument(metavar="SCT", help="Synthetic CT to write, of any of these kinds.")
     ],
+    model: Model = "head",
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a page, FILE.html: MR, synthetic CT and deviation in a viewer, what "
+            "is odd about the MR, and what the model is for.",
+            show_default=False,
+        ),
+    ] = None,
+    uncertainty: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
+            "its grid: .nii.gz, .nii, .mha or .mhd.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse an MR that is unlike what the model was trained on, before the work; "
+            "otherwise it is translated with a warning.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Translate what is no head MR, too, such as a CT, which is refused otherwise.",
+        ),
+    ] = False,
     series: Annotated[
         str | None,
         typer.Option(
@@ -41,8 +69,8 @@ def translate(
     format: Annotated[
         Literal["file", "dicom"],
         typer.Option(
-            help="file: the kind that OUTPUT's ending names. dicom: a folder OUTPUT with a CT "
-            "series in the study and frame of reference of INPUT, which must be DICOM."
+            help="file: the kind that SCT's ending names. dicom: a folder SCT with a CT series in "
+            "the study and frame of reference of MR, which must be DICOM."
         ),
     ] = "file",
     slices: Annotated[
@@ -58,7 +86,7 @@ def translate(
             "--with",
             metavar="CHANNEL=FILE",
             help="A further MR channel, for a bundle that wants several: --with T2=t2.nii.gz, or "
-            "--with T2=STUDY#5 for a series of a DICOM folder. It is registered to INPUT, which is "
+            "--with T2=STUDY#5 for a series of a DICOM folder. It is registered to MR, which is "
             "the first channel.",
             show_default=False,
         ),
@@ -67,128 +95,140 @@ def translate(
         bool,
         typer.Option("--aligned", help="The MR channels are aligned already: register none."),
     ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Refuse an MR that is unlike what the bundle was trained on, before the work; "
-            "otherwise it is translated with a warning.",
-        ),
-    ] = False,
-    uncertainty: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
-            "its grid: .nii.gz, .nii, .mha or .mhd.",
-            show_default=False,
-        ),
-    ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Translate a head MR into a synthetic CT.
 
-    INPUT is the MR of the bundle's first channel; --with adds the others. It may have any
-    orientation, spacing and slice thickness. The output lies on exactly its grid: int16 HU, -1024
-    where the head is not. A bundle only knows MR like the ones it was trained on: the same
-    contrast, the same part of the body. What is unlike them is said in a warning.
+    The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
+    as one of your own training. The MR may have any orientation, spacing and slice thickness. The
+    output lies on exactly its grid: int16 HU, -1024 where the head is not. What is odd about the
+    MR, or unlike what the model was trained on, is said in a warning; what is no head MR at all is
+    refused. For research only.
     """
     import numpy as np
 
     import mrtoct
     from mrtoct.cli.terminal import about, console, say
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import ending, read_scan, write_volume
+    from mrtoct.cli.translation import refuse, refuse_unusable, write_page
+    from mrtoct.io.files import read_scan, write_volume
     from mrtoct.io.scan import Scan
+    from mrtoct.pretrained.shipped import find_bundle
 
     # Before the work, not after it: what could not be written anyway.
-    source = _dicom_source(input, series) if format == "dicom" else None
-    if source is None:
-        ending(output)
-    check_absent(output, overwrite=overwrite)
-    if uncertainty is not None:
-        ending(uncertainty)
-        if uncertainty.absolute() == output.absolute():
-            raise FileError(f"OUTPUT and --uncertainty both name {output}; name two files")
-        check_absent(uncertainty, overwrite=overwrite)
-    first = read_scan(Scan(input, series), "a.u.")
-    others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
-    from mrtoct.translate import Translator
+    source = _dicom_source(mr, series) if format == "dicom" else None
+    _check_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
+    bundle = find_bundle(model)
+    with console.status("reading") as stage:
+        first = read_scan(Scan(mr, series), "a.u.")
+        others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
+        from mrtoct.translate import Translator
 
-    translator = Translator.load(bundle, device)
-    if uncertainty is not None:
-        with about(bundle):
-            translator.deviation_model()  # or it raises, before the work
-    mr = {translator.bundle.channels[0]: first, **others}
+        translator = Translator.load(bundle, device)
+        if uncertainty is not None:
+            with about(bundle):
+                translator.deviation_model()  # or it raises, before the work
+        channels = {translator.bundle.channels[0]: first, **others}
 
-    def warn(doubt: str) -> None:
-        say(f"warning: {doubt}")
+        def warn(doubt: str) -> None:
+            say(f"warning: {doubt}")
 
-    with console.status("looking"), about(input):
-        unlike = translator.doubts(mr)
-    for doubt in unlike:
-        warn(str(doubt))
-    if strict:
-        _refuse(unlike, translator.bundle.seen is not None, input, bundle)
-    with console.status("translating"), about(input):
+        stage.update("looking")
+        with about(mr):
+            unlike = translator.doubts(channels)
+        for doubt in unlike:
+            say(f"{'note' if doubt.weight == 'note' else 'warning'}: {doubt}")
+        if not force:
+            refuse_unusable(unlike, mr)
+        if strict:
+            refuse(unlike, translator.bundle.seen is not None, mr, model)
+        stage.update("translating")
         onto = first.grid
         if source is not None and slices == "transverse":
             from mrtoct.io.dicom import planning_grid
 
             onto = planning_grid(first.grid)
+        # A page shows the deviation of a model that can estimate it.
+        estimated = translator.bundle.deviation is not None and (uncertainty or page)
         deviation = None
-        if uncertainty is None:
-            sct = translator.translate(mr, aligned=aligned, onto=onto, on_doubt=warn)
+        with about(mr):
+            if estimated:
+                sct, deviation = translator.translate_with_deviation(
+                    channels, aligned=aligned, onto=onto, on_doubt=warn
+                )
+            else:
+                sct = translator.translate(channels, aligned=aligned, onto=onto, on_doubt=warn)
+        stage.update("writing")
+        if source is None:
+            write_volume(output, sct, overwrite=overwrite)
         else:
-            sct, deviation = translator.translate_with_deviation(
-                mr, aligned=aligned, onto=onto, on_doubt=warn
-            )
-    if source is None:
-        write_volume(output, sct, overwrite=overwrite)
-    else:
-        from mrtoct.io.dicom import write_ct_series
+            from mrtoct.io.dicom import write_ct_series
 
-        how = f"Synthetic CT estimated from MR by mrtoct {mrtoct.__version__}"
-        sct = write_ct_series(
-            output, sct, source, derivation=how, slices=slices, overwrite=overwrite
-        )
+            how = f"Synthetic CT estimated from MR by mrtoct {mrtoct.__version__}"
+            sct = write_ct_series(
+                output, sct, source, derivation=how, slices=slices, overwrite=overwrite
+            )
+        if uncertainty is not None and deviation is not None:
+            write_volume(uncertainty, deviation, overwrite=overwrite)
+        if page is not None:
+            write_page(
+                page,
+                mr.resolve().name,
+                translator.bundle,
+                model,
+                mr=first,
+                sct=sct,
+                deviation=deviation,
+                findings=unlike,
+                overwrite=overwrite,
+            )
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
     if uncertainty is not None and deviation is not None:
-        write_volume(uncertainty, deviation, overwrite=overwrite)
         median = np.median(deviation.voxels[deviation.voxels > 0])
         say(f"{uncertainty}: standard deviation, median in the head {median:.0f} HU")
+    if page is not None:
+        say(f"{page}: open it in a browser")
 
 
-def _refuse(unlike: Sequence[Finding], known: bool, input: Path, bundle: Path) -> None:
-    """Raise an error if a scan is unlike the training's, or if that is not known."""
-    from mrtoct.errors import BundleError, ValueRangeError
+def _check_outputs(
+    output: Path, uncertainty: Path | None, page: Path | None, *, is_file: bool, overwrite: bool
+) -> None:
+    """Raise FileError where an output could not be written, or would replace another."""
+    from mrtoct.errors import FileError
+    from mrtoct.io.atomic import check_absent
+    from mrtoct.io.files import ending
 
-    if not known:
-        raise BundleError(
-            f"{bundle} does not say what it was trained on (no seen.json), so --strict cannot be "
-            "kept; train it anew, or leave out --strict"
-        )
-    if unlike:
-        kinds = ", ".join(dict.fromkeys(doubt.kind for doubt in unlike))
-        raise ValueRangeError(
-            f"{input} is unlike the MR that {bundle} was trained on ({kinds}; see the warnings) "
-            "and was not translated; leave out --strict to translate it all the same"
-        )
+    if is_file:
+        ending(output)
+    check_absent(output, overwrite=overwrite)
+    if uncertainty is not None:
+        ending(uncertainty)
+        if uncertainty.absolute() == output.absolute():
+            raise FileError(f"SCT and --uncertainty both name {output}; name two files")
+        check_absent(uncertainty, overwrite=overwrite)
+    if page is not None:
+        if page.suffix.lower() not in (".html", ".htm"):
+            raise FileError(f"{page} is no name of a page: it must end in .html")
+        if page.is_dir():
+            raise FileError(f"{page} is a folder; the name of a file is needed")
+        check_absent(page, overwrite=overwrite)
+    for path in (output, uncertainty, page):
+        above = next((p for p in path.absolute().parents if p.exists()), None) if path else None
+        if above is not None and not above.is_dir():
+            raise FileError(f"{path} cannot be written: {above} is a file")
 
 
-def _dicom_source(input: Path, series: str | None) -> Series:
+def _dicom_source(mr: Path, series: str | None) -> Series:
     """Return the MR series that a CT series is to belong to."""
     from mrtoct.errors import FileError
     from mrtoct.io.dicom import find_series
 
-    if not input.is_dir():
+    if not mr.is_dir():
         raise FileError(
-            f"{input} is no folder of DICOM files; --format dicom takes patient, study and frame "
+            f"{mr} is no folder of DICOM files; --format dicom takes patient, study and frame "
             "of reference from the MR's own"
         )
-    return find_series(input, "a.u.", series)
+    return find_series(mr, "a.u.", series)
 
 
 def _named(further: list[str]) -> dict[str, Scan]:

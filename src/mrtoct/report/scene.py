@@ -57,11 +57,11 @@ class Scene:
 def subject_scene(packed: PackedSubject) -> Scene:
     """Return MR, synthetic and real CT, their difference and, where estimated, the deviation."""
     levels = max(packed.ct.highest, packed.sct.highest) + 2
-    sct = _stored("sct", "Synthetic CT", "synthetic CT", "HU", packed.sct, levels)
+    sct = stored_layer("sct", "Synthetic CT", "synthetic CT", "HU", packed.sct, levels)
     layers = [
-        _stored("mr", "MR", "MR", "a.u.", packed.mr, packed.mr.highest + 2),
+        stored_layer("mr", "MR", "MR", "a.u.", packed.mr, packed.mr.highest + 2),
         sct,
-        _stored("ct", "Real CT", "real CT", "HU", packed.ct, levels),
+        stored_layer("ct", "Real CT", "real CT", "HU", packed.ct, levels),
         Layer(
             "error",
             "Synthetic − real",
@@ -83,7 +83,7 @@ def subject_scene(packed: PackedSubject) -> Scene:
     ]
     if packed.deviation is not None:
         layers.append(
-            _stored(
+            stored_layer(
                 "deviation",
                 "Standard deviation",
                 "standard deviation",
@@ -111,9 +111,10 @@ def viewer_data(scenes: Sequence[Scene], *, served: bool, niivue: bool) -> dict[
     }
 
 
-def _stored(
+def stored_layer(
     key: str, title: str, short: str, unit: LayerUnit, volume: PackedVolume, levels: int
 ) -> Layer:
+    """Return the layer of a packed volume, shown over its whole range at first."""
     window = (volume.low, volume.low + volume.highest * volume.step)
     return Layer(
         key, title, short, unit, volume.low, volume.step, levels, volume.bytes_per_voxel, window

@@ -58,10 +58,10 @@ def pack_subjects(subjects: Sequence[SubjectResult], *, budget: int) -> list[Pac
     boxes = [mask_box(s.mask) for s in subjects]
     grids = [to_ras(s.mask.cropped(box)).grid for s, box in zip(subjects, boxes, strict=True)]
     floor = 0.0
-    while sum(int(np.prod(_coarser(g, floor).shape)) for g in grids) > budget:
+    while sum(int(np.prod(coarser(g, floor).shape)) for g in grids) > budget:
         floor = max(floor * 1.05, min(min(g.spacing) for g in grids))
     return [
-        _pack(s, box, _coarser(grid, floor))
+        _pack(s, box, coarser(grid, floor))
         for s, box, grid in zip(subjects, boxes, grids, strict=True)
     ]
 
@@ -77,6 +77,19 @@ def pack(voxels: Array, mask: Array, low: float, step: float, bytes_per_voxel: i
     planes = [(folded >> 8 * n).astype(np.uint8) for n in range(bytes_per_voxel)]
     data = deflated(np.concatenate(planes).tobytes())
     return PackedVolume(data, bytes_per_voxel, low, step, int(codes.max(initial=0)))
+
+
+def pack_hu(voxels: Array, mask: Array) -> PackedVolume:
+    """Pack HU in the mask, in steps of HU_STEP from air upwards."""
+    return pack(np.clip(voxels, AIR_HU, HIGHEST_HU), mask, AIR_HU, HU_STEP, 2)
+
+
+def pack_in_a_byte(voxels: Array, mask: Array, lowest: float | None = None) -> PackedVolume:
+    """Pack a volume in the mask from its darkest, or from lowest, to its brightest voxels."""
+    values = voxels[mask] if mask.any() else np.zeros(1)
+    low, high = (float(q) for q in np.quantile(values, (0.002, 0.998)))
+    low = low if lowest is None else lowest
+    return pack(voxels, mask, low, (high - low) / 127 if high > low else 1.0, 1)
 
 
 def unpack(packed: PackedVolume, mask: Array) -> Array:
@@ -109,7 +122,7 @@ def _listed(voxels: Array, mask: Array) -> Array:
 
 def deflated(data: bytes) -> str:
     """Return base64 of the deflated bytes."""
-    return base64.b64encode(zlib.compress(data, level=9)).decode("ascii")
+    return base64.b64encode(zlib.compress(data, level=6)).decode("ascii")
 
 
 def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -> PackedSubject:
@@ -128,15 +141,6 @@ def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -
         mask = resample_mask(mask, grid)
     inside = np.asarray(mask.voxels)
 
-    def hu(voxels: Array) -> PackedVolume:
-        return pack(np.clip(voxels, AIR_HU, HIGHEST_HU), inside, AIR_HU, HU_STEP, 2)
-
-    def in_a_byte(voxels: Array, lowest: float | None = None) -> PackedVolume:
-        values = voxels[inside] if inside.any() else np.zeros(1)
-        low, high = (float(q) for q in np.quantile(values, (0.002, 0.998)))
-        low = low if lowest is None else lowest
-        return pack(voxels, inside, low, (high - low) / 127 if high > low else 1.0, 1)
-
     return PackedSubject(
         name=subject.name,
         shape=grid.shape,
@@ -144,10 +148,10 @@ def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -
         affine=np.round(grid.affine, 5).tolist(),
         stored_as_measured=as_measured,
         mask=pack_mask(inside),
-        mr=in_a_byte(mr.voxels),
-        ct=hu(ct.voxels),
-        sct=hu(sct.voxels),
-        deviation=in_a_byte(deviation.voxels, 0.0) if deviation else None,
+        mr=pack_in_a_byte(mr.voxels, inside),
+        ct=pack_hu(ct.voxels, inside),
+        sct=pack_hu(sct.voxels, inside),
+        deviation=pack_in_a_byte(deviation.voxels, inside, 0.0) if deviation else None,
     )
 
 
@@ -178,7 +182,7 @@ def to_ras(volume: Volume) -> Volume:
     return Volume(voxels, Grid(voxels.shape, affine), volume.unit)
 
 
-def _coarser(grid: Grid, floor: float) -> Grid:
+def coarser(grid: Grid, floor: float) -> Grid:
     """Return the grid over the same box with no spacing below floor (mm)."""
     factor = np.maximum(floor / np.array(grid.spacing), 1.0)
     if (factor == 1).all():

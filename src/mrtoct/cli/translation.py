@@ -1,0 +1,96 @@
+"""What a translation says beside its volumes: a refusal, or a page with words about the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrtoct.bundle import Bundle
+    from mrtoct.check.finding import Finding
+    from mrtoct.volume import Volume
+
+OWN_MODEL = (
+    "Research on heads like those that it was trained on, scanned with the same sequence, by those "
+    "who trained it. Not for diagnosis, not for treatment planning."
+)
+"""Said of a bundle that does not say what it is for."""
+
+
+def refuse(unlike: Sequence[Finding], known: bool, mr: Path, model: str) -> None:
+    """Raise an error if a scan is unlike the training's, or if that is not known."""
+    from mrtoct.errors import BundleError, ValueRangeError
+
+    if not known:
+        raise BundleError(
+            f"{model} does not say what it was trained on (no seen.json), so --strict cannot be "
+            "kept; train it anew, or leave out --strict"
+        )
+    serious = [doubt for doubt in unlike if doubt.weight != "note"]
+    if serious:
+        kinds = ", ".join(dict.fromkeys(doubt.kind for doubt in serious))
+        raise ValueRangeError(
+            f"{mr} is unlike the MR that {model} was trained on ({kinds}; see the warnings) "
+            "and was not translated; leave out --strict to translate it all the same"
+        )
+
+
+def refuse_unusable(doubts: Sequence[Finding], mr: Path) -> None:
+    """Raise ValueRangeError if a scan is no head MR: of it a synthetic CT would be nonsense."""
+    from mrtoct.check.finding import verdict_of
+    from mrtoct.errors import ValueRangeError
+
+    if verdict_of(doubts) == "unusable":
+        kinds = ", ".join(dict.fromkeys(d.kind for d in doubts if d.weight == "unusable"))
+        raise ValueRangeError(
+            f"{mr} is no head MR ({kinds}; see the warnings) and was not translated; --force "
+            "insists"
+        )
+
+
+def write_page(
+    path: Path,
+    title: str,
+    bundle: Bundle,
+    model: str,
+    *,
+    mr: Volume,
+    sct: Volume,
+    deviation: Volume | None,
+    findings: Sequence[Finding],
+    overwrite: bool,
+) -> None:
+    """Write the page of one translation by a model, which is named as the user named it."""
+    from mrtoct.report.translation import Translation, write_translation_page
+
+    shown = Translation(
+        title,
+        mr,
+        sct,
+        deviation,
+        findings,
+        model_facts(bundle, model),
+        str(bundle.provenance.get("intended_use", OWN_MODEL)),
+    )
+    write_translation_page(path, shown, overwrite=overwrite)
+
+
+def model_facts(bundle: Bundle, model: str) -> dict[str, str]:
+    """Return what a bundle says of itself, in words; what it does not say is left out."""
+    told = bundle.provenance
+    facts = {"Name": str(told.get("name", model))}
+    if "version" in told:
+        facts["Version"] = str(told["version"])
+    recipe, subjects = told.get("recipe"), told.get("subjects")
+    if "trained_on" in told:
+        facts["Trained on"] = str(told["trained_on"])
+    elif isinstance(recipe, dict) and isinstance(subjects, dict):
+        facts["Trained on"] = f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+    if "licence" in told:
+        facts["Licence"] = str(told["licence"])
+    facts["MR channels"] = ", ".join(bundle.channels)
+    facts["Voxel"] = " x ".join(f"{s:g}" for s in bundle.spacing) + " mm"
+    if "mrtoct" in told:
+        facts["Made by mrtoct"] = str(told["mrtoct"])
+    return facts

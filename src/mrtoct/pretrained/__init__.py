@@ -1,0 +1,1 @@
+"""The trained translators that come with the package, one folder each."""
