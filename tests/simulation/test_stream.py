@@ -15,7 +15,7 @@ from mrtoct.simulation.anatomy import Anatomy, write_anatomy
 from mrtoct.simulation.effects import chosen_effects
 from mrtoct.simulation.scan import Scan, ScanSettings
 from mrtoct.simulation.sources import AnatomyShelf, Source
-from mrtoct.simulation.stream import AHEAD, StreamSettings, _send, scan_of_step, scans
+from mrtoct.simulation.stream import AHEAD, OF_ONE_HEAD, StreamSettings, _send, scan_of_step, scans
 from mrtoct.volume import Array
 
 SETTINGS = StreamSettings(size=(32, 32, 32), variants=2, ct_share=0.5, scan=ScanSettings(), seed=11)
@@ -61,11 +61,18 @@ def test_a_step_decides_its_scan(shelf: AnatomyShelf, sources: list[Source]) -> 
 def test_cts_have_their_share_and_label_maps_the_rest(
     shelf: AnatomyShelf, sources: list[Source]
 ) -> None:
-    from_hu = [int(scan_of_step(n, shelf, sources, SETTINGS).hu[16, 16, 16]) for n in range(40)]
+    def head(step: int) -> int:
+        return int(scan_of_step(step, shelf, sources, SETTINGS).hu[16, 16, 16])
+
+    from_hu = [head(OF_ONE_HEAD * n) for n in range(40)]
+    assert [head(n) for n in range(2 * OF_ONE_HEAD)] == [
+        hu for hu in from_hu[:2] for _ in range(OF_ONE_HEAD)
+    ]
     counts = {hu: from_hu.count(hu) for hu in (0, 100, 200)}
     assert sum(counts.values()) == 40
     assert 12 <= counts[200] <= 28 and min(counts[0], counts[100]) >= 4
-    only = [scan_of_step(n, shelf, sources[:2], SETTINGS).hu[16, 16, 16] for n in range(6)]
+    steps = range(0, 6 * OF_ONE_HEAD, OF_ONE_HEAD)
+    only = [scan_of_step(n, shelf, sources[:2], SETTINGS).hu[16, 16, 16] for n in steps]
     assert 200 not in only
 
 

@@ -51,7 +51,7 @@ RECIPES = {
     "modern": recipe(
         data={"neighbours": 1, "mirror": True},
         model={"kind": "residual_unet", "dropout": None},
-        focus={"bone": 1.0, "head_only": True},
+        focus={"bone": 1.0, "outside": 0.0},
         optimizer={"beta1": 0.9},
         training={"average": 0.9},
     ),

@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "modern": {
         "data": {**SLICES["data"], "neighbours": 1, "mirror": True},
         "model": {"kind": "residual_unet", "width": 2, "depth": 2},
-        "focus": {"bone": 1.0, "head_only": True},
+        "focus": {"bone": 1.0, "outside": 0.0},
         "training": {"average": 0.9},
         "augmentation": {"flip": True, "gamma": 0.1},
     },

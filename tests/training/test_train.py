@@ -332,7 +332,7 @@ def test_distance_loss_weighs_terms_and_leaves_out_what_was_not_measured() -> No
         return (error * weight).sum() / weight.sum()
 
     torch.testing.assert_close(focused(brain=5.0), mean(1 + 5 * brain[..., 3:]))
-    torch.testing.assert_close(focused(head_only=True), mean(head[..., 3:]))
+    torch.testing.assert_close(focused(outside=0.0), mean(head[..., 3:]))
     is_bone = (ct[..., 3:] > 0.65).float()  # 300 of -1000 to 1000 HU
     torch.testing.assert_close(focused(bone=2.0, bone_above=300.0), mean(1 + 2 * is_bone))
 

@@ -28,7 +28,7 @@ class HeadUNetConfig:
     """MR channels."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels at half resolution and after each further halving; multiples of 8."""
-    detail: int = 16
+    detail: int = 8
     """Channels at full resolution."""
     kind: Literal["head_unet"] = "head_unet"
 

@@ -113,15 +113,15 @@ class PatchSet:
         high = low + self.size
         covered = np.ones((1, *(self.size,) * 3), np.float32)
         if source.covered is not None:
-            covered = _cut(source.covered[None], low, high, 1.0)
+            covered = cut_out(source.covered[None], low, high, 1.0)
         brain = np.zeros((1, *(self.size,) * 3), np.float32)
         if source.brain is not None:
-            brain = _cut(source.brain[None], low, high, 0.0)
+            brain = cut_out(source.brain[None], low, high, 0.0)
         return (
-            _cut(source.mr, low - self.margin, high + self.margin, 0.0),
-            self.window.normalise(_cut(source.ct[None], low, high, AIR_HU)).astype(np.float32),
+            cut_out(source.mr, low - self.margin, high + self.margin, 0.0),
+            self.window.normalise(cut_out(source.ct[None], low, high, AIR_HU)).astype(np.float32),
             covered,
-            _cut(source.head[None], low, high, 0.0),
+            cut_out(source.head[None], low, high, 0.0),
             brain,
         )
 
@@ -143,7 +143,7 @@ def _centres(source: PatchSource, seed: list[int]) -> list[Array]:
     ]
 
 
-def _cut(array: Array, low: Array, high: Array, fill: float) -> Array:
+def cut_out(array: Array, low: Array, high: Array, fill: float) -> Array:
     """Return array[:, low:high] as float32, with a value beyond the volume."""
     out = np.full((array.shape[0], *(high - low)), fill, dtype=np.float32)
     shape = array.shape[1:]

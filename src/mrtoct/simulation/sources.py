@@ -135,15 +135,19 @@ class AnatomyShelf:
 
     def __init__(self, folder: Path, settings: AnatomySettings, seed: int) -> None:
         self._folder, self._settings, self._seed = folder, settings, seed
+        self._last: tuple[Path, Anatomy] | None = None
 
     def anatomy(self, source: Source, number: int) -> Anatomy:
         """Return the head of a number that is drawn from a source."""
         file = self._folder / f"{source.name}-{number:03d}.npz"
+        if self._last and self._last[0] == file:
+            return self._last[1]
         if not file.is_file():
             seed = [self._seed, zlib.crc32(source.name.encode()), number]
             drawn = draw_anatomy(self._read(source), seed, self._settings, has_ct=source.has_ct)
             write_anatomy(file, drawn)
-        return read_anatomy(file)
+        self._last = (file, read_anatomy(file))
+        return self._last[1]
 
     def fill(self, sources: Sequence[Source]) -> None:
         """Read all sources, so that a bad one is named before the work."""

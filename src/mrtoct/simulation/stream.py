@@ -22,7 +22,9 @@ from mrtoct.errors import MrtoctError
 from mrtoct.simulation.scan import Scan, ScanSettings, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source
 
-AHEAD = 3
+OF_ONE_HEAD = 4
+"""Scans in a row that are of one head: reading a head takes longer than scanning a part of it."""
+AHEAD = 8
 """Scans that each worker has ready at most."""
 
 
@@ -44,7 +46,7 @@ def scan_of_step(
     step: int, shelf: AnatomyShelf, sources: Sequence[Source], settings: StreamSettings
 ) -> Scan:
     """Return the scan of a step, whoever asks."""
-    rng = np.random.default_rng([settings.seed, step])
+    rng = np.random.default_rng([settings.seed, step // OF_ONE_HEAD])
     real = [source for source in sources if source.has_ct]
     drawn = [source for source in sources if not source.has_ct]
     from_real = bool(real) and (not drawn or rng.uniform() < settings.ct_share)

@@ -75,7 +75,7 @@ def read_checkpoint(path: Path, state: State) -> Progress:
     """Load weights and moments into a learner's networks and optimizers; return the progress."""
     _, stored = read_bundle(path)
     try:
-        progress = Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+        progress = read_progress(path)
         networks = safetensors.torch.load_file(path / NETWORKS)
         moments = safetensors.torch.load_file(path / OPTIMIZER)
         state.translator.load_state_dict(stored.state_dict())
@@ -93,6 +93,14 @@ def read_checkpoint(path: Path, state: State) -> Progress:
             f"{path} cannot be resumed: {' '.join(str(error).split())[:200]}"
         ) from error
     return progress
+
+
+def read_progress(path: Path) -> Progress:
+    """Read how far a checkpoint is; BundleError if it does not say."""
+    try:
+        return Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BundleError(f"{path / PROGRESS} is missing or damaged") from error
 
 
 def read_start(path: Path, state: State) -> None:

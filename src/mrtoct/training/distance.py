@@ -48,14 +48,18 @@ def middle(images: Tensor, sides: Sequence[int]) -> Tensor:
 def voxel_weight(recipe: Recipe, batch: Batch) -> Tensor:
     """Return what an error at each voxel counts: 0 where the MR was not measured.
 
-    1 + boost * mask for the brain (section 4.3) and for bone; the real CT decides what is bone.
+    1 + boost * mask for the brain (section 4.3), for bone and for air in the head; the real CT
+    decides what is bone and what is air.
     """
     focus = recipe.focus
-    weight = batch.covered * batch.head if focus.head_only else batch.covered
+    window = recipe.data.hu_window
+    weight = batch.covered * (focus.outside + (1 - focus.outside) * batch.head)
     if focus.bone:
-        window = recipe.data.hu_window
         bone_above = (focus.bone_above - window.low) / (window.high - window.low)
         weight = losses.bone_weight(batch.ct, weight, bone_above, focus.bone)
+    if focus.air:
+        air_below = (focus.air_below - window.low) / (window.high - window.low)
+        weight = weight * (1 + focus.air * batch.head * (batch.ct < air_below))
     if focus.brain:
         weight = weight * (1 + focus.brain * batch.brain)
     return weight

@@ -75,7 +75,7 @@ def learn(
         rate = recipe.optimizer.learning_rate * learning_rate_factor(recipe, step, done)
         for optimizer in learner.state.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("scale", 1.0)
 
         # Everything random in a step comes from its number, so a resumed run draws the same.
         torch.manual_seed(step_seed(recipe, step, stream=0))  # dropout

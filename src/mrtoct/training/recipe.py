@@ -14,12 +14,15 @@ from pydantic import (
 )
 
 from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.head_unet import HeadUNetConfig
 from mrtoct.models.residual_unet import ResidualUNetConfig
 from mrtoct.models.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.augment import Augmentation
 from mrtoct.sampling.planes import check_planes
 from mrtoct.sampling.subjects import Plane
+from mrtoct.simulation.anatomy import AnatomySettings
+from mrtoct.simulation.scan import ScanSettings
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -80,15 +83,45 @@ class FocusSection(_Section):
     """Added to the weight in bone."""
     bone_above: float = 250.0
     """HU"""
-    head_only: bool = False
-    """Count no error outside the head, on the CT and on the MR: a translation is air there."""
+    air: float = Field(default=0.0, ge=0, le=100)
+    """Added to the weight in air inside the head."""
+    air_below: float = -300.0
+    """HU"""
+    outside: float = Field(default=1.0, ge=0, le=100)
+    """Weight outside the head, on the CT and on the MR; 0 counts no error there, where a
+    translation is air in any case."""
+
+
+class SimulationSection(_Section):
+    """Scans that are simulated while the network learns, in the place of a store's."""
+
+    size: tuple[int, int, int] = (96, 128, 96)
+    """Voxels of 1 mm of the part of a head that is shown at once; multiples of 16."""
+    variants: int = Field(default=12, ge=1, le=1000)
+    """Heads drawn from each label map; from each CT four times as many."""
+    ct_share: float = Field(default=0.25, ge=0, le=1)
+    """Part of the scans that are of real CT heads, where the sources hold some."""
+    seed: int = Field(default=1, ge=0)
+    """Of the heads; that of the training decides how they are scanned."""
+    anatomy: AnatomySettings = AnatomySettings()
+    scan: ScanSettings = ScanSettings()
+
+    @field_validator("size")
+    @classmethod
+    def _fits(cls, size: tuple[int, int, int]) -> tuple[int, int, int]:
+        if any(n % 16 or not 32 <= n <= 320 for n in size):
+            raise ValueError(f"size must be multiples of 16 from 32 to 320, got {list(size)}")
+        return size
 
 
 class PatchSection(_Section):
     """What a 3-D network is shown in training, and how it translates."""
 
     size: int = Field(default=16, ge=4)
-    """Side of a patch of CT in voxels."""
+    """Of a context network: side of a patch of CT in voxels."""
+    part: tuple[int, int, int] = (128, 144, 112)
+    """Of a head_unet: most voxels (right-left, back-front, down-up) of the part of a head that is
+    shown at once; rounded up to what the network halves without a rest."""
     margin: Literal[8, 18] = 8
     """Voxels of MR seen beyond it on each side. 8: the paper's 32^3 for 16^3; the zeros that the
     network pads its inner layers with reach into the patch. 18: all that a voxel depends on, so
@@ -96,6 +129,13 @@ class PatchSection(_Section):
     whole: bool = True
     """Translate with the network as a filter over the whole head, without borders; else patch by
     patch, as it was trained."""
+
+    @field_validator("part")
+    @classmethod
+    def _fits(cls, part: tuple[int, int, int]) -> tuple[int, int, int]:
+        if any(not 8 <= n <= 320 for n in part):
+            raise ValueError(f"part must be three sides of 8 to 320 voxels, got {list(part)}")
+        return part
 
 
 class AutoContextSection(_Section):
@@ -125,6 +165,10 @@ class OptimizerSection(_Section):
     learning_rate: float = Field(default=2e-4, gt=0)
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
+    muon: float = Field(default=0.0, ge=0, le=1000)
+    """Of a head_unet: its convolutions learn by Muon, at learning_rate times this; 0: by Adam."""
+    clip: float = Field(default=1.0, gt=0, le=1000)
+    """Of a head_unet: longest gradient, over all weights; longer ones are shortened to it."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """cosine: a short warm-up, then down to zero at the last step; linear: constant for the first
     half, then straight down to zero."""
@@ -177,11 +221,13 @@ class Recipe(_Section):
     model: Annotated[
         Annotated[UNetConfig, Tag("unet")]
         | Annotated[ResidualUNetConfig, Tag("residual_unet")]
-        | Annotated[ContextGeneratorConfig, Tag("context")],
+        | Annotated[ContextGeneratorConfig, Tag("context")]
+        | Annotated[HeadUNetConfig, Tag("head_unet")],
         Discriminator(_kind_of_model),
     ] = UNetConfig()
     loss: tuple[LossTerm, ...] = Field(default=(LossTerm(term="mae"),), min_length=1)
     patches: PatchSection = PatchSection()
+    simulation: SimulationSection | None = None
     auto_context: AutoContextSection = AutoContextSection()
     focus: FocusSection = FocusSection()
     adversarial: AdversarialSection | None = None
@@ -211,6 +257,17 @@ class Recipe(_Section):
             return
         if self.auto_context.iterations > 1:
             raise ValueError("auto_context.iterations above 1 needs model.kind = 'context'")
+        if isinstance(self.model, HeadUNetConfig):
+            if self.data.neighbours or self.data.planes != ("transverse",):
+                raise ValueError(
+                    "data.neighbours and data.planes are for slices; a head_unet sees the whole "
+                    "head anyway"
+                )
+            if self.adversarial is not None:
+                raise ValueError("adversarial is for other networks; a head_unet learns without")
+            return
+        if self.simulation is not None:
+            raise ValueError("simulation needs model.kind = 'head_unet'")
         divisor = self.model.divisor
         if any(side % divisor or side < divisor for side in self.data.size):
             raise ValueError(

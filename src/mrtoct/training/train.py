@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import network_of, read_description
+from mrtoct.bundle import network_of
 from mrtoct.errors import RecipeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.models.head_unet import HeadUNetConfig
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.predict import predict_once
 from mrtoct.prepare.store import read_manifest, read_subject
+from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.augment import augment
 from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
@@ -22,7 +24,7 @@ from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.adversarial import Adversarial
 from mrtoct.training.auto_context import train_cascade
 from mrtoct.training.calibration import calibrate
-from mrtoct.training.checkpoint import Progress, read_start
+from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import (
     Cohort,
     describe,
@@ -31,12 +33,14 @@ from mrtoct.training.cohort import (
     wanted_channels,
 )
 from mrtoct.training.curves import CurvePoint
+from mrtoct.training.heads import heads_of, train_heads
 from mrtoct.training.loop import Job, Learner, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
 from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
 from mrtoct.training.split import Split, split_subjects
+from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_mae
 from mrtoct.volume import Array
 
@@ -56,18 +60,20 @@ def train(
 ) -> Path:
     """Train a recipe on a prepared store; return the folder of the best bundle.
 
-    start is a bundle whose weights are taken to begin with; split is taken instead of the one that
-    the recipe's seed gives. With resume, a run that was stopped goes on and ends with the weights
-    of one that never stopped. on_step is called with the number of steps done and, after a
-    validation, its figures.
+    start is a bundle, or the name of a shipped one, whose weights are taken to begin with; split is
+    taken instead of the one that the recipe's seed gives. With resume, a run that was stopped goes
+    on and ends with the weights of one that never stopped. on_step is called with the number of
+    steps done and, after a validation, its figures. Raises RecipeError where a recipe does not go
+    on from the start, or learns from simulated scans.
     """
     store, run = Path(store), Path(run)
-    if start is not None and isinstance(recipe.model, ContextGeneratorConfig):
-        raise RecipeError("an auto-context cascade cannot begin with the weights of a bundle")
-    if start is not None:
-        read_description(Path(start))  # before a run's folder is made for nothing
+    if recipe.simulation is not None:
+        raise RecipeError(f"recipe {recipe.name} learns from simulated scans, not from a store")
+    begin = None if start is None else find_bundle(start)
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
+    if begin is not None:
+        recipe = going_on_from(begin, recipe, channels)  # before a run's folder is made for nothing
     names = usable_subjects(recipe, manifest)
     parts = recipe.split
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
@@ -76,8 +82,11 @@ def train(
     cohort = load_cohort(store, channels, split, recipe)
     if isinstance(recipe.model, ContextGeneratorConfig):
         progress, device = train_cascade(run, recipe, cohort, resume=resume, on_step=on_step)
+    elif isinstance(recipe.model, HeadUNetConfig):
+        cohort = heads_of(cohort)
+        progress, device = train_heads(run, recipe, cohort, begin, resume=resume, on_step=on_step)
     else:
-        progress, device = _train_slices(run, recipe, cohort, start, resume, on_step)
+        progress, device = _train_slices(run, recipe, cohort, begin, resume, on_step)
     calibrate(run / "best", cohort.validation)
     finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
     return run / "best"
@@ -87,12 +96,12 @@ def _train_slices(
     run: Path,
     recipe: Recipe,
     cohort: Cohort,
-    start: Path | str | None,
+    start: Path | None,
     resume: bool,
     on_step: OnStep,
 ) -> tuple[Progress, str]:
     """Train a network of slices; return how far it came and on what."""
-    assert not isinstance(recipe.model, ContextGeneratorConfig)
+    assert not isinstance(recipe.model, ContextGeneratorConfig | HeadUNetConfig)
     torch.manual_seed(recipe.training.seed)
     seen = len(cohort.channels) * (2 * recipe.data.neighbours + 1)
     bundle = describe(recipe, replace(recipe.model, in_channels=seen), cohort)
@@ -107,10 +116,7 @@ def _train_slices(
         discriminator = PatchDiscriminator(judge)
         discriminator.to(memory_format=layout)  # type: ignore[call-overload]
         learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
-    if start is not None:
-        read_start(Path(start), learner.state)
-        begun = read_description(Path(start))["weights_sha256"]
-        bundle = replace(bundle, provenance={**bundle.provenance, "start_sha256": begun})
+    bundle = begin_with(start, learner.state, bundle)
     slices = slice_set(cohort.train, recipe)
 
     def batch(step: int, generator: torch.Generator) -> Batch:

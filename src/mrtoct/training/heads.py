@@ -1,0 +1,88 @@
+"""Train a head_unet on the pairs of a store, from nothing or from a network of any contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from mrtoct.bundle import network_of
+from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.predict import predict_once
+from mrtoct.sampling.augment import augment_patches
+from mrtoct.sampling.parts import PartSet, around_head
+from mrtoct.sampling.slices import Batch
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training.checkpoint import Progress
+from mrtoct.training.cohort import Cohort, describe
+from mrtoct.training.curves import CurvePoint
+from mrtoct.training.expected_error import RegressionWithError
+from mrtoct.training.loop import Job, learn
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.setting import set_up
+from mrtoct.training.start import begin_with
+from mrtoct.training.validation import validation_mae
+from mrtoct.volume import Array
+
+LAYOUT = torch.channels_last_3d
+
+
+def train_heads(
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    start: Path | None,
+    *,
+    resume: bool,
+    on_step: Callable[[int, CurvePoint | None], None],
+) -> tuple[Progress, str]:
+    """Train a network of whole heads on a cohort; return how far it came and on what.
+
+    It learns from large parts of heads and is judged on whole ones. start is a bundle whose weights
+    are taken to begin with, of the size that the recipe says.
+    """
+    assert isinstance(recipe.model, HeadUNetConfig)
+    torch.manual_seed(recipe.training.seed)
+    model = replace(recipe.model, in_channels=len(cohort.channels))
+    bundle = describe(recipe, model, cohort)
+    network = network_of(bundle)
+    assert isinstance(network, HeadUNet)
+    fabric, _ = set_up(recipe.training.precision, model.width)
+    network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
+    learner = RegressionWithError(network, recipe, fabric)
+    bundle = begin_with(start, learner.state, bundle)
+    parts = PartSet(
+        cohort.train,
+        size=recipe.patches.part,
+        multiple=model.divisor,
+        window=recipe.data.hu_window,
+        seed=recipe.training.seed,
+    )
+
+    def batch(step: int, generator: torch.Generator) -> Batch:
+        drawn = parts.batch(step, recipe.training.batch)
+        return augment_patches(drawn, recipe.augmentation, generator).to(fabric.device, LAYOUT)
+
+    translator = learner.state.translator
+
+    def translated(subject: LoadedSubject) -> Array:
+        translator.eval()
+        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
+
+    def validate() -> float:
+        return validation_mae(cohort.validation, bundle.window, translated)
+
+    job = Job(run, batch, validate if cohort.validation else None, bundle)
+    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    return progress, fabric.device.type
+
+
+def heads_of(cohort: Cohort) -> Cohort:
+    """Return a cohort without what lies far from the heads, which costs time alone."""
+    return replace(
+        cohort,
+        train=[*map(around_head, cohort.train)],
+        validation=[*map(around_head, cohort.validation)],
+    )

@@ -1,0 +1,197 @@
+"""Train on simulated scans of real anatomies: the way to a translator of any contrast.
+
+RUN/anatomies/   heads drawn from the sources, made when first wanted
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mrtoct.bundle import network_of, read_description
+from mrtoct.errors import CohortError, RecipeError
+from mrtoct.guard.collect import seen_of
+from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.predict import predict_once
+from mrtoct.prepare.intensity import HuWindow
+from mrtoct.sampling.slices import Batch
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.simulation.scan import Scan, draw_scan
+from mrtoct.simulation.sources import AnatomyShelf, Source, find_sources, fingerprint
+from mrtoct.simulation.stream import StreamSettings, scans
+from mrtoct.training.calibration import calibrate
+from mrtoct.training.checkpoint import Progress, read_progress, read_start
+from mrtoct.training.cohort import Cohort, describe
+from mrtoct.training.curves import CurvePoint
+from mrtoct.training.expected_error import RegressionWithError
+from mrtoct.training.loop import Job, learn
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.run import finish_run, open_run
+from mrtoct.training.setting import set_up
+from mrtoct.training.split import split_subjects
+from mrtoct.training.validation import validation_mae
+from mrtoct.volume import Array, Grid, Volume
+
+CHANNEL = "MR"
+"""Name of the one MR channel, whatever its contrast."""
+JUDGED = ("t1", "t2", "flair", "any")
+"""Contrasts of the scans that heads kept apart are judged on, in turn."""
+
+OnStep = Callable[[int, CurvePoint | None], None]
+
+
+def train_from_simulation(
+    sources: Path | str,
+    run: Path | str,
+    recipe: Recipe,
+    *,
+    start: Path | str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_step: OnStep = lambda step, point: None,
+) -> Path:
+    """Train a recipe with a simulation section on a folder of sources; return the best bundle.
+
+    The label maps that the recipe's split keeps apart are never trained on; of them validation
+    scans are made. start, resume and on_step are as for train. Raises CohortError where a folder
+    holds no sources, and the errors of reading them.
+    """
+    sources, run = Path(sources), Path(run)
+    if recipe.simulation is None or not isinstance(recipe.model, HeadUNetConfig):
+        raise RecipeError("training from simulation needs model.kind = 'head_unet'")
+    if start is not None:
+        read_description(Path(start))  # before a run's folder is made for nothing
+    found = find_sources(sources)
+    names = [source.name for source in found if not source.has_ct]
+    parts = recipe.split
+    split = split_subjects(names, parts.validation, 0.0, parts.seed)
+    if not split.validation:
+        count = f"{len(names)} label map{'' if len(names) == 1 else 's'}"
+        raise CohortError(f"{sources} holds {count}; at least 2 are needed")
+    learnt = [source for source in found if source.name not in split.validation]
+    split = replace(split, train=[source.name for source in learnt])
+    fingerprints = {source.name: fingerprint(source) for source in found}
+    open_run(run, sources, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+    shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
+    shelf.fill(found)
+    apart = [source for source in found if source.name in split.validation]
+    judges = [*_judges(shelf, apart, recipe)]
+    scanned = [*_scanned(shelf, apart, recipe)]
+    seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
+    cohort = Cohort((CHANNEL,), split, [], judges, seen)
+    progress, device = _train(run, recipe, cohort, shelf, learnt, start, resume, on_step)
+    calibrate(run / "best", judges)
+    finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
+    return run / "best"
+
+
+def _train(
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    shelf: AnatomyShelf,
+    learnt: list[Source],
+    start: Path | str | None,
+    resume: bool,
+    on_step: OnStep,
+) -> tuple[Progress, str]:
+    assert recipe.simulation is not None
+    torch.manual_seed(recipe.training.seed)
+    bundle = describe(recipe, recipe.model, cohort)
+    network = network_of(bundle)
+    assert isinstance(network, HeadUNet)
+    fabric, _ = set_up(recipe.training.precision, recipe.model.width)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    learner = RegressionWithError(network, recipe, fabric)
+    if start is not None:
+        read_start(Path(start), learner.state)
+        begun = read_description(Path(start))["weights_sha256"]
+        bundle = replace(bundle, provenance={**bundle.provenance, "start_sha256": begun})
+    translator = learner.state.translator
+
+    def translated(subject: LoadedSubject) -> Array:
+        translator.eval()
+        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
+
+    def validate() -> float:
+        return validation_mae(cohort.validation, bundle.window, translated)
+
+    settings = StreamSettings(
+        size=recipe.simulation.size,
+        variants=recipe.simulation.variants,
+        ct_share=recipe.simulation.ct_share,
+        scan=recipe.simulation.scan,
+        seed=recipe.training.seed,
+    )
+    count = recipe.training.batch
+    first = read_progress(run / "last").step if resume and (run / "last").is_dir() else 0
+    workers = min(4, os.cpu_count() or 1)
+    with scans(first * count, shelf, learnt, settings, workers=workers) as stream:
+
+        def batch(step: int, generator: torch.Generator) -> Batch:
+            drawn = [next(stream) for _ in range(count)]
+            made = as_batch(drawn, bundle.window)
+            return made.to(fabric.device, torch.channels_last_3d)
+
+        job = Job(run, batch, validate, bundle)
+        progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    return progress, fabric.device.type
+
+
+def as_batch(drawn: list[Scan], window: HuWindow) -> Batch:
+    """Return scans of one size as a batch (N, 1, I, J, K)."""
+
+    def stacked(arrays: list[Array]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(arrays)[:, None].astype(np.float32))
+
+    head = stacked([scan.head for scan in drawn])
+    return Batch(
+        mr=stacked([scan.mr for scan in drawn]),
+        ct=stacked([window.normalise(scan.hu) for scan in drawn]),
+        covered=stacked([scan.trusted for scan in drawn]),
+        head=head,
+        brain=torch.zeros_like(head),
+    )
+
+
+def _judges(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[LoadedSubject]:
+    """Return whole heads kept apart, each scanned once, with their faces and ends."""
+    assert recipe.simulation is not None
+    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0)
+    for number, source in enumerate(apart):
+        seed = [recipe.training.seed, number, 2]
+        sequence = JUDGED[number % len(JUDGED)]
+        scan = draw_scan(shelf.anatomy(source, 0), seed, settings, sequence=sequence)
+        grid = _grid(scan)
+        yield LoadedSubject(
+            source.name,
+            grid,
+            mr=scan.mr[None].astype(np.float16),
+            hu=scan.hu,
+            covered=scan.trusted,
+            head=scan.head,
+            mr_head=scan.head,
+            kept=[*range(grid.shape[2])],
+        )
+
+
+def _scanned(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[Volume]:
+    """Return MR of the heads kept apart in every contrast, for the guard to know heads by."""
+    assert recipe.simulation is not None
+    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, masked=0.0)
+    for number, source in enumerate(apart):
+        anatomy = shelf.anatomy(source, 0)
+        for n, sequence in enumerate(JUDGED):
+            seed = [recipe.training.seed, number, 3, n]
+            scan = draw_scan(anatomy, seed, settings, sequence=sequence)
+            yield Volume(scan.mr, _grid(scan), "a.u.")
+
+
+def _grid(scan: Scan) -> Grid:
+    i, j, k = scan.hu.shape
+    return Grid((i, j, k), np.eye(4))
