@@ -33,7 +33,10 @@ def test_built_in_recipes_are_whole(name: str) -> None:
 
 def test_the_built_in_recipes() -> None:
     assert recipe_names() == [
+        "any-contrast",
+        "any-contrast-start",
         "demo",
+        "finetune",
         "modern",
         "paper-context-gan",
         "paper-pix2pix",
@@ -206,5 +209,8 @@ def test_an_absent_or_unreadable_file(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_recipes() -> None:
     with pytest.raises(RecipeError, match=r"'paper-unet' \(did you mean 'paper-unet-mae'\?\)"):
         load_recipe("paper-unet")
-    with pytest.raises(RecipeError, match="built-in: demo, modern, paper-context-gan, paper-pix"):
+    with pytest.raises(
+        RecipeError,
+        match="built-in: any-contrast, any-contrast-start, demo, finetune, modern, paper-",
+    ):
         load_recipe("qqq")
