@@ -73,7 +73,7 @@ def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cohort, "write_cohort", interrupted)
-    result = mrtoct("phantom", "simulate", tmp_path / "new")
+    result = mrtoct("phantom", tmp_path / "new")
     assert result.status == 130
     assert result.err.strip().endswith("mrtoct: interrupted; what was finished is kept")
     assert "Traceback" not in result.err
@@ -94,7 +94,7 @@ def test_errors_of_the_machine_are_one_sentence(mrtoct, monkeypatch, tmp_path, e
         raise error
 
     monkeypatch.setattr(cohort, "write_cohort", failing)
-    result = mrtoct("phantom", "simulate", tmp_path / "new")
+    result = mrtoct("phantom", tmp_path / "new")
     assert result.status == 1
     assert result.err.strip().splitlines()[-1] == sentence
 
@@ -103,5 +103,5 @@ def test_wrong_usage_is_told_with_status_2(mrtoct):
     result = mrtoct("translate", "only-one")
     assert result.status == 2
     assert "SCT" in result.err
-    assert mrtoct("phantom", "simulate", "x", "--subjects", 0).status == 2
-    assert mrtoct("phantom", "simulate", "x", "--preset", "huge").status == 2
+    assert mrtoct("phantom", "x", "--subjects", 0).status == 2
+    assert mrtoct("phantom", "x", "--preset", "huge").status == 2

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store made by mrtoct prepare.")],
+    store: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STORE",
+            help="A store made by mrtoct prepare; of a recipe that simulates, label maps and CT heads.",
+        ),
+    ],
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of this training.")],
     recipe: Annotated[
         str,
