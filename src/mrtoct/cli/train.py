@@ -19,8 +19,8 @@ def train(
         Path,
         typer.Argument(
             metavar="STORE",
-            help="A store made by mrtoct prepare; of a recipe that simulates, a folder of label maps "
-            "and CT heads.",
+            help="A store made by mrtoct prepare; of a recipe that simulates, a folder of label "
+            "maps and CT heads.",
         ),
     ],
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of this training.")],
