@@ -173,9 +173,11 @@ def test_against_a_discriminator_of_patches(tiny_store: Path, tmp_path: Path) ->
 
 
 def test_with_the_whole_margin_training_sees_what_translation_gives(
-    store: Path, tmp_path: Path
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A patch's prediction equals that part of the whole head's, unlike with the paper's margin."""
+    # In bfloat16, which some CPUs compute in, numbers differ by more than borders do.
+    monkeypatch.setattr("mrtoct.predict.bfloat16_pays", lambda device: False)
     differences = {}
     for margin in (8, 18):
         wanted = recipe(1, patches={"size": 8, "margin": margin})
