@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from layered_head import BIG, layered_head
-from mrtoct.bundle import read_bundle
+from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.io.files import write_volume
 from mrtoct.prepare.intensity import HuWindow
@@ -27,7 +27,7 @@ TINY = Recipe.model_validate(
         "model": {"kind": "head_unet", "widths": [8, 16], "detail": 4},
         "simulation": {"size": [32, 32, 32], "variants": 1},
         "focus": {"bone": 1.0, "outside": 0.1},
-        "optimizer": {"learning_rate": 1e-3, "beta1": 0.9},
+        "optimizer": {"learning_rate": 1e-3, "beta1": 0.9, "muon": 20.0},
         "training": {"steps": 4, "batch": 1, "validate_every": 2, "average": 0.5}
         | {"precision": "float32"},
         "split": {"validation": 0.4},
@@ -82,6 +82,13 @@ def test_resumed_equals_not_stopped(sources: Path, one_worker: None, tmp_path: P
     assert sorted([*split["train"], *split["validation"]]) == ["one", "two"]
     anatomies = sorted(p.name for p in (tmp_path / "whole" / "anatomies").iterdir())
     assert anatomies == ["one-000.npz", "one.npz", "two-000.npz", "two.npz"]
+
+    short = TINY.training.model_copy(update={"steps": 1})
+    begun = tmp_path / "whole" / "best"
+    once = TINY.model_copy(update={"training": short})
+    on = train_from_simulation(sources, tmp_path / "on", once, start=begun)
+    told = read_bundle(on)[0].provenance
+    assert told["start_sha256"] == read_description(begun)["weights_sha256"]
 
 
 def test_a_batch_is_in_the_window_and_keeps_its_masks() -> None:

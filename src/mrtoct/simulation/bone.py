@@ -8,7 +8,7 @@ import numpy as np
 
 from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated, eroded
-from mrtoct.simulation.landmarks import Landmarks
+from mrtoct.simulation.landmarks import Landmarks, is_bone
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
 
@@ -44,7 +44,7 @@ def vary_bone(
 
 def draw_diploe(tissue: Array, rng: np.random.Generator) -> None:
     """Draw anew where bone is marrow: inside the tables, more in some heads than in others."""
-    bone = _bone(tissue)
+    bone = is_bone(tissue)
     labelled = tissue == Tissue.DIPLOE
     table = 1 if rng.uniform() < 0.35 else 2
     inner = eroded(bone, table)
@@ -58,7 +58,7 @@ def draw_diploe(tissue: Array, rng: np.random.Generator) -> None:
 
 def thicken(tissue: Array, rng: np.random.Generator) -> None:
     """Let bone grow by a voxel into what lies outside it, or inside it, here and there."""
-    grown = dilated(_bone(tissue), 1)
+    grown = dilated(is_bone(tissue), 1)
     into = SOFT if rng.uniform() < 0.6 else (Tissue.CSF, Tissue.DURA)
     place = lattice_noise(tissue.shape, 35, rng) > rng.uniform(-0.8, 0.5)
     tissue[grown & np.isin(tissue, into) & place] = Tissue.CORTICAL_BONE
@@ -66,7 +66,7 @@ def thicken(tissue: Array, rng: np.random.Generator) -> None:
 
 def thin(tissue: Array, rng: np.random.Generator) -> None:
     """Take away a voxel of thick bone from outside or from inside, here and there."""
-    bone = _bone(tissue)
+    bone = is_bone(tissue)
     if rng.uniform() < 0.6:
         beside, instead = np.isin(tissue, SOFT), Tissue.FAT
     else:
@@ -92,7 +92,7 @@ def open_skull(tissue: Array, marks: Landmarks, rng: np.random.Generator) -> Non
         distance += ((np.arange(n, dtype=np.float32) - middle[axis]) ** 2).reshape(side)
     np.sqrt(distance, out=distance)
     radius = rng.uniform(18, 42)
-    bone = _bone(tissue)
+    bone = is_bone(tissue)
     if rng.uniform() < 0.4:
         tissue[bone & (distance < radius)] = rng.choice([Tissue.CSF, Tissue.CONNECTIVE])
         return
@@ -140,7 +140,3 @@ def _draw_tooth(
     crown = inside & (k * up > length * 0.35)
     box[inside] = Tissue.DENTINE
     box[crown] = Tissue.METAL if filled else Tissue.ENAMEL
-
-
-def _bone(tissue: Array) -> Array:
-    return np.asarray((tissue == Tissue.CORTICAL_BONE) | (tissue == Tissue.DIPLOE))

@@ -14,7 +14,7 @@ from scipy import ndimage
 from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.prepare.mask import bounding_box, dilated, eroded
 from mrtoct.simulation.ears import open_ear_canals
-from mrtoct.simulation.landmarks import Landmarks
+from mrtoct.simulation.landmarks import Landmarks, is_bone
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
 
@@ -62,7 +62,7 @@ def vary_cavities(
 def grow_sinuses(tissue: Array, voxels: int, rng: np.random.Generator) -> None:
     """Let air eat into the bone around it, here and there; a wall of a voxel is left."""
     air = tissue == Tissue.INNER_AIR
-    bone = _bone(tissue)
+    bone = is_bone(tissue)
     inner = eroded(bone | air, 1)
     place = lattice_noise(tissue.shape, 30, rng) > rng.uniform(-0.7, 0.5)
     allowed = bone & inner & place
@@ -141,12 +141,8 @@ def vary_mastoids(tissue: Array, marks: Landmarks, rng: np.random.Generator) -> 
         sclerotic = where & (tissue == Tissue.INNER_AIR)
         tissue[sclerotic] = Tissue.CORTICAL_BONE if rng.uniform() < 0.6 else Tissue.DIPLOE
         return
-    bulk = eroded(_bone(tissue), 2) & where
+    bulk = eroded(is_bone(tissue), 2) & where
     cells = lattice_noise(tissue.shape, rng.uniform(2.5, 5), rng) > rng.uniform(-0.5, 0.7)
     region = lattice_noise(tissue.shape, 25, rng) > rng.uniform(-1.0, 0.5)
     full = Tissue.MUCOSA if rng.uniform() < 0.15 else Tissue.INNER_AIR
     tissue[bulk & cells & region] = full
-
-
-def _bone(tissue: Array) -> Array:
-    return np.asarray((tissue == Tissue.CORTICAL_BONE) | (tissue == Tissue.DIPLOE))

@@ -38,3 +38,8 @@ def find_landmarks(tissue: Array) -> Landmarks:
     low, high = head.min(axis=0), head.max(axis=0)
     front = low[1] + EYES[0] * (high[1] - low[1])
     return Landmarks((int((low[0] + high[0]) / 2), int(front), max(int(high[2]) - EYES[1], 0)))
+
+
+def is_bone(tissue: Array) -> Array:
+    """Return where tissues are bone, compact or marrow, teeth apart (boolean)."""
+    return np.asarray((tissue == Tissue.CORTICAL_BONE) | (tissue == Tissue.DIPLOE))

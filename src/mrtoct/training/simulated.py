@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import network_of, read_description
+from mrtoct.bundle import network_of
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.guard.collect import seen_of
 from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.predict import predict_once
 from mrtoct.prepare.intensity import HuWindow
+from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.simulation.scan import Scan, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source, find_sources, fingerprint
 from mrtoct.simulation.stream import StreamSettings, scans
 from mrtoct.training.calibration import calibrate
-from mrtoct.training.checkpoint import Progress, read_progress, read_start
+from mrtoct.training.checkpoint import Progress, read_progress
 from mrtoct.training.cohort import Cohort, describe
 from mrtoct.training.curves import CurvePoint
 from mrtoct.training.expected_error import RegressionWithError
@@ -34,6 +35,7 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
 from mrtoct.training.split import split_subjects
+from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_mae
 from mrtoct.volume import Array, Grid, Volume
 
@@ -64,8 +66,10 @@ def train_from_simulation(
     sources, run = Path(sources), Path(run)
     if recipe.simulation is None or not isinstance(recipe.model, HeadUNetConfig):
         raise RecipeError("training from simulation needs model.kind = 'head_unet'")
-    if start is not None:
-        read_description(Path(start))  # before a run's folder is made for nothing
+    begin = None if start is None else find_bundle(start)
+    if begin is not None:
+        recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing
+    assert recipe.simulation is not None
     found = find_sources(sources)
     names = [source.name for source in found if not source.has_ct]
     parts = recipe.split
@@ -84,7 +88,7 @@ def train_from_simulation(
     scanned = [*_scanned(shelf, apart, recipe)]
     seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
     cohort = Cohort((CHANNEL,), split, [], judges, seen)
-    progress, device = _train(run, recipe, cohort, shelf, learnt, start, resume, on_step)
+    progress, device = _train(run, recipe, cohort, shelf, learnt, begin, resume, on_step)
     calibrate(run / "best", judges)
     finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
     return run / "best"
@@ -96,7 +100,7 @@ def _train(
     cohort: Cohort,
     shelf: AnatomyShelf,
     learnt: list[Source],
-    start: Path | str | None,
+    start: Path | None,
     resume: bool,
     on_step: OnStep,
 ) -> tuple[Progress, str]:
@@ -108,10 +112,7 @@ def _train(
     fabric, _ = set_up(recipe.training.precision, recipe.model.width)
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
-    if start is not None:
-        read_start(Path(start), learner.state)
-        begun = read_description(Path(start))["weights_sha256"]
-        bundle = replace(bundle, provenance={**bundle.provenance, "start_sha256": begun})
+    bundle = begin_with(start, learner.state, bundle)
     translator = learner.state.translator
 
     def translated(subject: LoadedSubject) -> Array:
