@@ -215,6 +215,3 @@ def _size(look: Look, scan: str) -> list[Finding]:
             scan,
         )
     ]
-
-
-_SIDES = ("right", "left", "front", "back")

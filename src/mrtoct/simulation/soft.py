@@ -6,6 +6,7 @@ import numpy as np
 
 from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated
+from mrtoct.simulation.landmarks import is_bone
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
 
@@ -30,8 +31,7 @@ def draw_fat(tissue: Array, rng: np.random.Generator) -> None:
     eyes = tissue == Tissue.VITREOUS
     if eyes.any():
         value += 2.0 * _near(eyes, ORBIT)
-    bone = (tissue == Tissue.CORTICAL_BONE) | (tissue == Tissue.DIPLOE)
-    value -= rng.uniform(0, 1.0) * dilated(bone, 3)
+    value -= rng.uniform(0, 1.0) * dilated(is_bone(tissue), 3)
     tissue[soft & (value > 0.4)] = Tissue.FAT
     if rng.uniform() < 0.3:
         # Septa and fasciae: neither fat nor muscle.

@@ -10,11 +10,9 @@ import torch
 
 from mrtoct.bundle import network_of
 from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
-from mrtoct.predict import predict_once
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.parts import PartSet, around_head
 from mrtoct.sampling.slices import Batch
-from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
 from mrtoct.training.curves import CurvePoint
@@ -23,8 +21,7 @@ from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import set_up
 from mrtoct.training.start import begin_with
-from mrtoct.training.validation import validation_mae
-from mrtoct.volume import Array
+from mrtoct.training.validation import validation_of
 
 LAYOUT = torch.channels_last_3d
 
@@ -65,16 +62,9 @@ def train_heads(
         drawn = parts.batch(step, recipe.training.batch)
         return augment_patches(drawn, recipe.augmentation, generator).to(fabric.device, LAYOUT)
 
-    translator = learner.state.translator
+    validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
-    def translated(subject: LoadedSubject) -> Array:
-        translator.eval()
-        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
-
-    def validate() -> float:
-        return validation_mae(cohort.validation, bundle.window, translated)
-
-    job = Job(run, batch, validate if cohort.validation else None, bundle)
+    job = Job(run, batch, validate, bundle)
     progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
     return progress, fabric.device.type
 

@@ -17,7 +17,6 @@ from mrtoct.bundle import network_of
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.guard.collect import seen_of
 from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
-from mrtoct.predict import predict_once
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.slices import Batch
@@ -36,7 +35,7 @@ from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
 from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
-from mrtoct.training.validation import validation_mae
+from mrtoct.training.validation import validation_of
 from mrtoct.volume import Array, Grid, Volume
 
 CHANNEL = "MR"
@@ -113,14 +112,7 @@ def _train(
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
     bundle = begin_with(start, learner.state, bundle)
-    translator = learner.state.translator
-
-    def translated(subject: LoadedSubject) -> Array:
-        translator.eval()
-        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
-
-    def validate() -> float:
-        return validation_mae(cohort.validation, bundle.window, translated)
+    validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
     settings = StreamSettings(
         size=recipe.simulation.size,

@@ -14,7 +14,6 @@ from mrtoct.errors import RecipeError
 from mrtoct.models.context_gan import ContextGeneratorConfig
 from mrtoct.models.head_unet import HeadUNetConfig
 from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
-from mrtoct.predict import predict_once
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.augment import augment
@@ -41,8 +40,7 @@ from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.start import begin_with, going_on_from
-from mrtoct.training.validation import validation_mae
-from mrtoct.volume import Array
+from mrtoct.training.validation import validation_of
 
 OnStep = Callable[[int, CurvePoint | None], None]
 
@@ -123,16 +121,9 @@ def _train_slices(
         drawn = slices.batch(epoch_indices(len(slices), recipe, step))
         return augment(drawn, recipe.augmentation, generator).to(fabric.device, layout)
 
-    translator = learner.state.translator
+    validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
-    def translated(subject: LoadedSubject) -> Array:
-        translator.eval()
-        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
-
-    def validate() -> float:
-        return validation_mae(cohort.validation, bundle.window, translated)
-
-    job = Job(run, batch, validate if cohort.validation else None, bundle)
+    job = Job(run, batch, validate, bundle)
     progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
     return progress, fabric.device.type
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from torch import nn
 
+from mrtoct.bundle import Bundle
+from mrtoct.predict import predict_once
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.volume import Array
@@ -30,3 +33,20 @@ def validation_mae(
         )
         voxels += int(inside.sum())
     return error / voxels
+
+
+def validation_of(
+    translator: nn.Module, bundle: Bundle, subjects: list[LoadedSubject]
+) -> Callable[[], float] | None:
+    """Return what measures a network as it is when asked, in the first of its bundle's ways.
+
+    None without subjects.
+    """
+    if not subjects:
+        return None
+
+    def translated(subject: LoadedSubject) -> Array:
+        translator.eval()
+        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
+
+    return lambda: validation_mae(subjects, bundle.window, translated)
