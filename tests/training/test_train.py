@@ -16,7 +16,6 @@ from torch import Tensor
 
 import mrtoct.training.loop as loop
 import mrtoct.training.regression as regression
-import mrtoct.training.train as module
 from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import CohortError, FileError, RecipeError
 from mrtoct.losses import gdl, mae
@@ -218,7 +217,7 @@ def test_best_is_the_lowest_validation(
     tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures = iter([50.0, 30.0, 40.0, 30.0])
-    monkeypatch.setattr(module, "validation_mae", lambda *_: next(figures))
+    monkeypatch.setattr("mrtoct.training.validation.validation_mae", lambda *_: next(figures))
     run = tmp_path / "run"
     train(tiny_store, run, tiny_recipe(training={"steps": 7}))
     assert [(p.step, p.validation_mae) for p in read_curves(run)] == [
@@ -281,7 +280,7 @@ def test_a_loss_that_explodes_stops_with_one_sentence(tiny_store: Path, tmp_path
 def test_weights_that_explode_in_the_last_step_do_not_pass_as_a_result(
     tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "validation_mae", lambda *_: math.nan)
+    monkeypatch.setattr("mrtoct.training.validation.validation_mae", lambda *_: math.nan)
     with pytest.raises(RecipeError, match=r"^the validation MAE became nan by step 2; lower"):
         train(tiny_store, tmp_path / "run", tiny_recipe())
     assert not (tmp_path / "run" / "best").exists()
