@@ -23,7 +23,9 @@ from mrtoct.simulation.scan import Scan, ScanSettings, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source
 
 OF_ONE_HEAD = 4
-"""Scans in a row that are of one head: reading a head takes longer than scanning a part of it."""
+"""Scans of each head: reading a head takes longer than scanning a part of it."""
+HEADS_IN_TURN = 2
+"""So that what a step learns is never of one head alone."""
 AHEAD = 8
 """Scans that each worker has ready at most."""
 
@@ -46,7 +48,8 @@ def scan_of_step(
     step: int, shelf: AnatomyShelf, sources: Sequence[Source], settings: StreamSettings
 ) -> Scan:
     """Return the scan of a step, whoever asks."""
-    rng = np.random.default_rng([settings.seed, step // OF_ONE_HEAD])
+    pair = step // (OF_ONE_HEAD * HEADS_IN_TURN)
+    rng = np.random.default_rng([settings.seed, pair, step % HEADS_IN_TURN])
     real = [source for source in sources if source.has_ct]
     drawn = [source for source in sources if not source.has_ct]
     from_real = bool(real) and (not drawn or rng.uniform() < settings.ct_share)
