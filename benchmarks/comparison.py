@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from mrtoct.models.context_gan import ContextGenerator
-from mrtoct.models.fourier import FourierConv3d
+from mrtoct.networks.context_gan import ContextGenerator
+from mrtoct.networks.fourier import FourierConv3d
 
 
 def compare(

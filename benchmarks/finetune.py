@@ -22,11 +22,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from mrtoct.bundle import read_bundle
-from mrtoct.datasets.phantom import DEMO, make_subject
-from mrtoct.evaluation import tissue
-from mrtoct.hardware import device_named
-from mrtoct.predict import predict
+from mrtoct.hardware.devices import device_named
+from mrtoct.judging.metrics import tissue
+from mrtoct.phantom import DEMO, make_subject
 from mrtoct.prepare.store import (
     Manifest,
     read_manifest,
@@ -35,7 +33,6 @@ from mrtoct.prepare.store import (
     write_subject,
 )
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
-from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.parts import around_head
 from mrtoct.sampling.subjects import load_subject
 from mrtoct.training.recipe import Recipe
@@ -43,6 +40,9 @@ from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.train import train
+from mrtoct.translation.bundle import read_bundle
+from mrtoct.translation.predict import predict
+from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import AIR_HU, Array
 
 COLUMNS = ("MAE, head", "soft tissue", "bone", "air", "bone Dice")

@@ -19,11 +19,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from mrtoct.bundle import read_bundle
 from mrtoct.errors import MrtoctError
-from mrtoct.guard.collect import seen_of
-from mrtoct.guard.judge import doubts
-from mrtoct.guard.seen import SeenMr
 from mrtoct.io.files import read_scan
 from mrtoct.io.scan import Scan
 from mrtoct.prepare.mask import head_mask_mr
@@ -32,6 +28,10 @@ from mrtoct.simulation.anatomy import AnatomySettings, draw_anatomy
 from mrtoct.simulation.contrast import SEQUENCES
 from mrtoct.simulation.scan import ScanSettings, draw_scan
 from mrtoct.simulation.sources import Source, read_source
+from mrtoct.translation.bundle import read_bundle
+from mrtoct.translation.guard.collect import seen_of
+from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Array, Grid, Volume
 
 HEADS = {

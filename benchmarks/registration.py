@@ -3,7 +3,7 @@
 Prints the target error (mean over the head, and worst point, in mm) by geometry, MR contrast and
 initial offset, the verdicts, and accuracy and time of two references on some of the same pairs:
 "plain" is SimpleITK's Mattes mutual information as its introductions set it up (pyramid 4, 2, 1,
-gradient descent), "second" the better set up engine of mrtoct.prepare.register_simpleitk. Both
+gradient descent), "second" the better set up engine of mrtoct.registration.with_simpleitk. Both
 start where the centres of the volumes coincide.
 
     python benchmarks/registration.py --heads 4 --reference-every 13
@@ -21,10 +21,10 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from mrtoct.datasets.phantom import RIRE, PhantomSettings, PhantomSubject, Tissue, make_subject
 from mrtoct.errors import RegistrationError
-from mrtoct.prepare.register import register
-from mrtoct.prepare.register_simpleitk import register_simpleitk
+from mrtoct.phantom import RIRE, PhantomSettings, PhantomSubject, Tissue, make_subject
+from mrtoct.registration.register import register
+from mrtoct.registration.with_simpleitk import register_simpleitk
 from mrtoct.volume import Array, Grid, Volume
 
 GEOMETRIES: dict[str, PhantomSettings] = {

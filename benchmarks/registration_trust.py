@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mrtoct.datasets.phantom import (
+from mrtoct.errors import RegistrationError
+from mrtoct.phantom import (
     DEMO,
     RIRE,
     PhantomSettings,
@@ -31,9 +32,8 @@ from mrtoct.datasets.phantom import (
     Tissue,
     make_subject,
 )
-from mrtoct.errors import RegistrationError
-from mrtoct.prepare.assess_registration import assess_registration
-from mrtoct.prepare.register import register
+from mrtoct.registration.assess import assess_registration
+from mrtoct.registration.register import register
 from mrtoct.volume import Array, Grid, Volume
 
 MPRAGE = replace(RIRE, mr_shape=(256, 256, 128), mr_spacing=(1.0, 1.0, 1.3))

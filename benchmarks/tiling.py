@@ -28,9 +28,9 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from comparison import with_plain_convolutions
-from mrtoct.models.context_gan import HALO, MARGIN, ContextGenerator, ContextGeneratorConfig
-from mrtoct.models.streaming import StreamedGenerator
-from mrtoct.sampling.tiling import Box, PatchGrid, predict_patches, predict_tiles
+from mrtoct.networks.context_gan import HALO, MARGIN, ContextGenerator, ContextGeneratorConfig
+from mrtoct.networks.streaming import StreamedGenerator
+from mrtoct.translation.tiling import Box, PatchGrid, predict_patches, predict_tiles
 from mrtoct.volume import Array
 
 HU = 4095.0

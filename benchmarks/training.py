@@ -24,18 +24,18 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from comparison import compare, with_plain_convolutions
-from mrtoct import losses
-from mrtoct.hardware import bfloat16_pays, device_named
-from mrtoct.models.context_gan import (
+from mrtoct.hardware.devices import bfloat16_pays, device_named
+from mrtoct.networks.context_gan import (
     ContextDiscriminator,
     ContextDiscriminatorConfig,
     ContextGenerator,
     ContextGeneratorConfig,
 )
-from mrtoct.models.generator import slice_network
-from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
+from mrtoct.networks.generator import slice_network
+from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.sampling.slices import Batch
 from mrtoct.study.budget import SCALES
+from mrtoct.training import losses
 from mrtoct.training.adversarial import JUDGED, Adversarial
 from mrtoct.training.distance import distance_loss, middle, within
 from mrtoct.training.recipe import Recipe

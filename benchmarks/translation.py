@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from comparison import compare
-from mrtoct.bundle import Bundle
-from mrtoct.hardware import bfloat16_pays
-from mrtoct.models.unet import UNet, UNetConfig
-from mrtoct.translate import Translator
+from mrtoct.hardware.devices import bfloat16_pays
+from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.translator import Translator
 
 
 def main() -> None:

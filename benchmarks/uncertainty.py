@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from mrtoct.bundle import Bundle, Network, read_bundle
-from mrtoct.evaluation.calibration import CalibrationCurve, calibration_curve
-from mrtoct.predict import predict
+from mrtoct.judging.calibration import CalibrationCurve, calibration_curve
 from mrtoct.prepare.store import read_manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
 from mrtoct.training.run import read_run
-from mrtoct.uncertainty.fit import fit_deviation
-from mrtoct.uncertainty.model import RADIUS, Signs, local_contrast
+from mrtoct.translation.bundle import Bundle, Network, read_bundle
+from mrtoct.translation.deviation.fit import fit_deviation
+from mrtoct.translation.deviation.model import RADIUS, Signs, local_contrast
+from mrtoct.translation.predict import predict
 from mrtoct.volume import Array
 
 VOXELS = 20_000

@@ -19,8 +19,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mrtoct import Translator, read_volume
-from mrtoct.datasets.phantom import DEMO, make_subject
-from mrtoct.evaluation.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.phantom import DEMO, make_subject
 from mrtoct.prepare.store import read_subject
 from mrtoct.report.colors import Window
 from mrtoct.report.contents import SubjectResult

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrtoct.io.files import read_volume
 from mrtoct.resample import resample
-from mrtoct.translate import Translator
+from mrtoct.translation.translator import Translator
 from mrtoct.volume import AIR_HU, Array
 
 SCANS = (

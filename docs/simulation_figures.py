@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.anatomy import Anatomy, draw_anatomy
 from mrtoct.simulation.bone import vary_bone
 from mrtoct.simulation.brain import vary_brain

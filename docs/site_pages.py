@@ -102,7 +102,7 @@ def _unwrapped(text: str) -> str:
 
 def recipe_keys() -> str:
     """Return a table of keys for every section of a recipe, from the model that checks them."""
-    from mrtoct.models.generator import CONFIGS
+    from mrtoct.networks.generator import CONFIGS
     from mrtoct.training.recipe import Recipe
 
     parts = []

@@ -32,7 +32,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two coarse phantoms at 4 mm, prepared with the true transform."""
-    from mrtoct.datasets.phantom import TINY, make_subject
+    from mrtoct.phantom import TINY, make_subject
     from mrtoct.prepare.store import Manifest, write_manifest, write_subject
     from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 

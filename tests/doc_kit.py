@@ -12,10 +12,10 @@ import numpy as np
 from dicom_series import write_series
 from doc_examples import ROOT
 from loopback import Loopback
-from mrtoct.datasets.phantom import TINY, make_subject
-from mrtoct.datasets.phantom.cohort import write_cohort
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
+from mrtoct.phantom import TINY, make_subject
+from mrtoct.phantom.cohort import write_cohort
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject
 from mrtoct.resample import resample
 from mrtoct.volume import Volume

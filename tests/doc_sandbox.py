@@ -33,10 +33,10 @@ import numpy as np
 
 from doc_examples import ROOT, Block, commands, mrtoct_arguments, parse
 from doc_kit import COARSE, PATIENTS, Kit
-from mrtoct.datasets.phantom import TINY
-from mrtoct.prepare.register import Registration, RegistrationSettings, register
-from mrtoct.prepare.search import LEVELS
-from mrtoct.prepare.starts import StartSettings
+from mrtoct.phantom import TINY
+from mrtoct.registration.register import Registration, RegistrationSettings, register
+from mrtoct.registration.search import LEVELS
+from mrtoct.registration.starts import StartSettings
 from mrtoct.volume import Array, Volume
 from small_study import small_experiments
 
@@ -162,8 +162,8 @@ def shortened(arguments: list[str]) -> list[str]:
 
 def short_recipe(name: str | Path) -> Any:
     """Read a recipe, which checks it, and return a small one of its kind."""
-    from mrtoct.models.context_gan import ContextGeneratorConfig
-    from mrtoct.models.head_unet import HeadUNetConfig
+    from mrtoct.networks.context_gan import ContextGeneratorConfig
+    from mrtoct.networks.head_unet import HeadUNetConfig
     from mrtoct.training.recipe import TrainingSection
     from mrtoct.training.recipe_file import parse_recipe
 
@@ -230,16 +230,16 @@ def substituted(rire: str, package: Path) -> Iterator[None]:
     small = {
         "mrtoct.training.recipe_file.load_recipe": short_recipe,
         "mrtoct.prepare.cohort.prepare_cohort": prepare_small,
-        "mrtoct.prepare.register.register": short_register,
+        "mrtoct.registration.register.register": short_register,
         "mrtoct.prepare.subject.register": short_register,
         "mrtoct.prepare.channels.register": short_register,
-        "mrtoct.prepare.assess_registration.register": short_register,
+        "mrtoct.registration.assess.register": short_register,
         "mrtoct.study.plan.paper_experiments": lambda: small_experiments()[:3],
-        "mrtoct.datasets.phantom.DEMO": TINY,
-        "mrtoct.datasets.phantom.RIRE": COARSE,
+        "mrtoct.phantom.DEMO": TINY,
+        "mrtoct.phantom.RIRE": COARSE,
         "mrtoct.cli.tour.SUBJECTS": 3,
         "mrtoct.cli.demo.head_settings": lambda: TINY,
-        "mrtoct.pretrained.shipped.FOLDER": package,
+        "mrtoct.translation.pretrained.shipped.FOLDER": package,
         "mrtoct.datasets.rire.catalog.BASE": rire,
         "mrtoct.datasets.rire.catalog.subjects": lambda: offered,
         "mrtoct.cli.fetch._ask": lambda: None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.volume import Array, Volume
 
 LAYERS = (

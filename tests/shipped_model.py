@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from mrtoct.bundle import Bundle, write_bundle
-from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
-from mrtoct.uncertainty.model import KNOTS, DeviationModel
+from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.deviation.model import KNOTS, DeviationModel
 
 CONFIG = HeadUNetConfig(widths=(8, 16), detail=4)
 PROVENANCE = {
@@ -20,7 +20,7 @@ PROVENANCE = {
 
 
 def write_shipped(folder: Path, spacing: float = 4.0) -> Path:
-    """Write folder/head and return folder: what mrtoct.pretrained.shipped.FOLDER is to be."""
+    """Write folder/head and return folder: the FOLDER of shipped models, for a test."""
     torch.manual_seed(7)
     network = HeadUNet(CONFIG)
     torch.nn.init.normal_(network.last.weight, std=0.1)  # a CT with bright and dark places

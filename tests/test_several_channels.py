@@ -8,22 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.assess import assess, fitted_map
-from mrtoct.bundle import read_bundle
-from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.errors import CohortError
+from mrtoct.judging.baselines import fitted_map
 from mrtoct.judging.case import Case
 from mrtoct.judging.stores import baseline_map, cases, plan
+from mrtoct.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
+from mrtoct.report.assess import assess
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
-from mrtoct.translate import Translator
+from mrtoct.translation.bundle import read_bundle
+from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 from recipes import tiny_recipe
 

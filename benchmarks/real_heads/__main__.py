@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mrtoct.translate import Translator
+from mrtoct.translation.translator import Translator
 
 from . import __doc__ as description
 from .judge import PARTS, judge

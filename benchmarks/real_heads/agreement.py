@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.evaluation.tissue import dice
+from mrtoct.judging.metrics.tissue import dice
 from mrtoct.prepare.mask import head_mask_mr
-from mrtoct.prepare.register import register
+from mrtoct.registration.register import register
 from mrtoct.resample import coverage, resample, resample_mask
 from mrtoct.volume import AIR_HU, Volume
 

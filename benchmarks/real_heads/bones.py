@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage, optimize
 from scipy.spatial.transform import Rotation
 
-from mrtoct.evaluation.tissue import dice
+from mrtoct.judging.metrics.tissue import dice
 from mrtoct.volume import Array, Volume
 
 from .scores import Row

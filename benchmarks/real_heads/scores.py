@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.evaluation.tissue import class_error, dice
+from mrtoct.judging.metrics.tissue import class_error, dice
 from mrtoct.volume import Array
 
 BONE_HU = 250.0

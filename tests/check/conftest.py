@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mrtoct.check.subject import SubjectCheck, check_subject
-from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.datasets.subject_files import SubjectFiles
 from mrtoct.io.files import write_volume
 from mrtoct.io.scan import Scan
+from mrtoct.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.volume import Volume
 
 Alter = Callable[[Volume], Volume]

@@ -7,7 +7,7 @@ import pytest
 
 from mrtoct.check.head import measure_head
 from mrtoct.check.pair import check_overlap, check_position, check_size, coarse_ct, coarse_mr
-from mrtoct.datasets.phantom import Tissue
+from mrtoct.phantom import Tissue
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
 from mrtoct.resample import resample
 from mrtoct.volume import Grid, Volume

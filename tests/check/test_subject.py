@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mrtoct.check.subject import as_json, check_subject
-from mrtoct.datasets.phantom import RIRE, make_subject
 from mrtoct.datasets.subject_files import SubjectFiles
 from mrtoct.io.files import write_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import write_transform
+from mrtoct.phantom import RIRE, make_subject
 from mrtoct.volume import Grid, Volume
 
 

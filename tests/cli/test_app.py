@@ -67,7 +67,7 @@ def test_help_fits_a_terminal_and_loses_no_words(mrtoct, monkeypatch, command):
 
 
 def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
-    import mrtoct.datasets.phantom.cohort as cohort
+    import mrtoct.phantom.cohort as cohort
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -88,7 +88,7 @@ def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
     ],
 )
 def test_errors_of_the_machine_are_one_sentence(mrtoct, monkeypatch, tmp_path, error, sentence):
-    import mrtoct.datasets.phantom.cohort as cohort
+    import mrtoct.phantom.cohort as cohort
 
     def failing(*arguments, **options):
         raise error

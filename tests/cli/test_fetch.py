@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopback import Loopback, serving
-from mrtoct.datasets.phantom import TINY, make_subject
 from mrtoct.io.files import read_volume
+from mrtoct.phantom import TINY, make_subject
 from rire_archives import as_served
 
 PATIENTS = ("patient_001", "patient_002")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mrtoct.bundle import read_bundle
 from mrtoct.io.files import read_volume, write_volume
+from mrtoct.translation.bundle import read_bundle
 
 
 @pytest.fixture(scope="module")

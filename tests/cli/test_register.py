@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from analytic_head import TRUE, error, head_pair, rigid
 from mrtoct.cli.register import _heading
 from mrtoct.io.files import read_volume, write_volume
-from mrtoct.io.rire_transform import read_rire_transform, to_ras
+from mrtoct.io.rire.transform import read_rire_transform, to_ras
 from mrtoct.io.transforms import read_transform, write_transform
 
 

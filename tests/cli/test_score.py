@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom import TINY, make_subject
-from mrtoct.datasets.rire.write import write_rire
 from mrtoct.io.files import read_volume
-from mrtoct.io.rire_transform import Heading, read_rire_transform, rire_text, write_rire_transform
+from mrtoct.io.rire.patient import write_rire
+from mrtoct.io.rire.transform import Heading, read_rire_transform, rire_text, write_rire_transform
 from mrtoct.io.transforms import read_transform, write_transform
+from mrtoct.phantom import TINY, make_subject
 
 
 @pytest.fixture(scope="module")

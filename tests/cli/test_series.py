@@ -17,12 +17,12 @@ from dicom_series import (
     positions,
     write_series,
 )
-from mrtoct.bundle import Bundle, write_bundle
-from mrtoct.datasets.phantom import TINY, make_subject
 from mrtoct.io.dicom import find_series, read_series
 from mrtoct.io.files import read_volume
-from mrtoct.models.unet import UNet, UNetConfig
+from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.phantom import TINY, make_subject
 from mrtoct.resample import resample
+from mrtoct.translation.bundle import Bundle, write_bundle
 
 AXIAL = plane_directions()
 STORED = np.random.default_rng(0).integers(0, 900, (6, 5, 4)).astype(np.uint16)

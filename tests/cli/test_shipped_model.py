@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mrtoct.bundle import Bundle, write_bundle
 from mrtoct.cli import demo as demo_module
-from mrtoct.datasets.phantom import TINY, make_subject
 from mrtoct.io.files import read_volume, write_volume
-from mrtoct.models.unet import UNet, UNetConfig
-from mrtoct.pretrained import shipped
-from mrtoct.translate import Translator
+from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.phantom import TINY, make_subject
+from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.pretrained import shipped
+from mrtoct.translation.translator import Translator
 from shipped_model import PROVENANCE, write_shipped
 
 

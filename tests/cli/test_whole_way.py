@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom import TINY, make_subject
-from mrtoct.evaluation.evaluate import Evaluation, evaluate
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
+from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.phantom import TINY, make_subject
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.prepare.store import read_manifest, read_subject

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mrtoct.datasets.listing import list_subjects
-from mrtoct.datasets.phantom import TINY
-from mrtoct.datasets.phantom.cohort import write_cohort
 from mrtoct.datasets.subject_files import name_fault
 from mrtoct.errors import CohortError, FileError
+from mrtoct.phantom import TINY
+from mrtoct.phantom.cohort import write_cohort
 
 
 def touch(root, *names):

@@ -111,7 +111,7 @@ def test_tables_of_generated_pages_have_whole_rows() -> None:
 
 def known_keys() -> dict[str, set[str]]:
     """The keys of each section of a recipe, of any kind of model."""
-    from mrtoct.models.generator import CONFIGS
+    from mrtoct.networks.generator import CONFIGS
     from mrtoct.training.recipe import LossTerm, Recipe
 
     sections: dict[str, set[str]] = {}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import CohortError, GeometryError, ValueRangeError
-from mrtoct.evaluation.evaluate import evaluate
-from mrtoct.evaluation.summary import summarise
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.judging.evaluate import Request, evaluate_cohort, evaluate_pair, single
+from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.summary import summarise
 
 
 @pytest.fixture

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from mrtoct.assess import judged_mask
-from mrtoct.bundle import Bundle, network_of, write_bundle
 from mrtoct.errors import CohortError
-from mrtoct.evaluation.seams import seam
-from mrtoct.evaluation.synthrad import SynthRad2025
 from mrtoct.io.files import write_volume
 from mrtoct.judging.evaluate import Request, evaluate_cohort
+from mrtoct.judging.masks import judged_mask
+from mrtoct.judging.metrics.seams import seam
+from mrtoct.judging.metrics.synthrad import SynthRad2025
 from mrtoct.judging.stores import patches_of
-from mrtoct.models.context_gan import ContextGeneratorConfig
-from mrtoct.models.unet import UNetConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
+from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.store import read_subject
-from mrtoct.sampling import tiling
 from mrtoct.training.run import open_run
 from mrtoct.training.split import Split
-from mrtoct.translate import Translator
+from mrtoct.translation import tiling
+from mrtoct.translation.bundle import Bundle, network_of, write_bundle
+from mrtoct.translation.translator import Translator
 from recipes import tiny_recipe
 
 TRAINED, VALIDATED = "head1", "head2"
@@ -46,7 +46,7 @@ def run(tiny_store, tmp_path_factory):
 def quick(monkeypatch):
     """Multi-scale similarity is judged elsewhere, and takes longer than all the rest."""
     monkeypatch.setattr(
-        "mrtoct.evaluation.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
+        "mrtoct.judging.metrics.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
     )
 
 
@@ -188,7 +188,7 @@ def test_the_borders_of_patches_are_where_the_steps_are(patched, tiny_store, mon
 
         tiling.predict_patches(one_value, mr, out, head=head)
 
-    monkeypatch.setattr("mrtoct.predict.predict_patches", flat)
+    monkeypatch.setattr("mrtoct.translation.predict.predict_patches", flat)
     subject = read_subject(tiny_store, "head1")
     translator = Translator.load(patched)
     sct = translator.translate(subject.channels, aligned=True).voxels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
+from mrtoct.phantom import TINY, PhantomSubject, make_subject
 
 
 @pytest.fixture(scope="session")

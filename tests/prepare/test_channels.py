@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom import TINY, Tissue, make_subject
 from mrtoct.errors import CohortError, ValueRangeError
+from mrtoct.phantom import TINY, Tissue, make_subject
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.resample import resample

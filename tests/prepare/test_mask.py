@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mrtoct.datasets.phantom import TINY, PhantomSettings, Tissue, make_subject
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_volume
+from mrtoct.phantom import TINY, PhantomSettings, Tissue, make_subject
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import (
     _without_cavities,

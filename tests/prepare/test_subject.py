@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import mrtoct.prepare.subject as module
-from mrtoct.datasets.phantom import Tissue
 from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.phantom import Tissue
 from mrtoct.prepare.intensity import checked_ct
-from mrtoct.prepare.register import register
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
+from mrtoct.registration.register import register
 from mrtoct.resample import resample
 from mrtoct.volume import Volume
 from volumes import oblique_grid

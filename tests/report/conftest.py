@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mrtoct.evaluation.baselines import water
-from mrtoct.evaluation.evaluate import evaluate
+from mrtoct.judging.baselines import water
+from mrtoct.judging.metrics.evaluate import evaluate
 from mrtoct.report.contents import SubjectResult
 from mrtoct.volume import Grid, Volume
 

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from mrtoct.evaluation.summary import summarise
+from mrtoct.judging.summary import summarise
 from mrtoct.report.charts import DotRow, Frame, Series, dot_plot, line_chart, tick_text, ticks
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 from rich.console import Console
 
-from mrtoct.evaluation.summary import (
+from mrtoct.judging.summary import (
     METRICS,
     LevelSummary,
     PairedDifference,

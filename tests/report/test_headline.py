@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.evaluation.summary import METRICS
+from mrtoct.judging.summary import METRICS
 from mrtoct.report.headline import comparison, headline, judged, methods_of, number, signed
 
 BODY_MAE = [m for m in METRICS if m.key == "body.mae"]

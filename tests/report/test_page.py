@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import FileError, GeometryError, ValueRangeError
-from mrtoct.evaluation.calibration import cohort_curve, head_voxels
+from mrtoct.judging.calibration import cohort_curve, head_voxels
 from mrtoct.report.page import PageContents, PreparationRow, SubjectResult, render, write_page
 from mrtoct.volume import Grid, Volume
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrtoct.evaluation.summary import summarise
-from mrtoct.evaluation.tissue import BiasBin
+from mrtoct.judging.metrics.tissue import BiasBin
+from mrtoct.judging.summary import summarise
 from mrtoct.report.panels import paper_style
 from mrtoct.report.plots import TISSUES, accuracy_figure, bias_points, levels_figure
 

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from mrtoct.evaluation.summary import METRICS
+from mrtoct.judging.summary import METRICS
 from mrtoct.report.tables import method_table, subject_table
 
 

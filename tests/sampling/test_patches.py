@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mrtoct.errors import CohortError
-from mrtoct.models.context_gan import ContextGenerator, ContextGeneratorConfig
+from mrtoct.networks.context_gan import ContextGenerator, ContextGeneratorConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.volume import Array

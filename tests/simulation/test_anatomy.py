@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import FileError
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.anatomy import (
     Anatomy,
     AnatomySettings,

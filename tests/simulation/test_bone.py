@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layered_head import Tried
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated, eroded
 from mrtoct.simulation import bone
 from mrtoct.simulation.landmarks import Landmarks

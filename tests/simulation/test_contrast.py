@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import ValueRangeError
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.contrast import ANY, SEQUENCES, draw_signals
 from mrtoct.volume import Array
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.ears import open_ear_canals
 from mrtoct.simulation.landmarks import Landmarks
 from mrtoct.volume import Array

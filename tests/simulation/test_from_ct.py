@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from layered_head import ct_of
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import ValueRangeError
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated
 from mrtoct.resample import resample
 from mrtoct.simulation.from_ct import METAL_ABOVE, tissues_of_ct

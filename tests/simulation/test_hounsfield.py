@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import TISSUES, Tissue
+from mrtoct.phantom.tissues import TISSUES, Tissue
 from mrtoct.simulation.hounsfield import CORTICAL, draw_ct
 
 SLABS = (

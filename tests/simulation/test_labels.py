@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import ValueRangeError
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.labels import BRAINWEB, MARGIN, PHANTOM, SYNTHSEG, table_for, tissues_of
 from mrtoct.volume import Grid, Volume
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated
 from mrtoct.simulation import outside
 from mrtoct.simulation.outside import FOAM_SIGNAL, HAIR_SIGNAL, ROD_SIGNAL

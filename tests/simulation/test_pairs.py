@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.datasets.plain import list_plain
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.files import read_volume
 from mrtoct.io.transforms import read_transform
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.pairs import write_pairs
 
 

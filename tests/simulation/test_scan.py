@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.anatomy import Anatomy
 from mrtoct.simulation.effects import chosen_effects
 from mrtoct.simulation.scan import SURROUNDINGS, ScanSettings, draw_raw, draw_scan

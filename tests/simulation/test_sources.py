@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import CohortError, FileError, ValueRangeError
 from mrtoct.io.files import write_volume
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation.effects import chosen_effects
 from mrtoct.simulation.sources import AnatomyShelf, find_sources, fingerprint, read_source
 from mrtoct.volume import Volume

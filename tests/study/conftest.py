@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mrtoct.datasets.phantom import TINY, make_subject
-from mrtoct.evaluation.synthrad import SynthRad2025
+from mrtoct.judging.metrics.synthrad import SynthRad2025
+from mrtoct.phantom import TINY, make_subject
 from mrtoct.prepare.store import Manifest, write_manifest, write_subject
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.study.reproduce import reproduce
@@ -18,7 +18,7 @@ from small_study import Heard, small_experiments
 def without_ms_ssim(patch: pytest.MonkeyPatch) -> None:
     """It pads these heads of 24^3 voxels to 97^3, and nothing here depends on it."""
     patch.setattr(
-        "mrtoct.evaluation.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
+        "mrtoct.judging.metrics.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.evaluation.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
 from mrtoct.study.answers import (
     in_a_sentence,
     map_questions,

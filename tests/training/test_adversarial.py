@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from mrtoct.bundle import read_bundle
 from mrtoct.errors import BundleError
-from mrtoct.models.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
-from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
-from mrtoct.models.unet import UNet, UNetConfig
+from mrtoct.networks.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
+from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
+from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.adversarial import JUDGED, Adversarial
 from mrtoct.training.curves import CurvePoint, read_curves, signs_of_collapse
 from mrtoct.training.setting import set_up
 from mrtoct.training.train import train
+from mrtoct.translation.bundle import read_bundle
 from recipes import tiny_recipe
 
 PLAYERS = {"adversarial": {"width": 4, "weight": 0.05}}

@@ -10,10 +10,8 @@ import pytest
 import torch
 
 import mrtoct.training.auto_context as module
-from mrtoct.bundle import read_bundle
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.models.generator import Cascade
-from mrtoct.predict import predict, predict_stage
+from mrtoct.networks.generator import Cascade
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.patches import PatchSet
 from mrtoct.training.auto_context import fold_names
@@ -23,7 +21,9 @@ from mrtoct.training.distance import within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
-from mrtoct.translate import Translator
+from mrtoct.translation.bundle import read_bundle
+from mrtoct.translation.predict import predict, predict_stage
+from mrtoct.translation.translator import Translator
 
 
 def recipe(iterations: int = 2, **sections: object) -> Recipe:
@@ -177,7 +177,7 @@ def test_with_the_whole_margin_training_sees_what_translation_gives(
 ) -> None:
     """A patch's prediction equals that part of the whole head's, unlike with the paper's margin."""
     # In bfloat16, which some CPUs compute in, numbers differ by more than borders do.
-    monkeypatch.setattr("mrtoct.predict.bfloat16_pays", lambda device: False)
+    monkeypatch.setattr("mrtoct.translation.predict.bfloat16_pays", lambda device: False)
     differences = {}
     for margin in (8, 18):
         wanted = recipe(1, patches={"size": 8, "margin": margin})

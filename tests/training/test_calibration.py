@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import BundleError
 from mrtoct.prepare.store import read_subject
 from mrtoct.training.calibration import VOXELS, calibrate, fitted, voxel_signs
@@ -17,7 +16,8 @@ from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
-from mrtoct.translate import Translator
+from mrtoct.translation.bundle import read_bundle, read_description
+from mrtoct.translation.translator import Translator
 from recipes import tiny_recipe
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mrtoct.bundle import Bundle, read_bundle
 from mrtoct.errors import BundleError
-from mrtoct.models.unet import UNet, UNetConfig
+from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
+from mrtoct.translation.bundle import Bundle, read_bundle
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.0)
 BUNDLE = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), size=(32, 32))

@@ -13,13 +13,10 @@ import safetensors.torch
 import torch
 from typer.testing import CliRunner
 
-from mrtoct.bundle import network_of, read_bundle, read_description, write_bundle
 from mrtoct.cli.app import app
 from mrtoct.errors import BundleError, RecipeError
-from mrtoct.models.head_unet import HeadUNetConfig
-from mrtoct.predict import predict_once, predict_with_error
+from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
-from mrtoct.pretrained import shipped
 from mrtoct.sampling.parts import around_head
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.cohort import load_cohort
@@ -30,6 +27,9 @@ from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
+from mrtoct.translation.bundle import network_of, read_bundle, read_description, write_bundle
+from mrtoct.translation.predict import predict_once, predict_with_error
+from mrtoct.translation.pretrained import shipped
 from shipped_model import CONFIG, PROVENANCE, write_shipped
 
 

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrtoct.bundle import Network, network_of, read_bundle
-from mrtoct.models.generator import Cascade
-from mrtoct.predict import predict_once
+from mrtoct.networks.generator import Cascade
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.subjects import LoadedSubject
@@ -21,6 +19,8 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
+from mrtoct.translation.bundle import Network, network_of, read_bundle
+from mrtoct.translation.predict import predict_once
 
 HEAD = Split(["head1"], [], [])
 

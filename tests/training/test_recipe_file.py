@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mrtoct.errors import FileError, RecipeError
-from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.training.recipe import FocusSection, Recipe, total_steps
 from mrtoct.training.recipe_file import load_recipe, parse_recipe, recipe_names
 

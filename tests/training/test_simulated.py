@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from layered_head import BIG, layered_head
-from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.io.files import write_volume
 from mrtoct.prepare.intensity import HuWindow
@@ -19,6 +18,7 @@ from mrtoct.simulation.scan import Scan
 from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.simulated import as_batch, train_from_simulation
+from mrtoct.translation.bundle import read_bundle, read_description
 from mrtoct.volume import Grid, Volume
 
 TINY = Recipe.model_validate(

@@ -16,10 +16,7 @@ from torch import Tensor
 
 import mrtoct.training.loop as loop
 import mrtoct.training.regression as regression
-from mrtoct.bundle import read_bundle, read_description
 from mrtoct.errors import CohortError, FileError, RecipeError
-from mrtoct.losses import gdl, mae
-from mrtoct.predict import predict_once
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.slices import Batch
@@ -28,11 +25,14 @@ from mrtoct.training.cohort import load_cohort
 from mrtoct.training.curves import CurvePoint, read_curves
 from mrtoct.training.distance import distance_loss
 from mrtoct.training.loop import learning_rate_factor
+from mrtoct.training.losses import gdl, mae
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import epoch_indices, train
 from mrtoct.training.validation import validation_mae
+from mrtoct.translation.bundle import read_bundle, read_description
+from mrtoct.translation.predict import predict_once
 from recipes import tiny_recipe
 
 EVERYTHING_RANDOM = {

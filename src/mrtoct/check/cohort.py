@@ -11,7 +11,7 @@ from typing import Any
 from mrtoct.check.finding import Finding, Weight
 from mrtoct.check.subject import SubjectCheck, as_json, check_subject
 from mrtoct.datasets.subject_files import Listing
-from mrtoct.parallel import spread
+from mrtoct.hardware.processes import spread
 
 FEWEST_TO_COMPARE = 4
 """Subjects from which on one that was stored differently from all others is worth a word."""

@@ -98,7 +98,7 @@ app.add_typer(_fetch, name="fetch")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from mrtoct import __version__
+        from mrtoct._version import __version__
 
         typer.echo(f"mrtoct {__version__}")
         raise typer.Exit

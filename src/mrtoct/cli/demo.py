@@ -10,7 +10,7 @@ import typer
 from mrtoct.cli.options import Overwrite
 
 if TYPE_CHECKING:
-    from mrtoct.datasets.phantom import PhantomSettings
+    from mrtoct.phantom import PhantomSettings
 
 OUTPUTS = ("mr.nii.gz", "sct.nii.gz", "deviation.nii.gz", "page.html")
 SEED = 4
@@ -46,13 +46,13 @@ def demo(
     """
     import time
 
-    from mrtoct.bundle import read_description
     from mrtoct.cli.terminal import console, say
     from mrtoct.cli.translate import translate
     from mrtoct.errors import FileError
     from mrtoct.io.atomic import check_absent
     from mrtoct.io.files import read_volume, write_volume
-    from mrtoct.pretrained.shipped import DEFAULT, bundle_path
+    from mrtoct.translation.bundle import read_description
+    from mrtoct.translation.pretrained.shipped import DEFAULT, bundle_path
 
     started = time.monotonic()
     if out.exists() and not out.is_dir():
@@ -62,7 +62,7 @@ def demo(
         check_absent(path, overwrite=overwrite)
     estimates = "deviation" in read_description(bundle_path(DEFAULT))
     if mr is None:
-        from mrtoct.datasets.phantom import make_subject
+        from mrtoct.phantom import make_subject
 
         with console.status("making a head"):
             volume = make_subject(SEED, head_settings()).mr["T1"]
@@ -91,7 +91,7 @@ def demo(
 
 def head_settings() -> PhantomSettings:
     """Return the scan of the head that is made up: T1, 1 mm, with the neck's beginning."""
-    from mrtoct.datasets.phantom import PhantomSettings
+    from mrtoct.phantom import PhantomSettings
 
     return PhantomSettings(
         ct_shape=(24, 24, 24),  # not looked at

@@ -10,8 +10,8 @@ import typer
 from mrtoct.cli.options import Device, Overwrite, Workers, processors
 
 if TYPE_CHECKING:
-    from mrtoct.evaluation.seams import TileGrid
     from mrtoct.judging.cohort import CohortEvaluation
+    from mrtoct.judging.metrics.seams import TileGrid
 
 
 def evaluate(
@@ -139,7 +139,7 @@ def evaluate(
 def tile_grid(text: str) -> TileGrid:
     """Read SIZE, I,J,K or either with @I,J,K behind it; ValueRangeError for anything else."""
     from mrtoct.errors import ValueRangeError
-    from mrtoct.evaluation.seams import TileGrid
+    from mrtoct.judging.metrics.seams import TileGrid
 
     size, at, origin = text.partition("@")
     try:
@@ -171,7 +171,7 @@ def show_pair(result: CohortEvaluation) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from mrtoct.evaluation.summary import summarise_levels
+    from mrtoct.judging.summary import summarise_levels
     from mrtoct.report.evaluation_tables import labels, levels_table
     from mrtoct.report.tables import subject_table
 
@@ -188,7 +188,7 @@ def show_cohort(result: CohortEvaluation, rival: str | None) -> None:
     """Print the cohort's means, the comparison with a rival, each subject and each level."""
     from rich.console import Console
 
-    from mrtoct.evaluation.summary import summarise_levels
+    from mrtoct.judging.summary import summarise_levels
     from mrtoct.report import evaluation_tables as tables
 
     console = Console()

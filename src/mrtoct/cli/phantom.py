@@ -54,8 +54,8 @@ def phantom(
     labels and the true transform, which no later step reads.
     """
     from mrtoct.cli.terminal import progress, say
-    from mrtoct.datasets.phantom import DEMO, RIRE, TINY
-    from mrtoct.datasets.phantom.cohort import write_cohort
+    from mrtoct.phantom import DEMO, RIRE, TINY
+    from mrtoct.phantom.cohort import write_cohort
 
     settings = {Preset.demo: DEMO, Preset.rire: RIRE, Preset.tiny: TINY}[preset]
     made: list[str] = []

@@ -12,9 +12,9 @@ from mrtoct.cli.options import Device, Overwrite
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mrtoct.io.rire_transform import Heading
-    from mrtoct.prepare.assess_registration import Assessment
-    from mrtoct.prepare.register import Registration
+    from mrtoct.io.rire.transform import Heading
+    from mrtoct.registration.assess import Assessment
+    from mrtoct.registration.register import Registration
     from mrtoct.volume import Array, Volume
 
 VOLUME_HELP = "a NIfTI or MetaImage file, or a folder of DICOM or RIRE"
@@ -66,12 +66,12 @@ def register(
     from mrtoct.errors import FileError
     from mrtoct.io.atomic import check_absent, new_file
     from mrtoct.io.files import ending, read_volume, write_volume
-    from mrtoct.io.rire_transform import write_rire_transform
+    from mrtoct.io.rire.transform import write_rire_transform
     from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
-    from mrtoct.prepare.assess_registration import assess_registration
-    from mrtoct.prepare.register import RegistrationSettings
-    from mrtoct.prepare.register import register as register_pair
-    from mrtoct.prepare.register_simpleitk import register_simpleitk
+    from mrtoct.registration.assess import assess_registration
+    from mrtoct.registration.register import RegistrationSettings
+    from mrtoct.registration.register import register as register_pair
+    from mrtoct.registration.with_simpleitk import register_simpleitk
 
     # Before the work, not after it: what could not be written anyway.
     if out is None and check is None:
@@ -90,7 +90,7 @@ def register(
     given = initial or check
     start = read_transform(given, rigid=True) if given else None
     fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")
-    from mrtoct.hardware import device_named  # loads torch
+    from mrtoct.hardware.devices import device_named  # loads torch
 
     settings = RegistrationSettings(device=str(device_named(device)))
 
@@ -143,7 +143,7 @@ def _heading(mr: Path) -> Heading:
     """Say which of RIRE's scans the MR is as far as its path tells; an empty line says nothing."""
     import re
 
-    from mrtoct.io.rire_transform import Heading
+    from mrtoct.io.rire.transform import Heading
 
     kind = re.search(r"mr_(T1|T2|PD|MP-RAGE)(_rectified)?", str(mr))
     patient = re.search(r"(?:patient|training)_(\d{3})", str(mr))
@@ -176,8 +176,8 @@ def _apart(ct: Volume, first: Array, second: Array) -> float:
     """Return the mean distance in mm between two maps of the body's points."""
     import numpy as np
 
-    from mrtoct.prepare.pyramid import body
-    from mrtoct.prepare.search import distance
+    from mrtoct.registration.pyramid import body
+    from mrtoct.registration.search import distance
 
     mask = body(ct)
     return distance(first, second, mask.grid.to_world(np.argwhere(mask.voxels)))
@@ -185,7 +185,7 @@ def _apart(ct: Volume, first: Array, second: Array) -> float:
 
 def _figure(ct: Volume, mr: Volume, result: Registration | Assessment) -> Figure:
     """Draw the body and a little air around it."""
-    from mrtoct.prepare.pyramid import body, box_around
+    from mrtoct.registration.pyramid import body, box_around
     from mrtoct.report.registration import registration_figure
 
     box = ct.grid.cropped(box_around(body(ct), ct.grid, 8.0))

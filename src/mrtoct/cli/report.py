@@ -54,10 +54,10 @@ def run(
     """Assess with a progress bar, write the page and the figures asked for, print the table."""
     from rich.console import Console
 
-    from mrtoct.assess import assess, write_report
     from mrtoct.cli.terminal import progress, say
     from mrtoct.errors import CohortError, FileError
     from mrtoct.io.atomic import check_absent
+    from mrtoct.report.assess import assess, write_report
     from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
     from mrtoct.report.tables import method_table
     from mrtoct.training.run import read_run

@@ -47,10 +47,10 @@ def score(
 
     from mrtoct.cli.terminal import about
     from mrtoct.errors import FileError
-    from mrtoct.evaluation.registration import head_box, transform_errors
     from mrtoct.io.files import read_volume
     from mrtoct.io.points import read_points
-    from mrtoct.io.rire_transform import is_rire_transform
+    from mrtoct.io.rire.transform import is_rire_transform
+    from mrtoct.judging.registration import head_box, transform_errors
     from mrtoct.prepare.mask import head_mask_ct
     from mrtoct.volume import AIR_HU
 
@@ -92,7 +92,7 @@ def score(
 def _of_rire(transform: Path, reference: Path, targets: Path | None) -> tuple[Array, Array, Array]:
     """Return both maps and the corners in RIRE's own coordinates, which need no scan."""
     from mrtoct.errors import FileError, GeometryError
-    from mrtoct.io.rire_transform import CORNER_TOLERANCE_MM, read_rire_transform
+    from mrtoct.io.rire.transform import CORNER_TOLERANCE_MM, read_rire_transform
 
     if targets is not None:
         raise FileError("--targets needs --ct: they are in its world")
@@ -110,7 +110,7 @@ def _matrix(path: Path, ct: Volume, mr: Volume | None) -> Array:
     """Read a transform of either kind as a map of CT points to MR points, RAS mm."""
     from mrtoct.cli.terminal import about
     from mrtoct.errors import FileError
-    from mrtoct.io.rire_transform import is_rire_transform, read_rire_transform, to_ras
+    from mrtoct.io.rire.transform import is_rire_transform, read_rire_transform, to_ras
     from mrtoct.io.transforms import read_transform
 
     if not is_rire_transform(path):

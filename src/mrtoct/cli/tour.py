@@ -63,7 +63,7 @@ def tour(
 
 def _translate_raw(bundle: Path, raw: Path, names: list[str], folder: Path) -> None:
     from mrtoct.io.files import read_volume, write_volume
-    from mrtoct.translate import Translator
+    from mrtoct.translation.translator import Translator
 
     translator = Translator.load(bundle)
     for name in names:

@@ -62,8 +62,8 @@ def train(
     With --from head --recipe finetune the shipped model learns from a few pairs of one's own.
     """
     from mrtoct.cli.terminal import say
-    from mrtoct.pretrained.shipped import find_bundle
     from mrtoct.training.recipe_file import load_recipe
+    from mrtoct.translation.pretrained.shipped import find_bundle
 
     begin = None if start is None else find_bundle(start)
     wanted = load_recipe(recipe)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mrtoct._version import __version__
 from mrtoct.cli.options import Device, Model, Overwrite
 
 if TYPE_CHECKING:
@@ -108,12 +109,11 @@ def translate(
     """
     import numpy as np
 
-    import mrtoct
     from mrtoct.cli.terminal import about, console, say
     from mrtoct.cli.translation import refuse, refuse_unusable, write_page
     from mrtoct.io.files import read_scan, write_volume
     from mrtoct.io.scan import Scan
-    from mrtoct.pretrained.shipped import find_bundle
+    from mrtoct.translation.pretrained.shipped import find_bundle
 
     # Before the work, not after it: what could not be written anyway.
     source = _dicom_source(mr, series) if format == "dicom" else None
@@ -122,7 +122,7 @@ def translate(
     with console.status("reading") as stage:
         first = read_scan(Scan(mr, series), "a.u.")
         others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
-        from mrtoct.translate import Translator
+        from mrtoct.translation.translator import Translator
 
         translator = Translator.load(bundle, device)
         if uncertainty is not None:
@@ -164,7 +164,7 @@ def translate(
         else:
             from mrtoct.io.dicom import write_ct_series
 
-            how = f"Synthetic CT estimated from MR by mrtoct {mrtoct.__version__}"
+            how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
             sct = write_ct_series(
                 output, sct, source, derivation=how, slices=slices, overwrite=overwrite
             )

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mrtoct.bundle import Bundle
     from mrtoct.check.finding import Finding
+    from mrtoct.translation.bundle import Bundle
     from mrtoct.volume import Volume
 
 OWN_MODEL = (

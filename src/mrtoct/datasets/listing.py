@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mrtoct.datasets.plain import list_plain, scans_of
-from mrtoct.datasets.rire_layout import is_rire, list_rire
+from mrtoct.datasets.rire.layout import is_rire, list_rire
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.datasets.synthrad import check_task, list_synthrad, regions_in
 from mrtoct.datasets.table import TABLE_ENDINGS, list_table

@@ -13,8 +13,8 @@ from mrtoct.datasets.subject_files import (
     usable,
 )
 from mrtoct.errors import FileError
-from mrtoct.io import rire
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 
 

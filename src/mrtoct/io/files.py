@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.io import metaimage, nifti, rire
+from mrtoct.io import metaimage, nifti
+from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 from mrtoct.volume import Unit, Volume
 

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from mrtoct.errors import MrtoctError, ValueRangeError
-from mrtoct.evaluation.baselines import WATER, water
-from mrtoct.evaluation.evaluate import Evaluation, evaluate
-from mrtoct.evaluation.seams import TileGrid
+from mrtoct.hardware.processes import spread
 from mrtoct.io.files import read_volume
-from mrtoct.parallel import spread
+from mrtoct.judging.baselines import WATER, water
+from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.volume import AIR_HU, Unit, Volume, check_same_grid
 

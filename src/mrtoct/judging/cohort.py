@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import mrtoct
-from mrtoct.evaluation.evaluate import DEFINITIONS, Evaluation, finite
-from mrtoct.evaluation.summary import (
+from mrtoct._version import __version__
+from mrtoct.judging.case import Judged
+from mrtoct.judging.metrics.evaluate import DEFINITIONS, Evaluation, finite
+from mrtoct.judging.summary import (
     METRICS,
     SEAM_METRICS,
     Metric,
@@ -19,7 +20,6 @@ from mrtoct.evaluation.summary import (
     summarise,
     summarise_levels,
 )
-from mrtoct.judging.case import Judged
 
 Years = Literal["2023", "2025", "both"]
 
@@ -85,7 +85,7 @@ class CohortEvaluation:
         methods = self.methods
         plain: dict[str, Any] = finite(
             {
-                "mrtoct": mrtoct.__version__,
+                "mrtoct": __version__,
                 "definitions": DEFINITIONS,
                 "methods": methods,
                 "masks": self.masks,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrtoct.errors import CohortError
-from mrtoct.evaluation.seams import TileGrid
 from mrtoct.judging.case import FOUND, Case, Failure, Judged, judge, judge_all
 from mrtoct.judging.cohort import CohortEvaluation, Years
 from mrtoct.judging.folders import Kind, find, match, some
+from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.prepare.store import MANIFEST
 
 BUNDLE, RUN = "bundle.json", "run.json"
@@ -115,7 +115,7 @@ def _on_store(request: Request, on_subject: OnSubject) -> CohortEvaluation:
         raise CohortError(f"--mask is for files; the store {request.ct} has masks of its own")
     # Here torch is loaded, for which folders need not wait.
     from mrtoct.judging import stores
-    from mrtoct.translate import Translator
+    from mrtoct.translation.translator import Translator
 
     bundles = [path for path in request.scts.values() if _is_bundle(path)]
     scts: dict[str, Path | Translator] = {

@@ -17,9 +17,9 @@ from typing import Literal
 
 from mrtoct.datasets.plain import visible
 from mrtoct.errors import CohortError, FileError
-from mrtoct.evaluation.seams import TileGrid
 from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.judging.case import FOUND, Case
+from mrtoct.judging.metrics.seams import TileGrid
 
 Kind = Literal["sct", "ct", "mask"]
 WORDS = {"sct": "synthetic CT", "ct": "CT", "mask": "mask"}

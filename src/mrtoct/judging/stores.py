@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mrtoct.assess import fitted_map, judged_mask, scaled_mr
 from mrtoct.errors import CohortError, MrtoctError
-from mrtoct.evaluation.baselines import MAP, IntensityMap
-from mrtoct.evaluation.seams import TileGrid
+from mrtoct.judging.baselines import MAP, IntensityMap, fitted_map, scaled_mr
 from mrtoct.judging.case import Case, Failure, Role
 from mrtoct.judging.folders import some, volumes_in
-from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.judging.masks import judged_mask
+from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject, stored_subject
-from mrtoct.sampling.tiling import PatchGrid
 from mrtoct.training.run import DESCRIPTION, RunRecord, read_run
-from mrtoct.translate import Translator
+from mrtoct.translation.tiling import PatchGrid
+from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
 ROLES: tuple[Role, ...] = ("train", "validation", "unknown", "test", "new")

@@ -12,7 +12,7 @@ import numpy as np
 
 from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.prepare.intensity import from_zero
-from mrtoct.prepare.register import Registration, RegistrationSettings, register
+from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.volume import Array, Volume, check_signal
 
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
+from mrtoct.hardware.processes import spread
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.transforms import read_transform
-from mrtoct.parallel import spread
 from mrtoct.prepare.store import (
     FORMAT,
     MANIFEST,

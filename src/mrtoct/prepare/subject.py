@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
-from mrtoct.prepare.assess_registration import Assessment, assess_registration
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
-from mrtoct.prepare.register import Registration, RegistrationSettings, register
 from mrtoct.prepare.store import PreparedSubject
+from mrtoct.registration.assess import Assessment, assess_registration
+from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.resample import coverage, resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid
 

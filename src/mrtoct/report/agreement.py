@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.evaluation import tissue
+from mrtoct.judging.metrics import tissue
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.report.contents import SubjectResult
 from mrtoct.report.panels import BAR_MM, SMALL_POINTS, TWO_COLUMNS_MM, place

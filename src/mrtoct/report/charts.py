@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, Summary
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary
 
 Point = tuple[float, float]
 

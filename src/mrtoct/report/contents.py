@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.evaluation.calibration import CalibrationCurve
-from mrtoct.evaluation.evaluate import Evaluation
+from mrtoct.judging.calibration import CalibrationCurve
+from mrtoct.judging.metrics.evaluate import Evaluation
 from mrtoct.volume import Volume, check_same_grid
 
 Role = Literal["test", "validation", "train"]

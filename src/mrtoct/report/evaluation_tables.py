@@ -8,8 +8,8 @@ from pathlib import PurePath
 from rich.markup import escape
 from rich.table import Table
 
-from mrtoct.evaluation.evaluate import Evaluation
-from mrtoct.evaluation.summary import (
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.summary import (
     FEWEST_FOR_A_CLAIM,
     LevelSummary,
     Metric,

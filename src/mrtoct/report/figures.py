@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.evaluation import tissue
+from mrtoct.judging.metrics import tissue
 from mrtoct.report.colors import Window
 from mrtoct.report.contents import SubjectResult
 from mrtoct.report.headline import number

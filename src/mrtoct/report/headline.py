@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.evaluation.evaluate import Evaluation
-from mrtoct.evaluation.summary import (
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.summary import (
     FEWEST_FOR_A_CLAIM,
     METRICS,
     Metric,

@@ -12,12 +12,12 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from mrtoct.evaluation.baselines import WATER
-from mrtoct.evaluation.calibration import CalibrationCurve
-from mrtoct.evaluation.evaluate import DEFINITIONS
-from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
-from mrtoct.evaluation.tissue import FEWEST_IN_BIN
 from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.judging.baselines import WATER
+from mrtoct.judging.calibration import CalibrationCurve
+from mrtoct.judging.metrics.evaluate import DEFINITIONS
+from mrtoct.judging.metrics.tissue import FEWEST_IN_BIN
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
 from mrtoct.report.colors import METHOD_COLORS, WINDOWS
 from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult

@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mrtoct.evaluation.baselines import WATER
-from mrtoct.evaluation.evaluate import Evaluation
-from mrtoct.evaluation.summary import Summary, summarise, summarise_levels
-from mrtoct.evaluation.tissue import BIAS_BIN_HU, FEWEST_IN_BIN
+from mrtoct.judging.baselines import WATER
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.tissue import BIAS_BIN_HU, FEWEST_IN_BIN
+from mrtoct.judging.summary import Summary, summarise, summarise_levels
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.report.panels import SMALL_POINTS, TWO_COLUMNS_MM, place
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mrtoct.errors import FileError
-from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM
-from mrtoct.evaluation.tissue import FEWEST_IN_BIN
 from mrtoct.io.atomic import check_absent, new_file
+from mrtoct.judging.metrics.tissue import FEWEST_IN_BIN
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM
 from mrtoct.report.agreement import Agreement, agreement, agreement_figure
 from mrtoct.report.contents import SubjectResult
 from mrtoct.report.figures import (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from mrtoct.evaluation.evaluate import Evaluation
-from mrtoct.evaluation.summary import METRICS, Metric, summarise
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.summary import METRICS, Metric, summarise
 from mrtoct.report.headline import number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation import outside, scanner
 from mrtoct.simulation.contrast import draw_signals
 from mrtoct.simulation.scan_settings import ScanSettings

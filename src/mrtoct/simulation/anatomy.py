@@ -11,9 +11,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import new_file
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import bounding_box
 from mrtoct.simulation.bone import BoneSettings, vary_bone
 from mrtoct.simulation.brain import BrainSettings, vary_brain

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import bounding_box, dilated, eroded
 from mrtoct.simulation.ears import open_ear_canals
 from mrtoct.simulation.landmarks import Landmarks, is_bone

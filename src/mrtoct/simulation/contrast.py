@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import TISSUES, Tissue
 from mrtoct.errors import ValueRangeError
+from mrtoct.phantom.tissues import TISSUES, Tissue
 from mrtoct.volume import Array
 
 SEQUENCES = ("t1", "mprage", "t2", "pd", "flair", "t1-contrast", "gre")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.datasets.phantom.fields import band_field
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.fields import band_field
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.intracranial import intracranial_mask
 from mrtoct.prepare.mask import bounding_box, dilated, eroded, head_mask_ct

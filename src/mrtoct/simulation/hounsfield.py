@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.datasets.phantom.tissues import Tissue, draw_hu
+from mrtoct.phantom.tissues import Tissue, draw_hu
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import AIR_HU, Array
 

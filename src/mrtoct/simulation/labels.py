@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.datasets.phantom.tissues import Tissue
 from mrtoct.errors import ValueRangeError
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import bounding_box, head_mask_ct
 from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.hardware.processes import spread
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
-from mrtoct.parallel import spread
 from mrtoct.simulation.anatomy import draw_anatomy
 from mrtoct.simulation.contrast import SEQUENCES
 from mrtoct.simulation.effects import ALL, chosen_effects

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.mask import dilated, eroded
 from mrtoct.simulation.acquisition import acquired

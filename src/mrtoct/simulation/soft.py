@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.datasets.phantom.tissues import Tissue
+from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated
 from mrtoct.simulation.landmarks import is_bone
 from mrtoct.simulation.warp import lattice_noise

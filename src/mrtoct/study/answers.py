@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from mrtoct.evaluation.summary import (
+from mrtoct.judging.summary import (
     FEWEST_FOR_A_CLAIM,
     Metric,
     PairedDifference,

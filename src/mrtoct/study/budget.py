@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.models.context_gan import ContextGeneratorConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.study.experiments import Experiment
 from mrtoct.training.adversarial import JUDGED
 from mrtoct.training.recipe import Recipe

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import mrtoct
-from mrtoct.evaluation.summary import METRICS
+from mrtoct._version import __version__
+from mrtoct.judging.summary import METRICS
 from mrtoct.report.headline import number
 from mrtoct.study.answers import (
     Answer,
@@ -114,7 +114,7 @@ def _notes(results: Results) -> list[str]:
     ]
     if plan.left_out:
         notes.append(f"Left out, their registration is doubtful: {', '.join(plan.left_out)}.")
-    notes.append(f"mrtoct {mrtoct.__version__}.")
+    notes.append(f"mrtoct {__version__}.")
     return notes
 
 
@@ -122,7 +122,7 @@ def as_json(results: Results, contents: Contents) -> str:
     """Return settings, recipes and every number as JSON text."""
     plan = results.plan
     record = {
-        "mrtoct": mrtoct.__version__,
+        "mrtoct": __version__,
         "cohort": results.cohort,
         "settings": asdict(plan.settings),
         "splits": [asdict(s) for s in plan.splits],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrtoct.evaluation.baselines import MAP, WATER
+from mrtoct.judging.baselines import MAP, WATER
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
 

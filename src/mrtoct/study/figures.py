@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mrtoct.assess import judged_mask
 from mrtoct.io.atomic import new_file
 from mrtoct.io.files import read_volume
+from mrtoct.judging.masks import judged_mask
 from mrtoct.prepare.store import read_subject
 from mrtoct.report.figures import FIGURE_WINDOW
 from mrtoct.report.panels import (

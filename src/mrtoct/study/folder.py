@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mrtoct
+from mrtoct._version import __version__
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
 from mrtoct.study.experiments import Experiment, Method
@@ -83,7 +83,7 @@ def open_study(
         if (study / PLAN).is_file():
             return
     record = {
-        "mrtoct": mrtoct.__version__,
+        "mrtoct": __version__,
         "store": str(plan.store.resolve()),
         "settings": settings,
         "device": plan.device,

@@ -16,18 +16,18 @@ from typing import Any
 
 from scipy import ndimage
 
-from mrtoct.assess import fitted_map, judged_mask, scaled_mr
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.evaluation.baselines import water
-from mrtoct.evaluation.evaluate import Evaluation, evaluate
-from mrtoct.evaluation.paper import PaperMetrics, paper_metrics
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
+from mrtoct.judging.baselines import fitted_map, scaled_mr, water
+from mrtoct.judging.masks import judged_mask
+from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.paper import PaperMetrics, paper_metrics
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import PreparedSubject, read_subject
 from mrtoct.report.contents import Role
 from mrtoct.training.split import Split
-from mrtoct.translate import Translator
+from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
 METRICS = "metrics.json"

@@ -7,7 +7,7 @@ import base64
 import jinja2
 from markupsafe import Markup
 
-from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.study.contents import Contents

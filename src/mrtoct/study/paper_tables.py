@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrtoct.evaluation.paper import HU_RANGE
+from mrtoct.judging.metrics.paper import HU_RANGE
 from mrtoct.study.results import Results, Role
 from mrtoct.study.tables import PAPER_METRICS, ROLES, Table, our_cells, subjects_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mrtoct.hardware import device_named
+from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import write_text
 from mrtoct.study.contents import as_json, contents_of
 from mrtoct.study.figures import write_figures

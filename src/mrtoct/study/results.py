@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mrtoct.evaluation.evaluate import Evaluation
-from mrtoct.evaluation.paper import PaperMetrics
-from mrtoct.evaluation.summary import (
+from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.paper import PaperMetrics
+from mrtoct.judging.summary import (
     METRICS,
     Metric,
     Summary,

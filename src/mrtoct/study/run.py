@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from mrtoct.evaluation.baselines import WATER
+from mrtoct.judging.baselines import WATER
 from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Experiment
 from mrtoct.study.folder import in_fold, known_identity, note_identity, run_folder, task_of
 from mrtoct.study.judge import Translate, by_bundle, by_intensity_map, by_water, judge

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mrtoct.evaluation.paper import HU_RANGE, PaperMetrics
-from mrtoct.evaluation.summary import FEWEST_FOR_A_CLAIM, Summary, summarise
+from mrtoct.judging.metrics.paper import HU_RANGE, PaperMetrics
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary, summarise
 from mrtoct.report.headline import number, signed
 from mrtoct.study.answers import Answer
 from mrtoct.study.results import Results, Role, metric_named

@@ -6,10 +6,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from mrtoct import losses
-from mrtoct.models.context_gan import ContextDiscriminator
-from mrtoct.models.pix2pix import PatchDiscriminator
+from mrtoct.networks.context_gan import ContextDiscriminator
+from mrtoct.networks.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
+from mrtoct.training import losses
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
 from mrtoct.training.distance import distance_loss, middle, within

@@ -21,17 +21,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import Bundle, read_bundle, read_description
 from mrtoct.errors import CohortError
-from mrtoct.hardware import device_named
+from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import new_file, new_folder
-from mrtoct.models.context_gan import (
+from mrtoct.networks.context_gan import (
     ContextDiscriminator,
     ContextDiscriminatorConfig,
     ContextGeneratorConfig,
 )
-from mrtoct.models.generator import Cascade
-from mrtoct.predict import predict_stage
+from mrtoct.networks.generator import Cascade
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.slices import Batch
@@ -45,6 +43,8 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
 from mrtoct.training.setting import set_up
 from mrtoct.training.validation import validation_mae
+from mrtoct.translation.bundle import Bundle, read_bundle, read_description
+from mrtoct.translation.predict import predict_stage
 from mrtoct.volume import Array
 
 Contexts = dict[str, Array]

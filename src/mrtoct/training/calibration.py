@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mrtoct.bundle import Bundle, Network, read_bundle, write_bundle
-from mrtoct.hardware import device_named
+from mrtoct.hardware.devices import device_named
 from mrtoct.sampling.subjects import LoadedSubject
-from mrtoct.uncertainty.fit import fit_deviation
-from mrtoct.uncertainty.model import RADIUS, DeviationModel, Signs, local_contrast
-from mrtoct.uncertainty.spread import predict_with_disagreement
+from mrtoct.translation.bundle import Bundle, Network, read_bundle, write_bundle
+from mrtoct.translation.deviation.fit import fit_deviation
+from mrtoct.translation.deviation.model import RADIUS, DeviationModel, Signs, local_contrast
+from mrtoct.translation.deviation.spread import predict_with_disagreement
 from mrtoct.volume import Array
 
 HEADS = 4

@@ -20,9 +20,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from mrtoct.bundle import Bundle, read_bundle, write_bundle
 from mrtoct.errors import BundleError
 from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.translation.bundle import Bundle, read_bundle, write_bundle
 
 NETWORKS = "networks.safetensors"
 OPTIMIZER = "optimizer.safetensors"

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
-import mrtoct
-from mrtoct.bundle import Bundle
+from mrtoct._version import __version__
 from mrtoct.errors import CohortError
-from mrtoct.guard.collect import seen_in
-from mrtoct.guard.seen import SeenMr
-from mrtoct.models.generator import GeneratorConfig
+from mrtoct.networks.generator import GeneratorConfig
 from mrtoct.prepare.store import Manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
+from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.guard.collect import seen_in
+from mrtoct.translation.guard.seen import SeenMr
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def describe(recipe: Recipe, model: GeneratorConfig, cohort: Cohort) -> Bundle:
         scaling=recipe.data.mr_scaling,
         seen=cohort.seen,
         provenance={
-            "mrtoct": mrtoct.__version__,
+            "mrtoct": __version__,
             "torch": torch.__version__,
             "recipe": recipe.model_dump(mode="json"),
             "subjects": {

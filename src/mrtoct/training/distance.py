@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from mrtoct import losses
 from mrtoct.sampling.slices import Batch
+from mrtoct.training import losses
 from mrtoct.training.recipe import Recipe
 
 LOSSES = {

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mrtoct.bundle import network_of
-from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.parts import PartSet, around_head
 from mrtoct.sampling.slices import Batch
@@ -22,6 +21,7 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import set_up
 from mrtoct.training.start import begin_with
 from mrtoct.training.validation import validation_of
+from mrtoct.translation.bundle import network_of
 
 LAYOUT = torch.channels_last_3d
 

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrtoct.bundle import Bundle, write_bundle
 from mrtoct.errors import RecipeError
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
+from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
 

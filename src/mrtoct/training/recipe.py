@@ -13,10 +13,10 @@ from pydantic import (
     field_validator,
 )
 
-from mrtoct.models.context_gan import ContextGeneratorConfig
-from mrtoct.models.head_unet import HeadUNetConfig
-from mrtoct.models.residual_unet import ResidualUNetConfig
-from mrtoct.models.unet import UNetConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
+from mrtoct.networks.head_unet import HeadUNetConfig
+from mrtoct.networks.residual_unet import ResidualUNetConfig
+from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.augment import Augmentation
 from mrtoct.sampling.planes import check_planes

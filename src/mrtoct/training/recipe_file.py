@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mrtoct.errors import FileError, RecipeError
-from mrtoct.models.generator import CONFIGS
+from mrtoct.networks.generator import CONFIGS
 from mrtoct.training.recipe import LossTerm, Recipe
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-import mrtoct
+from mrtoct._version import __version__
 from mrtoct.errors import FileError, RecipeError
 from mrtoct.io.atomic import write_text
 from mrtoct.training.curves import CURVES
@@ -55,7 +55,7 @@ def open_run(
     """
     started = run / DESCRIPTION
     record = {
-        "mrtoct": mrtoct.__version__,
+        "mrtoct": __version__,
         "torch": torch.__version__,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "store": str(store.resolve()),

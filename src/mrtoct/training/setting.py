@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from mrtoct.hardware import bfloat16_pays, device_named, training_layout
+from mrtoct.hardware.devices import bfloat16_pays, device_named, training_layout
 from mrtoct.training.recipe import OptimizerSection, Precision
 
 

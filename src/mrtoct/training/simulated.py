@@ -13,12 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import network_of
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.guard.collect import seen_of
-from mrtoct.models.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.prepare.intensity import HuWindow
-from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.simulation.scan import Scan, draw_scan
@@ -36,6 +33,9 @@ from mrtoct.training.setting import set_up
 from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
+from mrtoct.translation.bundle import network_of
+from mrtoct.translation.guard.collect import seen_of
+from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import Array, Grid, Volume
 
 CHANNEL = "MR"

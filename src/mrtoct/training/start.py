@@ -6,12 +6,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mrtoct.bundle import Bundle, read_bundle, read_description
 from mrtoct.errors import RecipeError
-from mrtoct.models.context_gan import ContextGeneratorConfig
-from mrtoct.models.head_unet import HeadUNetConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
+from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.training.checkpoint import State, read_start
 from mrtoct.training.recipe import Recipe
+from mrtoct.translation.bundle import Bundle, read_bundle, read_description
 
 TOLD = ("name", "version", "trained_on", "licence", "acknowledgements")
 """What a shipped bundle says of itself that those who go on from it must know, too."""

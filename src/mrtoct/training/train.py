@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mrtoct.bundle import network_of
 from mrtoct.errors import RecipeError
-from mrtoct.models.context_gan import ContextGeneratorConfig
-from mrtoct.models.head_unet import HeadUNetConfig
-from mrtoct.models.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
+from mrtoct.networks.context_gan import ContextGeneratorConfig
+from mrtoct.networks.head_unet import HeadUNetConfig
+from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.prepare.store import read_manifest, read_subject
-from mrtoct.pretrained.shipped import find_bundle
 from mrtoct.sampling.augment import augment
 from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
@@ -41,6 +39,8 @@ from mrtoct.training.setting import set_up
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
+from mrtoct.translation.bundle import network_of
+from mrtoct.translation.pretrained.shipped import find_bundle
 
 OnStep = Callable[[int, CurvePoint | None], None]
 

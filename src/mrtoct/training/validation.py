@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from torch import nn
 
-from mrtoct.bundle import Bundle
-from mrtoct.predict import predict_once
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.predict import predict_once
 from mrtoct.volume import Array
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopback import Loopback, serving
-from mrtoct.datasets.phantom import TINY, PhantomSubject, make_subject
-from mrtoct.datasets.rire.write import write_rire
+from mrtoct.io.rire.patient import write_rire
+from mrtoct.phantom import TINY, PhantomSubject, make_subject
 from rire_archives import as_served
 
 

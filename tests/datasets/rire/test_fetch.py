@@ -14,12 +14,12 @@ import pytest
 from filelock import FileLock
 
 from loopback import Fault, Loopback, closed_port
-from mrtoct.datasets.phantom import PhantomSubject
 from mrtoct.datasets.rire.catalog import Archive
 from mrtoct.datasets.rire.download import DownloadSettings
 from mrtoct.datasets.rire.fetch import FetchResult, FetchSettings, fetch
 from mrtoct.errors import FileError
 from mrtoct.io.files import read_volume
+from mrtoct.phantom import PhantomSubject
 from rire_archives import tar_gz
 
 PATIENTS = ("patient_001", "patient_002", "patient_003")

@@ -21,8 +21,8 @@ from mrtoct.datasets.rire.download import DownloadSettings, UnreachableError, do
 from mrtoct.errors import FileError, MrtoctError
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import read_volume
-from mrtoct.io.rire import volume_file
-from mrtoct.io.rire_transform import is_rire_transform, read_rire_transform
+from mrtoct.io.rire.image import volume_file
+from mrtoct.io.rire.transform import is_rire_transform, read_rire_transform
 
 RECORD = "rire.json"
 """In FOLDER: size and sha256 of each archive at its first download, and the files it gave."""

@@ -1,0 +1,1 @@
+"""The formats of RIRE: MR and CT, their headers, transforms and points."""

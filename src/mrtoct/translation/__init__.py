@@ -1,0 +1,1 @@
+"""The way from a network to a synthetic CT: bundle, tiles, translator, deviation, guard, models."""

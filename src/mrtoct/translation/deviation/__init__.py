@@ -1,0 +1,1 @@
+"""How wrong a synthetic CT is expected to be, voxel by voxel."""

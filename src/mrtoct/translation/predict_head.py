@@ -1,0 +1,95 @@
+"""Show a whole scaled head to a HeadUNet at once, which says how wrong it expects to be.
+
+A head too large for the memory is cut into few large tiles that overlap, and what is made of them
+is blended: this network sees far, so a tile without its surroundings is translated differently,
+and a hard border between two would show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import torch
+
+from mrtoct.hardware.devices import bfloat16_pays
+from mrtoct.networks.head_unet import HeadUNet
+from mrtoct.networks.head_unet_slabs import in_slabs
+from mrtoct.volume import Array
+
+MOST_VOXELS = 16_000_000
+"""Of one pass: about 250 mm each way at 1 mm."""
+OVERLAP = 48
+"""Voxels that neighbouring tiles share."""
+ERROR_UNIT = 1000 / 4095
+"""Of the network's expected errors, as a part of the HU window: thousands of HU of 4095."""
+
+Span = tuple[slice, Array]
+"""A tile's place along an axis, and its weights there."""
+
+
+@torch.no_grad()
+def predict_head(
+    network: HeadUNet, mr: Array, *, most_voxels: int = MOST_VOXELS
+) -> tuple[Array, Array]:
+    """Map scaled MR (C, I, J, K) to CT in [0, 1] and to the absolute error expected in it.
+
+    Both are (I, J, K) float32, the error in the CT's unit. A pass sees at most most_voxels,
+    padding included.
+    """
+    axes = _tiles(mr.shape[1:], network.config.divisor, most_voxels)
+    if all(len(spans) == 1 for spans in axes):
+        return _in_one_pass(network, mr)
+    total = np.zeros((2, *mr.shape[1:]), dtype=np.float32)
+    weights = np.zeros(mr.shape[1:], dtype=np.float32)
+    for (i, along_i), (j, along_j), (k, along_k) in product(*axes):
+        weight = along_i[:, None, None] * along_j[:, None] * along_k
+        total[:, i, j, k] += weight * np.stack(_in_one_pass(network, mr[:, i, j, k]))
+        weights[i, j, k] += weight
+    total /= weights
+    return total[0], total[1]
+
+
+def _in_one_pass(network: HeadUNet, mr: Array) -> tuple[Array, Array]:
+    """Zeros are padded around the MR until its sides are multiples of the network's divisor."""
+    device = next(network.parameters()).device
+    shape = mr.shape[1:]
+    missing = [-n % network.config.divisor for n in shape]
+    before = [n // 2 for n in missing]
+    padding = [(0, 0), *((b, n - b) for b, n in zip(before, missing, strict=True))]
+    image = torch.from_numpy(np.pad(np.asarray(mr, dtype=np.float32), padding))[None].to(device)
+    image = image.contiguous(memory_format=torch.channels_last_3d)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(device)):
+        made = in_slabs(network, image)[0]  # (2, I, J, K), padded
+    i, j, k = (slice(b, b + n) for b, n in zip(before, shape, strict=True))
+    ct = made[0, i, j, k].clamp(0, 1)
+    error = (made[1, i, j, k].exp() * ERROR_UNIT).clamp(max=1)  # of the whole window
+    return ct.contiguous().cpu().numpy(), error.contiguous().cpu().numpy()
+
+
+def _tiles(shape: tuple[int, ...], divisor: int, most_voxels: int) -> list[list[Span]]:
+    """Return the tiles along each axis: as few as the bound on a pass's voxels allows."""
+    sides = [-(-n // divisor) * divisor for n in shape]
+    while math.prod(sides) > most_voxels:
+        longest = max(range(3), key=lambda axis: sides[axis])
+        half = -(-(sides[longest] + OVERLAP) // (2 * divisor)) * divisor
+        if half >= sides[longest]:
+            break  # mostly overlap: smaller tiles would save nothing
+        sides[longest] = half
+    return [list(_spans(n, side)) for n, side in zip(shape, sides, strict=True)]
+
+
+def _spans(length: int, side: int) -> Iterator[Span]:
+    """Lay tiles of a side evenly along an axis; their weights rise and fall over the overlap."""
+    side = min(side, length)
+    count = 1 if side == length else math.ceil((length - OVERLAP) / (side - OVERLAP))
+    for start in np.linspace(0, length - side, count).round().astype(int).tolist():
+        weights = np.ones(side, dtype=np.float32)
+        rise = (np.arange(min(OVERLAP, side), dtype=np.float32) + 0.5) / OVERLAP
+        if start > 0:
+            weights[: len(rise)] *= rise
+        if start + side < length:
+            weights[-len(rise) :] *= rise[::-1]
+        yield slice(start, start + side), weights

@@ -1,1 +1,0 @@
-"""How wrong a synthetic CT may be, voxel by voxel."""

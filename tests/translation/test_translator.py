@@ -1,0 +1,337 @@
+"""From any MR to HU on its own grid, with a stub for a network whose answer is known."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mrtoct.errors import BundleError, ValueRangeError
+from mrtoct.io.files import read_volume, write_volume
+from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.prepare.mask import head_mask_mr
+from mrtoct.prepare.store import read_subject
+from mrtoct.resample import resample
+from mrtoct.sampling.slices import SliceSet
+from mrtoct.sampling.subjects import load_subject
+from mrtoct.translation import predict
+from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.translator import Translator
+from mrtoct.volume import Array, Grid, Volume
+from volumes import oblique_grid
+
+SMALL = UNetConfig(width=3, depth=3)
+WINDOW = HuWindow(-1000, 2000)
+SCALING = MrScaling()
+
+
+class Line(nn.Module):
+    """Stands in for a network: a x + b, and remembers what it was shown."""
+
+    config = SMALL
+
+    def __init__(self, a: float = 0.5, b: float = 0.1) -> None:
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.tensor(a)), b
+        self.seen: list[Tensor] = []
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.seen.append(image.clone())
+        return self.a * image + self.b
+
+    @property
+    def images(self) -> Array:
+        """All slices shown, (K, H, W)."""
+        return torch.cat(self.seen)[:, 0].numpy()
+
+
+def translator(
+    network: nn.Module,
+    spacing: tuple[float, float, float] = (2.0, 2.0, 2.0),
+    size: tuple[int, int] = (48, 40),
+) -> Translator:
+    bundle = Bundle(SMALL, ("mr",), spacing, size, window=WINDOW, scaling=SCALING)
+    return Translator(bundle, network, torch.device("cpu"))  # type: ignore[arg-type]
+
+
+def signal(points: Array) -> Array:
+    """A small head about (5, -3, 8) mm, unlike any mirror image of itself; 0 outside."""
+    x, y, z = np.moveaxis(points - (5, -3, 8), -1, 0)
+    inside = (x / 30) ** 2 + (y / 36) ** 2 + (z / 27) ** 2 < 1
+    return np.where(inside, 500 + 4 * x + 3 * y + 2.5 * z, 0)
+
+
+def scan(grid: Grid) -> Volume:
+    indices = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
+    return Volume(np.rint(signal(grid.to_world(indices))).astype(np.int16), grid, "a.u.")
+
+
+def about_the_head(
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    degrees: tuple[float, float, float],
+    flip: tuple[int, int, int],
+) -> Grid:
+    """An oblique grid with its middle near the head's."""
+    grid = oblique_grid(shape, spacing, degrees, flip)
+    affine = grid.affine.copy()
+    affine[:3, 3] += np.array((6.3, -4.1, 7.2)) - grid.center
+    return Grid(shape, affine)
+
+
+OBLIQUE = about_the_head((46, 50, 42), (2, 2, 2), (12, -7, 25), (1, -1, 1))
+
+
+@pytest.fixture(scope="module")
+def upright() -> Volume:
+    return scan(Grid.from_box((-35, -47, -30), (45, 41, 44), (2, 2, 2)))
+
+
+@pytest.fixture(scope="module")
+def expected(upright: Volume) -> Volume:
+    return translator(Line()).translate(upright)
+
+
+def test_hu_are_the_inverse_window_of_what_the_network_says(upright: Volume) -> None:
+    network = Line(0.7, 0.4)
+    sct = translator(network).translate(upright)
+    assert sct.voxels.dtype == np.int16
+    assert sct.unit == "HU"
+    assert sct.grid.matches(upright.grid)
+    head = head_mask_mr(upright).voxels
+    assert 0.05 < head.mean() < 0.5
+    assert (sct.voxels[~head] == -1024).all()
+    low, high = np.percentile(upright.voxels[head], (1, 99))
+    scaled = np.clip((upright.voxels[head] - low) / (high - low), 0, 1.5)
+    hu = -1000 + 3000 * np.clip(0.7 * scaled + 0.4, 0, 1)
+    assert hu.max() == 2000
+    np.testing.assert_allclose(sct.voxels[head], hu, atol=0.51)
+
+
+def test_slices_are_shown_as_in_training(upright: Volume) -> None:
+    """(N = K, 1, H = J, W = I), at least of the training's size, zero outside the head."""
+    network = Line()
+    translator(network, size=(72, 64)).translate(upright)
+    assert network.images.shape[1:] == (64, 72)
+    scaled = SCALING.normalise(
+        upright.voxels,
+        head_mask_mr(upright).voxels,
+        *SCALING.measure(upright.voxels, head_mask_mr(upright).voxels),
+    )
+    np.testing.assert_allclose(content(network.images), content(scaled.T), atol=1e-6)
+    large = Line()
+    translator(large, size=(8, 8)).translate(upright)
+    height, width = (int(n) for n in large.images.shape[1:])
+    assert height % 8 == width % 8 == 0
+    np.testing.assert_array_equal(content(large.images), content(network.images))
+
+
+def content(images: Array) -> Array:
+    """Cut (K, H, W) to the box of what is not zero."""
+    box = [np.flatnonzero(images.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return images[tuple(slice(b[0], b[-1] + 1) for b in box)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_any_stored_orientation_gives_the_same_sct(
+    upright: Volume, expected: Volume, order: tuple[int, int, int]
+) -> None:
+    """All 48: for each order of the axes, all eight ways to flip them."""
+    for flips in product((1, -1), repeat=3):
+        voxels = upright.voxels.transpose(order)[tuple(slice(None, None, f) for f in flips)]
+        affine = np.eye(4)
+        affine[:, :3] = upright.affine[:, list(order)]
+        affine[:, 3] = upright.affine[:, 3]
+        for axis, flip in enumerate(flips):
+            if flip < 0:
+                affine[:, 3] += (voxels.shape[axis] - 1) * affine[:, axis]
+                affine[:, axis] *= -1
+        mr = Volume(np.ascontiguousarray(voxels), Grid(voxels.shape, affine), "a.u.")
+        sct = translator(Line()).translate(mr)
+        assert sct.grid.matches(mr.grid)
+        back = sct.voxels[tuple(slice(None, None, f) for f in flips)]
+        back = back.transpose(np.argsort(order)).astype(int)
+        difference = np.abs(back - expected.voxels)
+        assert (difference > 1).mean() < 2e-3, (order, flips)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        OBLIQUE,
+        about_the_head((60, 62, 17), (1.4, 1.5, 5.0), (-9, 6, 15), (1, 1, 1)),
+        about_the_head((13, 54, 50), (6.5, 1.7, 1.8), (0, 0, 0), (-1, 1, -1)),
+    ],
+    ids=["oblique", "thick transverse", "thick sagittal, mirrored"],
+)
+def test_oblique_and_thick_scans(grid: Grid) -> None:
+    """The signal is a line in x, y, z, so the HU must be one, on the scan's own voxels."""
+    mr = scan(grid)
+    sct = translator(Line()).translate(mr)
+    assert sct.grid.matches(grid)
+    indices = np.argwhere(mr.voxels > 0)
+    points = grid.to_world(indices)
+    x, y, z = (points - (5, -3, 8)).T
+    depth = (x / 30) ** 2 + (y / 36) ** 2 + (z / 27) ** 2
+    deep = depth < 0.45
+    hu = sct.voxels[tuple(indices[deep].T)].astype(float)
+    truth = signal(points[deep])
+    slope, offset = np.polyfit(truth, hu, 1)
+    work = resample(mr, grid.upright((2, 2, 2)), fill=0.0)
+    low, high = np.percentile(work.voxels[head_mask_mr(work).voxels], (1, 99))
+    assert slope == pytest.approx(3000 * 0.5 / (high - low), rel=0.02)
+    assert np.abs(slope * truth + offset - hu).max() < 12
+    found, real = sct.voxels > -1024, mr.voxels > 0
+    assert 2 * (found & real).sum() / (found.sum() + real.sum()) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("gain", "offset"), [(10.0, 0.0), (1e-3, 0.0), (1.0, -300.0), (0.01, -5.0)]
+)
+def test_intensity_units_do_not_matter(
+    upright: Volume, expected: Volume, gain: float, offset: float
+) -> None:
+    """Other scanners' units, floats in [0, 1], an offset and z-scores below zero."""
+    mr = upright.with_voxels((gain * upright.voxels + offset).astype(np.float32))
+    sct = translator(Line()).translate(mr)
+    difference = np.abs(sct.voxels.astype(int) - expected.voxels)
+    assert (difference > 2).mean() < 1e-3
+
+
+def test_a_negative_background_stays_outside_of_an_oblique_scan() -> None:
+    mr = scan(OBLIQUE)
+    plain = translator(Line()).translate(mr)
+    offset = translator(Line()).translate(mr.with_voxels(mr.voxels - np.float32(800)))
+    assert (np.abs(plain.voxels.astype(int) - offset.voxels) > 2).mean() < 1e-3
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha"])
+def test_files(tmp_path: Path, ending: str) -> None:
+    mr = scan(OBLIQUE)
+    write_volume(tmp_path / f"mr{ending}", mr)
+    read = read_volume(tmp_path / f"mr{ending}", "a.u.")
+    sct = translator(Line()).translate(read)
+    write_volume(tmp_path / f"sct{ending}", sct)
+    again = read_volume(tmp_path / f"sct{ending}", "HU")
+    assert again.grid.matches(mr.grid)
+    difference = np.abs(again.voxels.astype(int) - translator(Line()).translate(mr).voxels)
+    assert (difference > 1).mean() < 1e-3
+
+
+def test_how_many_slices_go_at_once_does_not_matter(
+    upright: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(3)
+    network = UNet(SMALL)
+    for m in network.modules():  # statistics unlike those of the images: eval mode must use them
+        if isinstance(m, nn.BatchNorm2d):
+            m.running_mean.fill_(0.05)
+    results = []
+    for at_once in (1, 3, 8, 1000):
+        monkeypatch.setattr(predict, "SLICES_AT_ONCE", at_once)
+        results.append(translator(network.train()).translate(upright).voxels.astype(int))
+    assert np.ptp(results[0][results[0] > -1024]) > 20
+    for result in results[1:]:
+        assert np.abs(result - results[0]).max() <= 1
+
+
+def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    network = UNet(SMALL)
+    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), window=WINDOW, scaling=SCALING)
+    write_bundle(tmp_path / "b", bundle, network.state_dict())
+    loaded = Translator.load(tmp_path / "b", device="cpu")
+    assert loaded.bundle == bundle
+    direct = Translator(bundle, network, torch.device("cpu"))
+    np.testing.assert_array_equal(
+        loaded.translate(upright).voxels, direct.translate(upright).voxels
+    )
+    with pytest.raises(ValueRangeError, match="device 'abacus' is not available"):
+        Translator.load(tmp_path / "b", device="abacus")
+    with pytest.raises(BundleError, match="is not a bundle"):
+        Translator.load(tmp_path)
+
+
+def test_useless_volumes_are_refused(upright: Volume) -> None:
+    with pytest.raises(ValueRangeError, match="the MR is constant: every voxel is 7"):
+        translator(Line()).translate(upright.with_voxels(np.full(upright.grid.shape, 7)))
+    for value in (np.nan, np.inf):
+        holes = upright.voxels.astype(np.float32)
+        holes[3, 4, 5] = value
+        with pytest.raises(ValueRangeError, match="NaN or infinite"):
+            translator(Line()).translate(upright.with_voxels(holes))
+
+
+@pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (5.0, 6.0, 3.0)])
+def test_translation_shows_the_network_what_training_did(
+    tiny_store: Path, spacing: tuple[float, float, float]
+) -> None:
+    """Same scaling, mask, orientation and size: each training slice is found among those shown."""
+    size = (56, 72)
+    subject = load_subject(tiny_store, "head1", channels=("mr",), spacing=spacing, scaling=SCALING)
+    slices = SliceSet([subject], size=size, window=WINDOW)
+    training = slices.batch(list(range(len(slices)))).mr[:, 0].numpy()
+    network = Line()
+    translator(network, spacing, size).translate(read_subject(tiny_store, "head1").mr)
+    shown = network.images
+    assert shown.shape[1:] == training.shape[1:]
+    first = None
+    for n, image in enumerate(training):
+        wanted = content(image[None])
+        matches = [
+            k
+            for k, candidate in enumerate(shown)
+            if candidate.any()
+            and content(candidate[None]).shape == wanted.shape
+            and np.abs(content(candidate[None]) - wanted).max() < 2e-3  # float16 in the store
+        ]
+        assert len(matches) == 1, n
+        first = matches[0] if first is None else first
+        assert matches[0] >= first + n  # in order, foot to head
+
+
+def test_the_raw_scan_is_scaled_like_the_prepared_one(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training saw the MR moved onto the CT's grid; a new patient's has its own field of view."""
+    from mrtoct.phantom import TINY, make_subject
+
+    ranges: list[tuple[float, float]] = []
+    measure = MrScaling.measure
+
+    def recorded(scaling: MrScaling, mr: Array, head: Array) -> tuple[float, float]:
+        ranges.append(measure(scaling, mr, head))
+        return ranges[-1]
+
+    monkeypatch.setattr(MrScaling, "measure", recorded)
+    raw = make_subject(1, TINY)
+    subject = read_subject(tiny_store, "head1")
+    spacing = (4.0, 4.0, 4.0)
+    sct = translator(Line(), spacing).translate(raw.mr["T1"])
+    prepared = translator(Line(), spacing).translate(subject.mr).voxels
+    (low, high), (stored_low, stored_high) = ranges
+    assert high == pytest.approx(stored_high, rel=0.01)
+    assert low == pytest.approx(stored_low, abs=0.02 * stored_high)
+
+    moved = resample(sct, subject.mr.grid, fill=-1024, transform=raw.ct_to_mr).voxels
+    # Half-way between air and the darkest that the line answers, -700 HU.
+    found, before = (v[subject.covered.voxels] > -862 for v in (moved, prepared))
+    assert 2 * (found & before).sum() / (found.sum() + before.sum()) > 0.97
+
+
+def test_another_grid_may_be_asked_for(upright: Volume, expected: Volume) -> None:
+    """One interpolation from the network's grid, not two."""
+    onto = OBLIQUE
+    found = translator(Line()).translate(upright, onto=onto)
+    assert found.grid is onto
+    same = translator(Line()).translate(upright, onto=upright.grid)
+    np.testing.assert_array_equal(same.voxels, expected.voxels)
+    twice = resample(expected, onto, fill=-1024).voxels
+    inside = (found.voxels > -900) & (twice > -900)
+    assert inside.sum() > 0.8 * (found.voxels > -900).sum()
+    assert np.abs(found.voxels[inside] - twice[inside]).mean() < 60
