@@ -32,7 +32,7 @@ def test_figures_are_made_beside_the_page(first, judged_run):
         wide = matplotlib.image.imread(folder / f"{figure}.png").shape[1]
         assert wide == pytest.approx(180 / 25.4 * 300, abs=1.5)
     captions = (folder / "CAPTIONS.md").read_text(encoding="utf-8")
-    assert "1 test subject; synthetic CT by u-net" in captions
+    assert "1 test subject; synthetic CT by small" in captions
     assert "head on the CT, where the MR was measured" in captions
     assert f"figures: {folder}" in " ".join(first.err.split("\n"))
 

@@ -127,18 +127,18 @@ def test_report_judges_the_test_subject_and_writes_a_page(made, mrtoct, tmp_path
     result = mrtoct("report", made.run, "--out", page)
     assert result.status == 0, result.err
     html = page.read_text(encoding="utf-8")
-    assert "u-net" in html
+    assert "small" in html
     (folder,) = (made.run / "evaluation").iterdir()
     values = json.loads((folder / "metrics.json").read_text())
     assert values["role"] == "test"
-    assert set(values["methods"]) == {"u-net", "intensity map", "water"}
+    assert set(values["methods"]) == {"small", "intensity map", "water"}
     assert folder.name in html
     # The numbers are those of the volume that was left beside them.
     subject = read_subject(made.store, folder.name)
     sct = read_volume(folder / "sct.nii.gz", "HU")
     inside = subject.head.voxels & subject.covered.voxels
     mae = np.abs(sct.voxels.astype(float) - subject.ct.voxels)[inside].mean()
-    assert values["methods"]["u-net"]["body"]["mae"] == pytest.approx(mae)
+    assert values["methods"]["small"]["body"]["mae"] == pytest.approx(mae)
     assert 50 < mae < 1000  # barely trained
     assert f" {mae:.1f} │" in result.out
 

@@ -10,7 +10,7 @@ import typer
 from mrtoct.cli.options import Device, Overwrite, Workers, processors
 
 if TYPE_CHECKING:
-    from mrtoct.judging.cohort import CohortEvaluation
+    from mrtoct.judging.judgement import Judgement
     from mrtoct.judging.metrics.seams import TileGrid
 
 
@@ -93,9 +93,9 @@ def evaluate(
 
     from mrtoct.cli.terminal import console, say
     from mrtoct.io.atomic import check_absent
-    from mrtoct.judging.cohort import chosen
-    from mrtoct.judging.evaluate import Request, evaluate_cohort, evaluate_pair, single
-    from mrtoct.judging.folders import some
+    from mrtoct.judging.judgement import chosen
+    from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
+    from mrtoct.judging.roles import some
 
     if csv is not None:
         check_absent(csv, overwrite=overwrite)  # before the work, not after it
@@ -116,7 +116,7 @@ def evaluate(
         def on_subject(name: str, done: int, total: int) -> None:
             status.update(f"evaluated {done} of {total}: {escape(name)}")
 
-        result = evaluate_pair(request) if pair else evaluate_cohort(request, on_subject)
+        result = judge_pair(request) if pair else judge_cohort(request, on_subject)
     for note in result.notes:
         say(f"warning: {note}")
     for lack, names in result.unmatched.items():
@@ -128,12 +128,12 @@ def evaluate(
         say(f"{csv}: a row for each subject and method")
     if json:
         one = pair and against is None
-        plain = chosen(result.of(str(sct))[0], synthrad) if one else result.to_json()
+        plain = chosen(result.of(str(sct))[0].to_json(), synthrad) if one else result.to_json()
         typer.echo(json_module.dumps(plain, indent=1))
     elif pair:
         show_pair(result)
     else:
-        show_cohort(result, str(against) if against else None)
+        show_cohort(result, rival=against is not None)
 
 
 def tile_grid(text: str) -> TileGrid:
@@ -154,7 +154,7 @@ def tile_grid(text: str) -> TileGrid:
     return TileGrid((i, j, k), (a, b, c))
 
 
-def write_csv(path: Path, result: CohortEvaluation, *, overwrite: bool) -> None:
+def write_csv(path: Path, result: Judgement, *, overwrite: bool) -> None:
     """Write the rows of an evaluation, whole or not at all."""
     import csv
     import io
@@ -166,7 +166,7 @@ def write_csv(path: Path, result: CohortEvaluation, *, overwrite: bool) -> None:
     write_text(path, text.getvalue(), overwrite=overwrite)
 
 
-def show_pair(result: CohortEvaluation) -> None:
+def show_pair(result: Judgement) -> None:
     """Print every metric of one subject, and where in the head the errors are."""
     from rich.console import Console
     from rich.markup import escape
@@ -184,7 +184,7 @@ def show_pair(result: CohortEvaluation) -> None:
     console.print(levels_table(levels))
 
 
-def show_cohort(result: CohortEvaluation, rival: str | None) -> None:
+def show_cohort(result: Judgement, *, rival: bool) -> None:
     """Print the cohort's means, the comparison with a rival, each subject and each level."""
     from rich.console import Console
 
@@ -197,9 +197,10 @@ def show_cohort(result: CohortEvaluation, rival: str | None) -> None:
     console.print(result.described, markup=False, highlight=False, soft_wrap=True)
     console.print(tables.cohort_table(metrics, figures))
     first = result.methods[0]
-    if rival is not None:
-        paired = [result.paired(rival, metric) for metric in metrics]
-        title = f"{short[first]} minus {short[rival]}, subject by subject"
+    if rival:
+        second = result.methods[1]
+        paired = [result.paired(second, metric) for metric in metrics]
+        title = f"{short[first]} minus {short[second]}, subject by subject"
         console.print(tables.paired_table(metrics, paired, title))
     each = {s.subject: (s.role, s.evaluations[first]) for s in result.subjects}
     console.print(tables.subjects_table(each, metrics, short[first]))

@@ -10,7 +10,7 @@ import typer
 from mrtoct.cli.options import Overwrite
 
 if TYPE_CHECKING:
-    from mrtoct.report.contents import SubjectResult
+    from mrtoct.judging.judgement import Judgement
 
 
 def report(
@@ -50,14 +50,18 @@ def run(
     store: Path | None,
     overwrite: bool,
     figures: Path | None = None,
-) -> list[SubjectResult]:
+) -> Judgement:
     """Assess with a progress bar, write the page and the figures asked for, print the table."""
     from rich.console import Console
 
     from mrtoct.cli.terminal import progress, say
     from mrtoct.errors import CohortError, FileError
     from mrtoct.io.atomic import check_absent
-    from mrtoct.report.assess import assess, write_report
+    from mrtoct.judging.roles import ADJECTIVES, may_speak
+    from mrtoct.judging.run import judge_run
+    from mrtoct.judging.store import roles_in
+    from mrtoct.report.of_run import contents_of_run
+    from mrtoct.report.page import write_page
     from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
     from mrtoct.report.tables import method_table
     from mrtoct.training.run import read_run
@@ -72,24 +76,26 @@ def run(
         raise CohortError(
             f"{record.store}, the store of {run_folder}, is gone; name where it is with --store"
         )
-    split = record.split
-    judged = split.test or split.validation or split.train
+    judged = may_speak(roles_in(record.split))
     if figures is not None:
         check_figures(figures, judged, overwrite=overwrite)
     with progress("evaluate", len(judged)) as advance:
-        results = assess(
+        result = judge_run(
             run_folder, store=store, on_subject=lambda name, done, total: advance(done, name)
         )
-        advance(len(judged), "done")
+    for name, reason in result.failed.items():
+        say(f"failed and left out: {name}: {reason}")
+    contents = contents_of_run(run_folder, result, store=store)
     if page is not None:
-        write_report(run_folder, results, page, store=store, overwrite=overwrite)
+        write_page(page, contents, overwrite=overwrite)
     if figures is not None:
         say("draw figures")
-        write_figures(figures, results, overwrite=overwrite)
+        write_figures(figures, contents.subjects, overwrite=overwrite)
+    role = ADJECTIVES[result.subjects[0].role]
     Console().print(
         method_table(
-            {m: [r.evaluations[m] for r in results] for m in results[0].evaluations},
-            title=f"judged on {results[0].role} subjects; mean ± standard deviation",
+            {method: result.of(method) for method in result.methods},
+            title=f"judged on {role} subjects; mean ± standard deviation",
         )
     )
     if figures is not None:
@@ -99,4 +105,4 @@ def run(
         f"page: {page or run_folder / 'report.html'}{kept}; "
         f"synthetic CTs and metrics: {run_folder / 'evaluation'}"
     )
-    return results
+    return result

@@ -50,7 +50,7 @@ def score(
     from mrtoct.io.files import read_volume
     from mrtoct.io.points import read_points
     from mrtoct.io.rire.transform import is_rire_transform
-    from mrtoct.judging.registration import head_box, transform_errors
+    from mrtoct.judging.metrics.registration import head_box, transform_errors
     from mrtoct.prepare.mask import head_mask_ct
     from mrtoct.volume import AIR_HU
 

@@ -46,8 +46,8 @@ def tour(
     phantom.phantom(raw, subjects=SUBJECTS, workers=processors())
     prepare.run(raw, store, "demo", (), processors(), overwrite=False)
     best = train.run(store, run, load_recipe("demo"))
-    results = report.run(run, out / "report.html", None, overwrite)
-    _translate_raw(best, raw, [result.name for result in results], out / "sct")
+    judgement = report.run(run, out / "report.html", None, overwrite)
+    _translate_raw(best, raw, list(judgement.roles), out / "sct")
     say(
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Look at\n"
         f"  {out / 'report.html'}   pictures, metrics, curves\n"

@@ -7,7 +7,7 @@ large at the voxels that are wrong: the two are measured apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,13 @@ class CalibrationCurve:
         """Return the part of the voxels inside the interval of a nominal probability."""
         return float(np.interp(probability, self.nominal, self.observed))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> CalibrationCurve:
+        """Return what `asdict` made and JSON kept."""
+        restored: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**restored)
 
 
 def calibration_curve(error: Array, deviation: Array) -> CalibrationCurve:
@@ -112,10 +116,17 @@ def head_voxels(
     return error, deviation.voxels.ravel()[index].astype(np.float64)
 
 
-def cohort_curve(subjects: Sequence[tuple[Array, Array]]) -> CalibrationCurve:
-    """Pool the (errors, deviations) of several subjects: every voxel counts alike."""
-    errors, deviations = zip(*subjects, strict=True)
-    return calibration_curve(np.concatenate(errors), np.concatenate(deviations))
+def cohort_curve(curves: Sequence[CalibrationCurve]) -> CalibrationCurve:
+    """Return the mean of several subjects' curves and figures: each subject counts alike."""
+    if not curves:
+        raise ValueRangeError("a cohort's calibration needs at least one subject, got none")
+
+    def mean(name: str) -> Any:
+        values = np.mean([getattr(curve, name) for curve in curves], axis=0)
+        return tuple(values.tolist()) if values.ndim else float(values)
+
+    means = {f.name: mean(f.name) for f in fields(CalibrationCurve) if f.name != "voxels"}
+    return CalibrationCurve(voxels=sum(curve.voxels for curve in curves), **means)
 
 
 def _mae_left(sizes: Array) -> tuple[float, ...]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.judging.calibration import CalibrationCurve
 from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.roles import Role
 from mrtoct.volume import Volume, check_same_grid
-
-Role = Literal["test", "validation", "train"]
 
 
 @dataclass(frozen=True)

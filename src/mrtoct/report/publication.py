@@ -33,7 +33,7 @@ from mrtoct.report.figures import (
     subject_figure,
     uncertainty_figure,
 )
-from mrtoct.report.headline import judged, methods_of, number, signed
+from mrtoct.report.headline import judged, methods_of, number, people, signed
 from mrtoct.report.panels import paper_style
 from mrtoct.report.plots import accuracy_figure, levels_figure
 
@@ -133,14 +133,14 @@ def _overviews(subjects: int) -> list[str]:
 def _common(subjects: Sequence[SubjectResult]) -> str:
     """Return what holds for every figure: who, where, which window."""
     masks = sorted({e.mask.source for s in subjects for e in s.evaluations.values()})
-    role = {"test": "test", "validation": "validation", "train": "training"}[subjects[0].role]
+    role = subjects[0].role
     flattering = (
-        ""
-        if role == "test"
-        else " These subjects took part in training or in choosing the model: the numbers flatter."
+        " These subjects took part in training or in choosing the model: the numbers flatter."
+        if role in ("train", "validation")
+        else ""
     )
     return (
-        f"{_people(len(subjects), role)}; synthetic CT by {methods_of(subjects)[0]}. All numbers "
+        f"{people(len(subjects), role)}; synthetic CT by {methods_of(subjects)[0]}. All numbers "
         f"and pictures are inside the mask: {'; '.join(masks)}.{flattering} CT in the window "
         f"{_hu(FIGURE_WINDOW.low)} to {_hu(FIGURE_WINDOW.high)} HU, differences (synthetic minus "
         f"real) from {_hu(-ERROR_LIMIT_HU)} to {_hu(ERROR_LIMIT_HU)} HU: blue where the synthetic "
@@ -198,8 +198,9 @@ def _levels_caption(spread: str) -> str:
 
 def _agreement_caption(found: Agreement, subjects: int) -> str:
     return (
-        f"{number(found.voxels, 0)} voxels of {_people(subjects)}. (a) Distribution of the "
-        "difference by tissue of the real CT; each adds up to 100 %. (b) Difference against mean "
+        f"{number(found.voxels, 0)} voxels of {people(subjects)}, each subject counting alike. "
+        "(a) Distribution of the difference by "
+        "tissue of the real CT; each adds up to 100 %. (b) Difference against mean "
         f"(Bland and Altman): mean {signed(found.mean, 0)} HU (solid), 95 % of the voxels between "
         f"{signed(found.low, 0)} and {signed(found.high, 0)} HU (dashed). Voxels of one head are "
         "not independent: these limits describe voxels, not subjects."
@@ -212,10 +213,6 @@ def _spread(subjects: int) -> str:
     if subjects < FEWEST_FOR_A_CLAIM:
         return f"band: range of the {subjects} subjects"
     return f"band: 95 % bootstrap interval of the mean of {subjects} subjects"
-
-
-def _people(subjects: int, role: str = "") -> str:
-    return f"{subjects} {role} subject{'s' * (subjects != 1)}".replace("  ", " ")
 
 
 def _hu(value: float) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from mrtoct._version import __version__
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
-from mrtoct.study.experiments import Experiment, Method
+from mrtoct.study.experiments import Candidate, Experiment
 from mrtoct.study.judge import Task
 from mrtoct.study.plan import Plan, result_identity
 
@@ -38,10 +38,11 @@ def in_fold(plan: Plan, fold: int, name: str) -> str:
     return f"{name}, fold {fold}/{len(plan.splits)}" if len(plan.splits) > 1 else name
 
 
-def task_of(study: Path, plan: Plan, fold: int, method: Method, run: str | None) -> Task:
+def task_of(study: Path, plan: Plan, fold: int, method: Candidate, run: str | None) -> Task:
     """Return what is to be judged of a method; run is the identity of its training, if any."""
     split = plan.splits[fold - 1]
     return Task(
+        method.name,
         in_fold(plan, fold, method.name),
         plan.store,
         split,

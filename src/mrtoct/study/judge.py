@@ -1,159 +1,106 @@
-"""Judge a method on the training and the validation subjects of a split.
+"""Judge candidates on the training and the validation subjects of a split, and keep the figures.
 
-Training subjects get the paper's figures alone, as its tables want them; validation subjects get
-every metric, and their synthetic CT is kept to be shown.
+The synthetic CTs of validation subjects are kept, too, to be shown.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from scipy import ndimage
-
-from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.errors import CohortError
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
-from mrtoct.judging.baselines import fitted_map, scaled_mr, water
-from mrtoct.judging.masks import judged_mask
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
-from mrtoct.judging.metrics.paper import PaperMetrics, paper_metrics
-from mrtoct.prepare.intensity import MrScaling
-from mrtoct.prepare.store import PreparedSubject, read_subject
-from mrtoct.report.contents import Role
+from mrtoct.judging.judge import Case, judge_subjects
+from mrtoct.judging.judged import METRICS_FILE, Judged, read_judged
+from mrtoct.judging.methods import Method
+from mrtoct.judging.roles import Role
+from mrtoct.judging.run import SCT
+from mrtoct.judging.store import roles_in, subjects_of
+from mrtoct.judging.translated import stages
 from mrtoct.training.split import Split
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
-METRICS = "metrics.json"
-SCT = "sct.nii.gz"
-
-Translate = Callable[[PreparedSubject], list[Volume]]
-"""Gives a subject's synthetic CTs, one for each of the methods that are made together."""
 Judging = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A method's figures on one subject."""
-
-    subject: str
-    role: Role
-    paper: PaperMetrics
-    evaluation: Evaluation | None
-    """Every metric; of validation subjects only."""
-
-
-@dataclass(frozen=True)
 class Task:
-    """One method to be judged on one split."""
+    """One candidate to be judged on one split."""
 
+    candidate: str
     title: str
     store: Path
     split: Split
     folder: Path
     """Gets a folder a subject."""
     identity: str
-    """What the method was made from: figures under another one are out of date."""
+    """What the candidate was made from: figures under another one are out of date."""
 
     @property
     def roles(self) -> dict[str, Role]:
         """Of every subject."""
-        roles: dict[str, Role] = dict.fromkeys(self.split.train, "train")
-        return roles | dict.fromkeys(self.split.validation, "validation")
+        return roles_in(self.split)
 
 
-def judge(tasks: Sequence[Task], prepared: Callable[[], Translate], judging: Judging) -> None:
-    """Translate and judge the subjects that are not judged yet.
+def judge_tasks(
+    tasks: Sequence[Task], prepared: Callable[[], Sequence[Method]], judging: Judging
+) -> None:
+    """Judge the subjects that are not judged yet.
 
-    tasks are those of methods that are made together, on one split: prepared gives what makes all
-    of them, in the order of the tasks.
+    tasks are those of candidates that are made together, on one split: prepared gives them as
+    methods of the candidates' names. Raises CohortError where a subject cannot be judged.
     """
-    missing = [name for name in tasks[0].roles if any(_is_missing(task, name) for task in tasks)]
+    roles = tasks[0].roles
+    missing = {
+        name: role
+        for name, role in roles.items()
+        if any(kept(task.folder / name, task.identity) is None for task in tasks)
+    }
     if not missing:
         return
-    translate = prepared()
+    methods = prepared()
+
+    def keep(case: Case, judged: Judged) -> None:
+        for task in tasks:
+            _keep(task, case, judged)
+
     with judging(", ".join(task.title for task in tasks), len(missing)) as on_subject:
-        for done, name in enumerate(missing):
-            on_subject(done, name)
-            subject = read_subject(tasks[0].store, name)
-            for task, sct in zip(tasks, translate(subject), strict=True):
-                _judge(task, subject, sct)
-        on_subject(len(missing), "done")
+        judgement = judge_subjects(
+            list(missing),
+            subjects_of(tasks[0].store, missing),
+            methods,
+            keep=keep,
+            on_subject=lambda name, done, total: on_subject(done, name),
+        )
+    for name, reason in judgement.failed.items():
+        raise CohortError(f"{name} could not be judged: {reason}")
 
 
-def _is_missing(task: Task, name: str) -> bool:
-    return read_judged(task.folder / name, task.identity) is None
+def bundle_stages(bundle: Path, names: Sequence[str]) -> list[Method]:
+    """Return what a trained bundle makes, of a cascade after each of its stages, by these names."""
+    return stages(names, Translator.load(bundle))
 
 
-def by_bundle(bundle: Path) -> Translate:
-    """Return what a trained bundle makes of a subject, of a cascade after each of its stages."""
-    translator = Translator.load(bundle)
-    channels = translator.bundle.channels
-    return lambda subject: translator.translate_stages(
-        subject.channels_named(channels), aligned=True
-    )
-
-
-def by_intensity_map(store: Path, training: list[str], scaling: MrScaling) -> Translate:
-    """Return what the best map from MR value to HU makes of a subject."""
-    best = fitted_map(store, training, (), scaling)  # the study trains on all channels
-
-    def translate(subject: PreparedSubject) -> list[Volume]:
-        hu = best.apply(scaled_mr(subject, scaling), judged_mask(subject)[0].voxels)
-        return [subject.ct.with_voxels(hu)]
-
-    return translate
-
-
-def by_water(subject: PreparedSubject) -> list[Volume]:
-    """Return 0 HU in the whole head."""
-    return [subject.ct.with_voxels(water(judged_mask(subject)[0].voxels))]
-
-
-def read_judged(folder: Path, identity: str) -> Judged | None:
-    """Read a method's figures on a subject; None if there are none, or they are out of date."""
-    file = folder / METRICS
+def kept(folder: Path, identity: str) -> Judged | None:
+    """Read a candidate's figures on a subject; None if there are none, or they are out of date."""
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        if record["identity"] != identity:
-            return None
-        evaluation = record["evaluation"] and Evaluation.from_json(record["evaluation"])
-        paper: dict[str, Any] = {
-            key: math.inf if v is None else v for key, v in record["paper"].items()
-        }
-        return Judged(record["subject"], record["role"], PaperMetrics(**paper), evaluation)
+        judged, record = read_judged(folder / METRICS_FILE)
     except FileNotFoundError:
         return None
-    except (OSError, KeyError, TypeError, ValueError, ValueRangeError) as error:
-        raise FileError(f"{file} is damaged; remove it to have it made again") from error
+    return judged if record.get("identity") == identity else None
 
 
-def _judge(task: Task, subject: PreparedSubject, sct: Volume) -> None:
-    """Write the figures of a subject's synthetic CT, and of a validation subject the CT itself."""
-    role = task.roles[subject.name]
-    mask, source = judged_mask(subject)
-    evaluation = None
-    if role == "validation":
-        evaluation = evaluate(sct, subject.ct, mask, source)
-        paper = evaluation.paper
-    else:
-        box = ndimage.find_objects(mask.voxels.astype("uint8"))[0]  # as evaluate does
-        paper = paper_metrics(sct.voxels[box], subject.ct.voxels[box])
-    record = {
-        "subject": subject.name,
-        "role": role,
-        "identity": task.identity,
-        # A perfect one has an infinite PSNR, which JSON does not know.
-        "paper": {k: None if v == math.inf else v for k, v in asdict(paper).items()},
-        "evaluation": evaluation and evaluation.to_json(),
-    }
-    with new_folder(task.folder / subject.name, overwrite=True) as part:
-        if evaluation:
+def _keep(task: Task, case: Case, judged: Judged) -> None:
+    """Write the figures of a candidate on a subject, of a validation subject the CT itself, too."""
+    own = Judged(judged.subject, judged.role, {task.candidate: judged.evaluations[task.candidate]})
+    sct = case.made[task.candidate].sct
+    with new_folder(task.folder / judged.subject, overwrite=True) as part:
+        if judged.role == "validation" and isinstance(sct, Volume):
             write_volume(part / SCT, sct)
-        write_text(part / METRICS, json.dumps(record, indent=1))
+        record = {"identity": task.identity, **own.to_json()}
+        write_text(part / METRICS_FILE, json.dumps(record, indent=1))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from mrtoct.judging.baselines import WATER
-from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Experiment
+from mrtoct.judging.methods import Method, water
+from mrtoct.judging.translated import fitted
+from mrtoct.study.experiments import BASELINES, Candidate, Experiment
 from mrtoct.study.folder import in_fold, known_identity, note_identity, run_folder, task_of
-from mrtoct.study.judge import Translate, by_bundle, by_intensity_map, by_water, judge
+from mrtoct.study.judge import bundle_stages, judge_tasks
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
@@ -44,22 +47,26 @@ def run_study(
     A stopped training goes on where it was. What was trained on other data, or by another recipe,
     is done anew.
     """
-    scaling = plan.experiments[0].recipe.data.mr_scaling
     for fold, split in enumerate(plan.splits, start=1):
-        baselines: dict[str, Callable[[], Translate]] = {
-            INTENSITY_MAP: partial(by_intensity_map, plan.store, split.train, scaling),
-            WATER: lambda: by_water,
-        }
         for method in BASELINES:
             task = task_of(study, plan, fold, method, None)
-            judge([task], baselines[method.name], watcher.judging)
+            judge_tasks([task], partial(_baseline, plan, split, method), watcher.judging)
         for experiment in experiments:
             identity = _train(study, plan, experiment, fold, split, watcher)
             # The last stage of a cascade holds those before it: what all of them make is computed
             # once.
             bundle = run_folder(study, fold, experiment) / str(experiment.methods[-1].bundle)
             tasks = [task_of(study, plan, fold, m, identity) for m in experiment.methods]
-            judge(tasks, partial(by_bundle, bundle), watcher.judging)
+            names = [method.name for method in experiment.methods]
+            judge_tasks(tasks, partial(bundle_stages, bundle, names), watcher.judging)
+
+
+def _baseline(plan: Plan, split: Split, candidate: Candidate) -> list[Method]:
+    """Return what a baseline makes; the study trains on all channels, so the map sees the first."""
+    if candidate.name == WATER:
+        return [water()]
+    scaling = plan.experiments[0].recipe.data.mr_scaling
+    return [replace(fitted(plan.store, split.train, (), scaling), name=candidate.name)]
 
 
 def _train(

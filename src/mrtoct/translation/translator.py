@@ -24,6 +24,7 @@ from mrtoct.translation.deviation.spread import predict_with_disagreement
 from mrtoct.translation.guard.judge import doubts
 from mrtoct.translation.predict import predict, predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
+from mrtoct.translation.tiling import PatchGrid
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
 
@@ -171,9 +172,22 @@ class Translator:
             resample(channel, grid, fill=0.0, transform=transforms[name])
             for name, channel in channels.items()
         ]
-        head = head_mask_mr(work[0])
-        box = bounding_box(head.voxels, margin=(2, 2, 2))
+        head, box = _head_and_box(work[0])
         return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
+
+    def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
+        """Return size and first voxel of the patches that the CT of this MR is put together of.
+
+        None where it is made in one piece, or where the network works on another grid, on whose
+        voxels the patches' borders lie.
+        """
+        if self.bundle.whole or not isinstance(self._network, Cascade):
+            return None
+        if not mr.grid.upright(self.bundle.spacing).matches(mr.grid):
+            return None
+        _, box = _head_and_box(mr)
+        size = PatchGrid().size
+        return (size, size, size), (box[0].start, box[1].start, box[2].start)
 
     def doubts(self, mr: Volume | Mapping[str, Volume]) -> list[Finding]:
         """Return what is unlike the MR that the bundle was trained on; best is nothing.
@@ -207,3 +221,9 @@ class Translator:
 
     def _scaled(self, mr: Array, head: Array) -> Array:
         return np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
+
+
+def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:
+    """Return the head on an upright MR, and the box that a network is shown of it."""
+    head = head_mask_mr(mr)
+    return head, bounding_box(head.voxels, margin=(2, 2, 2))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.levels import LevelError, level_errors
 from mrtoct.judging.metrics import tissue
+from mrtoct.judging.metrics.levels import LevelError, level_errors
+from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.judging.metrics.paper import PaperMetrics, paper_metrics
 from mrtoct.judging.metrics.seams import Seam, TileGrid, seam
+from mrtoct.judging.metrics.slices import SliceError, slice_profile
 from mrtoct.judging.metrics.synthrad import SynthRad2023, SynthRad2025, synthrad_2023, synthrad_2025
-from mrtoct.judging.metrics.tissue import BiasBin, ClassError, SliceError, StructureError
-from mrtoct.volume import Array, Grid, Volume, check_same_grid
+from mrtoct.judging.metrics.tissue import BiasBin, ClassError, StructureError
+from mrtoct.volume import Volume, check_same_grid
 
 DEFINITIONS = "1"
 """Version of the metrics' definitions: numbers under different versions are not comparable.
@@ -47,13 +50,14 @@ class Evaluation:
     paper: PaperMetrics
     synthrad_2023: SynthRad2023
     synthrad_2025: SynthRad2025
-    slice_discontinuity: float
     bias_curve: tuple[BiasBin, ...]
     slice_profile: tuple[SliceError, ...]
     """By transverse slice: its index along the array's axis that is nearest to the vertical."""
     levels: tuple[LevelError, ...] = ()
     seam: Seam | None = None
     """At the borders of tiles, where such were named."""
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """What each of METRICS that measures for itself gave, by its key."""
 
     def to_json(self) -> dict[str, Any]:
         """Return nested plain JSON values; NaN and infinity become null."""
@@ -79,11 +83,11 @@ class Evaluation:
             paper=PaperMetrics(**v["paper"]),
             synthrad_2023=SynthRad2023(**v["synthrad_2023"]),
             synthrad_2025=SynthRad2025(**v["synthrad_2025"]),
-            slice_discontinuity=v["slice_discontinuity"],
             bias_curve=tuple(BiasBin(**row) for row in v["bias_curve"]),
             slice_profile=tuple(SliceError(**row) for row in v["slice_profile"]),
             levels=tuple(LevelError(**row) for row in v.get("levels", ())),
             seam=_seam(values.get("seam")),
+            measured=v["measured"],
         )
 
 
@@ -109,7 +113,6 @@ def evaluate(
         raise ValueRangeError("the mask is empty: there is no voxel to judge")
 
     real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
-    slices = _transverse(grid, synthetic, real, inside)
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     voxels = int(inside.sum())
     return Evaluation(
@@ -122,21 +125,16 @@ def evaluate(
         paper=paper_metrics(synthetic[box], real[box]),
         synthrad_2023=synthrad_2023(synthetic, real, inside),
         synthrad_2025=synthrad_2025(synthetic, real, inside),
-        slice_discontinuity=tissue.slice_discontinuity(*slices),
         bias_curve=tissue.bias_curve(synthetic, real, inside),
-        slice_profile=tissue.slice_profile(*slices),
+        slice_profile=slice_profile(synthetic, real, inside, grid),
         levels=level_errors(synthetic, real, inside, grid),
         seam=seam(synthetic, real, inside, tiles) if tiles else None,
+        measured={
+            metric.key: metric.measure(synthetic, real, inside, grid)
+            for metric in METRICS.values()
+            if metric.measure
+        },
     )
-
-
-def _transverse(grid: Grid, *arrays: Array) -> tuple[Array, ...]:
-    """Return the arrays with the axis that is nearest to the vertical as the last one.
-
-    Arrays of a sagittal or coronal acquisition keep their own order in a file.
-    """
-    axis = int(np.argmax(np.abs(grid.affine[2, :3]) / grid.spacing))
-    return tuple(np.moveaxis(array, axis, 2) for array in arrays)
 
 
 def _seam(values: dict[str, Any] | None) -> Seam | None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mrtoct.errors import GeometryError, ValueRangeError
-from mrtoct.judging.registration import distances, head_box, transform_errors
+from mrtoct.judging.metrics.registration import distances, head_box, transform_errors
 from mrtoct.volume import Array, Volume
 from volumes import oblique_grid
 

@@ -1,22 +1,21 @@
-"""What was named on the command line, judged: two files, two folders, or a bundle and a store."""
+"""What was named, judged: two files, two folders, or models and a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrtoct.errors import CohortError
-from mrtoct.judging.case import FOUND, Case, Failure, Judged, judge, judge_all
-from mrtoct.judging.cohort import CohortEvaluation, Years
-from mrtoct.judging.folders import Kind, find, match, some
+from mrtoct.judging.folders import Kind, find, match, volumes_in
+from mrtoct.judging.judge import Case, OnSubject, judge_case, judge_subjects
+from mrtoct.judging.judgement import Judgement, Years
+from mrtoct.judging.methods import FOUND, Made, Method, from_files, water
 from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.judging.roles import some
 from mrtoct.prepare.store import MANIFEST
 
 BUNDLE, RUN = "bundle.json", "run.json"
-
-OnSubject = Callable[[str, int, int], None]
-"""Called with (name, done, total) after each subject."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def single(request: Request) -> bool:
     return not (_is_store(request.ct) or _is_bundle(request.sct) or _is_cohort(request.sct, "sct"))
 
 
-def evaluate_pair(request: Request) -> CohortEvaluation:
+def judge_pair(request: Request) -> Judgement:
     """Judge one pair of volumes, or two against one: a cohort of one subject, without water.
 
     Errors name the file that they are about.
@@ -65,23 +64,22 @@ def evaluate_pair(request: Request) -> CohortEvaluation:
     if request.subjects:
         raise CohortError("--subjects chooses from a cohort, but a pair of volumes was named")
     _check_rival(request)
-    judged = judge(
-        Case(
-            request.sct.name,
-            dict(request.scts),
-            request.ct,
-            request.mask,
-            request.mask.name if request.mask else FOUND,
-            tiles=request.tiles,
-            baseline=False,
-        )
+    case = Case(
+        subject=request.sct.name,
+        role="unknown",
+        ct=request.ct,
+        mask=request.mask,
+        mask_source=request.mask.name if request.mask else FOUND,
+        made={name: Made(path) for name, path in request.scts.items()},
+        tiles=request.tiles,
     )
-    return CohortEvaluation([judged], notes=list(judged.doubts), years=request.years)
+    judged = judge_case(case)
+    return Judgement([judged], notes=list(judged.doubts), years=request.years)
 
 
-def evaluate_cohort(
+def judge_cohort(
     request: Request, on_subject: OnSubject = lambda name, done, total: None
-) -> CohortEvaluation:
+) -> Judgement:
     """Judge a cohort; subjects that cannot be judged are named in it.
 
     Raises CohortError where nobody can be judged, or the arguments do not fit one another.
@@ -100,69 +98,71 @@ def evaluate_cohort(
             f"{request.sct} holds synthetic CTs by subject, but {request.ct} is neither a folder "
             "of CTs (SUBJECT/ct.*, SUBJECT_ct.* or SUBJECT.*) nor a store"
         )
-    matched = match(request.scts, request.ct, request.mask, tiles=request.tiles)
-    cases = {case.subject: case for case in matched.cases}
-    if lacking := sorted(set(request.subjects) - set(cases)):
+    matched = match(request.scts, request.ct, request.mask)
+    subjects = {subject.name: subject for subject in matched.subjects}
+    if lacking := sorted(set(request.subjects) - set(subjects)):
         raise CohortError(
-            f"no subject {', '.join(lacking)} to judge; there are {some(sorted(cases))}"
+            f"no subject {', '.join(lacking)} to judge; there are {some(sorted(subjects))}"
         )
-    chosen = [cases[name] for name in request.subjects or cases]
-    return _judged(request, chosen, list(cases), matched.unmatched, [], on_subject, len(chosen))
+    chosen = [name for name in subjects if name in (request.subjects or subjects)]
+    judgement = judge_subjects(
+        chosen,
+        [subjects[name] for name in chosen],
+        [*matched.methods, water()],
+        tiles=request.tiles,
+        workers=request.workers,
+        on_subject=on_subject,
+    )
+    return _told(judgement, request, matched.unmatched, [])
 
 
-def _on_store(request: Request, on_subject: OnSubject) -> CohortEvaluation:
+def _on_store(request: Request, on_subject: OnSubject) -> Judgement:
     if request.mask is not None:
         raise CohortError(f"--mask is for files; the store {request.ct} has masks of its own")
     # Here torch is loaded, for which folders need not wait.
-    from mrtoct.judging import stores
+    from mrtoct.judging.store import baseline_of, choose, subjects_of
+    from mrtoct.judging.translated import network, network_name
     from mrtoct.translation.translator import Translator
 
-    bundles = [path for path in request.scts.values() if _is_bundle(path)]
-    scts: dict[str, Path | Translator] = {
-        method: Translator.load(path, request.device) if path in bundles else path
-        for method, path in request.scts.items()
-    }
-    plan = stores.plan(request.ct, scts, bundles, list(request.subjects))
-    mapped, notes = None, list(plan.notes)
-    for bundle in bundles[:1]:
-        translator = scts[str(bundle)]
-        assert isinstance(translator, Translator)
-        best, further = stores.baseline_map(request.ct, bundle, translator)
-        mapped = (best, translator) if best else None
+    paths = list(request.scts.values())
+    bundles = [path for path in paths if _is_bundle(path)]
+    translators = {path: Translator.load(path, request.device) for path in bundles}
+    own = {path: network_name(translator.bundle) for path, translator in translators.items()}
+    if len(set(own.values())) < len(own):
+        own = {path: str(path) for path in own}  # two networks of one recipe: told by their places
+    methods: list[Method] = [
+        network(own[path], translators[path])
+        if path in translators
+        else from_files(str(path), volumes_in(path, "sct"))
+        for path in paths
+    ]
+    folders = [path for path in paths if path not in translators]
+    chosen = choose(request.ct, folders, bundles, request.subjects)
+    notes = list(chosen.notes)
+    for path in bundles[:1]:
+        best, further = baseline_of(request.ct, path, translators[path].bundle)
+        methods += [best] if best else []
         notes += further
-    cases = stores.cases(request.ct, plan, scts, tiles=request.tiles, mapped=mapped)
-    return _judged(
-        request, cases, list(plan.roles), plan.unmatched, notes, on_subject, len(plan.roles)
+    judgement = judge_subjects(
+        list(chosen.roles),
+        subjects_of(request.ct, chosen.roles),
+        [*methods, water()],
+        tiles=request.tiles,
+        workers=request.workers,
+        on_subject=on_subject,
     )
+    return _told(judgement, request, chosen.unmatched, notes)
 
 
-def _judged(
-    request: Request,
-    cases: Iterable[Case | Failure],
-    order: list[str],
-    unmatched: dict[str, list[str]],
-    notes: list[str],
-    on_subject: OnSubject,
-    total: int,
-) -> CohortEvaluation:
-    judged: dict[str, Judged] = {}
-    failed: dict[str, str] = {}
-    for done, each in enumerate(judge_all(cases, min(request.workers, total)), start=1):
-        if isinstance(each, Failure):
-            failed[each.subject] = each.reason
-        else:
-            judged[each.subject] = each
-        on_subject(each.subject, done, total)
-    if not judged:
-        name, reason = next(iter(failed.items()))
-        raise CohortError(f"none of {total} subjects could be judged; {name}: {reason}")
-    subjects = [judged[name] for name in order if name in judged]
-    doubts = [doubt for subject in subjects for doubt in subject.doubts]
-    result = CohortEvaluation(subjects, unmatched, failed, [*notes, *doubts], request.years)
-    if len(result.masks) > 1:
-        kinds = ", ".join(f"{source} ({count})" for source, count in result.masks.items())
-        result.notes.append(f"Masks of several kinds, whose errors are not comparable: {kinds}.")
-    return result
+def _told(
+    judgement: Judgement, request: Request, unmatched: dict[str, list[str]], notes: Sequence[str]
+) -> Judgement:
+    """Return what was found with all that a reader must know."""
+    told = [*notes, *(doubt for subject in judgement.subjects for doubt in subject.doubts)]
+    if len(judgement.masks) > 1:
+        kinds = ", ".join(f"{source} ({count})" for source, count in judgement.masks.items())
+        told.append(f"Masks of several kinds, whose errors are not comparable: {kinds}.")
+    return replace(judgement, unmatched=unmatched, notes=told, years=request.years)
 
 
 def _check_rival(request: Request) -> None:

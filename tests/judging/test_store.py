@@ -11,11 +11,10 @@ import torch
 
 from mrtoct.errors import CohortError
 from mrtoct.io.files import write_volume
-from mrtoct.judging.evaluate import Request, evaluate_cohort
 from mrtoct.judging.masks import judged_mask
-from mrtoct.judging.metrics.seams import seam
+from mrtoct.judging.metrics.seams import TileGrid, seam
 from mrtoct.judging.metrics.synthrad import SynthRad2025
-from mrtoct.judging.stores import patches_of
+from mrtoct.judging.named import Request, judge_cohort
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.store import read_subject
@@ -37,7 +36,12 @@ def run(tiny_store, tmp_path_factory):
     split = Split([TRAINED], [VALIDATED], [])
     open_run(run, tiny_store, tiny_recipe(), split, prints, resume=False, overwrite=False)
     torch.manual_seed(1)
-    bundle = Bundle(UNetConfig(width=2, depth=3), ("mr",), (4.0, 4.0, 4.0))
+    bundle = Bundle(
+        UNetConfig(width=2, depth=3),
+        ("mr",),
+        (4.0, 4.0, 4.0),
+        provenance={"recipe": {"name": "tiny"}},
+    )
     write_bundle(run / "best", bundle, network_of(bundle).state_dict())
     return run
 
@@ -52,7 +56,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def result(run, tiny_store):
-    return evaluate_cohort(Request(run / "best", tiny_store))
+    return judge_cohort(Request(run / "best", tiny_store))
 
 
 def with_split(run, target, **roles):
@@ -68,32 +72,32 @@ def with_split(run, target, **roles):
 def test_who_was_trained_on_is_not_judged(result, run, tiny_store):
     (judged,) = result.subjects
     assert (judged.subject, judged.role) == (VALIDATED, "validation")
-    assert result.methods == [str(run / "best"), "intensity map", "water"]
+    assert result.methods == ["tiny", "intensity map", "water"]
     assert any("trained or validated on" in note and TRAINED in note for note in result.notes)
     assert any("optimistic" in note and VALIDATED in note for note in result.notes)
     subject = read_subject(tiny_store, VALIDATED)
     sct = Translator.load(run / "best").translate(subject.channels, aligned=True)
     inside = judged_mask(subject)[0].voxels
     error = sct.voxels[inside].astype(float) - subject.ct.voxels[inside]
-    assert judged.evaluations[str(run / "best")].body.mae == pytest.approx(np.abs(error).mean())
+    assert judged.evaluations["tiny"].body.mae == pytest.approx(np.abs(error).mean())
     assert judged.evaluations["intensity map"].body.mae < judged.evaluations["water"].body.mae
 
 
 def test_a_subject_that_is_asked_for_is_judged_with_a_warning(run, tiny_store):
-    result = evaluate_cohort(Request(run / "best", tiny_store, subjects=(TRAINED,)))
+    result = judge_cohort(Request(run / "best", tiny_store, subjects=(TRAINED,)))
     assert [(s.subject, s.role) for s in result.subjects] == [(TRAINED, "train")]
     assert any("say nothing about new patients" in note for note in result.notes)
     with pytest.raises(CohortError, match="no subject nobody to judge in"):
-        evaluate_cohort(Request(run / "best", tiny_store, subjects=("nobody",)))
+        judge_cohort(Request(run / "best", tiny_store, subjects=("nobody",)))
 
 
 def test_new_subjects_are_judged_without_a_map_where_nobody_knows_the_old(
     run, tiny_store, tmp_path
 ):
     bundle = with_split(run, tmp_path / "other", train=["someone"], test=["head1"])
-    result = evaluate_cohort(Request(bundle, tiny_store))
+    result = judge_cohort(Request(bundle, tiny_store))
     assert {s.subject: s.role for s in result.subjects} == {"head1": "test", "head2": "new"}
-    assert result.methods == [str(bundle), "water"]
+    assert result.methods == ["tiny", "water"]
     (note,) = result.notes
     assert note.startswith("No intensity map as a baseline")
 
@@ -110,7 +114,7 @@ def test_the_same_scan_under_another_name_is_no_new_patient(run, tiny_store, tmp
     manifest = json.loads((tiny_store / "manifest.json").read_text())
     manifest["subjects"] = ["nobody", "renamed"]
     (store / "manifest.json").write_text(json.dumps(manifest))
-    result = evaluate_cohort(Request(run / "best", store))
+    result = judge_cohort(Request(run / "best", store))
     assert [(s.subject, s.role) for s in result.subjects] == [("nobody", "new")]
     # The training subjects are still in the store that the run names.
     assert "intensity map" in result.methods
@@ -118,7 +122,7 @@ def test_the_same_scan_under_another_name_is_no_new_patient(run, tiny_store, tmp
 
 def test_a_bundle_without_its_run_says_that_nobody_knows(run, tiny_store, tmp_path):
     shutil.copytree(run / "best", tmp_path / "alone")
-    result = evaluate_cohort(Request(tmp_path / "alone", tiny_store))
+    result = judge_cohort(Request(tmp_path / "alone", tiny_store))
     assert {s.role for s in result.subjects} == {"unknown"}
     assert len(result.subjects) == 2
     assert any("is unknown" in note for note in result.notes)
@@ -127,7 +131,7 @@ def test_a_bundle_without_its_run_says_that_nobody_knows(run, tiny_store, tmp_pa
 def test_two_bundles_are_judged_on_whom_neither_was_trained(run, tiny_store, tmp_path):
     one = with_split(run, tmp_path / "one", train=["head1"], test=["head2"])
     other = with_split(run, tmp_path / "other", train=["else"], test=["head1"])
-    result = evaluate_cohort(Request(one, tiny_store, against=other))
+    result = judge_cohort(Request(one, tiny_store, against=other))
     assert {s.subject: s.role for s in result.subjects} == {"head2": "test"}
     first, second = (result.of(str(bundle))[0] for bundle in (one, other))
     assert first.to_json() == second.to_json()  # the same weights
@@ -140,17 +144,17 @@ def test_a_folder_of_another_tool_is_judged_on_a_store(run, tiny_store, tmp_path
     write_volume(tmp_path / "made" / f"{VALIDATED}.nii.gz", subject.ct)
     write_volume(tmp_path / "made" / "stranger.nii.gz", subject.ct)
     made = tmp_path / "made"
-    result = evaluate_cohort(Request(made, tiny_store, against=run / "best"))
+    result = judge_cohort(Request(made, tiny_store, against=run / "best"))
     (judged,) = result.subjects
     assert judged.subject == VALIDATED
     assert judged.evaluations[str(made)].body.mae == 0
-    assert judged.evaluations[str(made)].mask == judged.evaluations[str(run / "best")].mask
+    assert judged.evaluations[str(made)].mask == judged.evaluations["tiny"].mask
     assert result.unmatched == {
         f"no synthetic CT in {made}": [TRAINED],
         f"not in the store {tiny_store}": ["stranger"],
     }
     with pytest.raises(CohortError, match="has masks of its own"):
-        evaluate_cohort(Request(made, tiny_store, mask=made))
+        judge_cohort(Request(made, tiny_store, mask=made))
 
 
 def test_a_subject_that_cannot_be_translated_is_named(run, tiny_store, tmp_path):
@@ -159,7 +163,7 @@ def test_a_subject_that_cannot_be_translated_is_named(run, tiny_store, tmp_path)
     signal = np.load(store / "head1" / "mr-mr.npy")
     np.save(store / "head1" / "mr-mr.npy", np.zeros_like(signal))
     shutil.copytree(run / "best", tmp_path / "alone")
-    result = evaluate_cohort(Request(tmp_path / "alone", store))
+    result = judge_cohort(Request(tmp_path / "alone", store))
     assert [s.subject for s in result.subjects] == ["head2"]
     assert "constant" in result.failed["head1"]
 
@@ -194,16 +198,16 @@ def test_the_borders_of_patches_are_where_the_steps_are(patched, tiny_store, mon
     sct = translator.translate(subject.channels, aligned=True).voxels
     inside = judged_mask(subject)[0].voxels & (sct > -1024)
     noise = np.random.default_rng(0).normal(0, 1, sct.shape)
-    found = seam(sct, noise, inside, patches_of(translator, subject))
+    found = seam(sct, noise, inside, TileGrid(*translator.tiles(subject.mr)))
     assert found.steps > 1000
     assert found.across > 100
     assert found.elsewhere == 0
 
 
 def test_seams_are_measured_where_a_translator_works_in_patches(patched, run, tiny_store):
-    result = evaluate_cohort(Request(patched, tiny_store, subjects=("head1",)))
-    measured = result.of(str(patched))[0].seam
+    result = judge_cohort(Request(patched, tiny_store, subjects=("head1",)))
+    measured = result.of("network")[0].seam
     assert measured.tiles.size == (16, 16, 16)
     assert measured.steps > 1000
     assert {"seam.across", "seam.elsewhere"} <= {m.key for m in result.metrics}
-    assert patches_of(Translator.load(run / "best"), read_subject(tiny_store, "head1")) is None
+    assert Translator.load(run / "best").tiles(read_subject(tiny_store, "head1").mr) is None

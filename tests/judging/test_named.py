@@ -9,8 +9,8 @@ import pytest
 
 from mrtoct.errors import CohortError, GeometryError, ValueRangeError
 from mrtoct.io.files import read_volume, write_volume
-from mrtoct.judging.evaluate import Request, evaluate_cohort, evaluate_pair, single
 from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
 from mrtoct.judging.summary import summarise
 
 
@@ -32,7 +32,7 @@ def test_a_folder_is_judged_subject_by_subject(folders, cohort):
     told = []
     request = Request(cohort["made"], cohort["real"], cohort["mask"])
     assert not single(request)
-    result = evaluate_cohort(request, lambda *progress: told.append(progress))
+    result = judge_cohort(request, lambda *progress: told.append(progress))
     assert [s.subject for s in result.subjects] == list(folders.subjects)
     assert result.methods == [str(cohort["made"]), "water"]
     assert result.masks == {"masks in real": 3}
@@ -52,21 +52,21 @@ def test_a_folder_is_judged_subject_by_subject(folders, cohort):
 
 def test_processes_that_finish_in_another_order_change_nothing(cohort, monkeypatch):
     request = Request(cohort["made"], cohort["real"], cohort["mask"])
-    alone = evaluate_cohort(request)
+    alone = judge_cohort(request)
 
     def spread(function, jobs, workers):
         assert workers == 3  # never more than there are subjects
         sent = [pickle.dumps(job) for job in jobs]
         yield from (function(*pickle.loads(job)) for job in reversed(sent))
 
-    monkeypatch.setattr("mrtoct.judging.case.spread", spread)
-    result = evaluate_cohort(replace(request, workers=8))
+    monkeypatch.setattr("mrtoct.judging.judge.spread", spread)
+    result = judge_cohort(replace(request, workers=8))
     assert json.dumps(result.to_json()) == json.dumps(alone.to_json())
 
 
 def test_a_rival_is_compared_on_the_same_subjects(folders, cohort):
     (cohort["rival"] / "1BA005" / "sct.nii.gz").unlink()
-    result = evaluate_cohort(
+    result = judge_cohort(
         Request(cohort["made"], cohort["real"], cohort["mask"], against=cohort["rival"])
     )
     made, rival = str(cohort["made"]), str(cohort["rival"])
@@ -87,7 +87,7 @@ def test_a_rival_is_compared_on_the_same_subjects(folders, cohort):
 
 
 def test_the_json_holds_every_number_and_the_summary_of_them(cohort):
-    result = evaluate_cohort(Request(cohort["made"], cohort["real"], cohort["mask"]))
+    result = judge_cohort(Request(cohort["made"], cohort["real"], cohort["mask"]))
     plain = json.loads(json.dumps(result.to_json(), allow_nan=False))
     made = str(cohort["made"])
     each = [plain["subjects"][s]["methods"][made] for s in ("1BA001", "1BA005", "head.2")]
@@ -106,7 +106,7 @@ def test_the_json_holds_every_number_and_the_summary_of_them(cohort):
 @pytest.mark.parametrize(("years", "other"), [("2023", "2025"), ("2025", "2023")])
 def test_one_year_leaves_the_other_out_everywhere(cohort, years, other):
     request = Request(cohort["made"], cohort["real"], cohort["mask"], years=years)
-    result = evaluate_cohort(request)
+    result = judge_cohort(request)
     assert f"SynthRAD {years};" in result.described
     text = json.dumps(result.to_json()) + ",".join(next(result.rows()))
     assert f"synthrad_{years}" in text
@@ -114,7 +114,7 @@ def test_one_year_leaves_the_other_out_everywhere(cohort, years, other):
 
 
 def test_rows_have_a_figure_for_every_column_and_units_in_the_header(folders, cohort):
-    result = evaluate_cohort(
+    result = judge_cohort(
         Request(cohort["made"], cohort["real"], cohort["mask"], against=cohort["rival"])
     )
     header, *rows = result.rows()
@@ -139,24 +139,24 @@ def test_a_subject_that_cannot_be_judged_stops_no_other(folders, cohort):
     whole = bad.read_bytes()
     bad.write_bytes(whole[: len(whole) // 2])
     request = Request(cohort["made"], cohort["real"], cohort["mask"])
-    result = evaluate_cohort(request)
+    result = judge_cohort(request)
     assert [s.subject for s in result.subjects] == ["1BA005", "head.2"]
     assert list(result.failed) == ["1BA001"]
     assert str(bad) in result.failed["1BA001"]
     for name in ("1BA005", "head.2"):
         (cohort["made"] / f"sct_{name}.mha").write_bytes(b"")
     with pytest.raises(CohortError, match=r"none of 3 subjects could be judged; 1BA001: .*sct_1BA"):
-        evaluate_cohort(request)
+        judge_cohort(request)
 
 
 def test_subjects_can_be_chosen(cohort):
     request = Request(cohort["made"], cohort["real"], cohort["mask"], subjects=("head.2",))
-    assert [s.subject for s in evaluate_cohort(request).subjects] == ["head.2"]
+    assert [s.subject for s in judge_cohort(request).subjects] == ["head.2"]
     wrong = Request(cohort["made"], cohort["real"], cohort["mask"], subjects=("head.3",))
     with pytest.raises(
         CohortError, match=r"no subject head\.3 .*there are 1BA001, 1BA005, head\.2"
     ):
-        evaluate_cohort(wrong)
+        judge_cohort(wrong)
 
 
 def test_a_pair_has_the_numbers_of_evaluate(cohort):
@@ -167,7 +167,7 @@ def test_a_pair_has_the_numbers_of_evaluate(cohort):
         against=cohort["rival"] / "1BA001" / "sct.nii.gz",
     )
     assert single(request)
-    result = evaluate_pair(request)
+    result = judge_pair(request)
     sct, ct = (read_volume(path, "HU") for path in (request.sct, request.ct))
     mask = read_volume(request.mask, "label")
     (found,) = result.of(str(request.sct))
@@ -189,7 +189,7 @@ def test_arguments_that_do_not_fit_are_told_apart(folders, cohort, tmp_path):
     ):
         assert not single(request)
         with pytest.raises(CohortError, match=message):
-            evaluate_cohort(request)
+            judge_cohort(request)
     for request, message in (
         (Request(one_sct, real), "name two volumes, or two folders"),
         (Request(one_sct, one_ct, against=made), f"{made} is no volume"),
@@ -198,24 +198,24 @@ def test_arguments_that_do_not_fit_are_told_apart(folders, cohort, tmp_path):
     ):
         assert single(request)
         with pytest.raises(CohortError, match=message):
-            evaluate_pair(request)
+            judge_pair(request)
     bundle = tmp_path / "best"
     bundle.mkdir()
     (bundle / "bundle.json").write_text("{}")
     with pytest.raises(CohortError, match=r"best is a bundle, .* prepared store"):
-        evaluate_cohort(Request(bundle, real))
+        judge_cohort(Request(bundle, real))
 
 
 def test_errors_name_the_file(folders, cohort, tmp_path):
     one_sct, one_ct = cohort["made"] / "sct_1BA001.mha", cohort["real"] / "1BA005" / "ct.nii.gz"
     with pytest.raises(GeometryError, match=r"sct_1BA001\.mha .* and .*1BA005/ct\.nii\.gz"):
-        evaluate_pair(Request(one_sct, one_ct))
+        judge_pair(Request(one_sct, one_ct))
     ct, _, _ = folders.subjects["1BA005"]
     raw = tmp_path / "raw.nii.gz"
     write_volume(raw, ct.with_voxels(ct.voxels + np.int16(1024)))
     with pytest.raises(ValueRangeError, match=r"raw\.nii\.gz: values run from .*intercept"):
-        evaluate_pair(Request(raw, one_ct))
+        judge_pair(Request(raw, one_ct))
     where = cohort["real"] / "1BA005" / "mask.nii.gz"
-    doubted = evaluate_pair(Request(raw, one_ct, where))
+    doubted = judge_pair(Request(raw, one_ct, where))
     assert "raw.nii.gz: values run from" in doubted.notes[0]
     assert doubted.of(str(raw))[0].body.me == pytest.approx(1024)

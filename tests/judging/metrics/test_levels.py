@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mrtoct.judging.levels import level_errors
+from mrtoct.judging.metrics.levels import level_errors
 from mrtoct.volume import Grid
 from volumes import oblique_grid
 

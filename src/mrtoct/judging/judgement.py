@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from mrtoct._version import __version__
-from mrtoct.judging.case import Judged
+from mrtoct.judging.calibration import CalibrationCurve, cohort_curve
+from mrtoct.judging.judged import Judged
 from mrtoct.judging.metrics.evaluate import DEFINITIONS, Evaluation, finite
+from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS, Metric
+from mrtoct.judging.roles import Role
 from mrtoct.judging.summary import (
-    METRICS,
-    SEAM_METRICS,
-    Metric,
     PairedDifference,
     Summary,
     compare,
@@ -25,7 +25,7 @@ Years = Literal["2023", "2025", "both"]
 
 
 @dataclass(frozen=True)
-class CohortEvaluation:
+class Judgement:
     """Judged subjects, and who was left out and why.
 
     Every subject has every method; the first is compared with each of the others.
@@ -46,6 +46,17 @@ class CohortEvaluation:
         return list(self.subjects[0].evaluations)
 
     @property
+    def roles(self) -> dict[str, Role]:
+        """Of every subject that was judged."""
+        return {subject.subject: subject.role for subject in self.subjects}
+
+    @property
+    def calibration(self) -> CalibrationCurve | None:
+        """How far the first method's standard deviations can be trusted; None without any."""
+        curves = [s.calibration for s in self.subjects if s.calibration]
+        return cohort_curve(curves) if curves else None
+
+    @property
     def masks(self) -> dict[str, int]:
         """How many subjects were judged inside which kind of mask."""
         return dict(
@@ -56,7 +67,7 @@ class CohortEvaluation:
     def metrics(self) -> list[Metric]:
         """Those of the chosen years, and those of seams where there are tiles."""
         tiled = any(e.seam for s in self.subjects for e in s.evaluations.values())
-        every = [*METRICS, *(SEAM_METRICS if tiled else ())]
+        every = [*METRICS.values(), *(SEAM_METRICS.values() if tiled else ())]
         return [m for m in every if m.key.partition(".")[0] not in _others(self.years)]
 
     @property
@@ -104,13 +115,7 @@ class CohortEvaluation:
                     rival: {m.key: asdict(self.paired(rival, m)) for m in self.metrics}
                     for rival in methods[1:]
                 },
-                "subjects": {
-                    s.subject: {
-                        "role": s.role,
-                        "methods": {m: chosen(e, self.years) for m, e in s.evaluations.items()},
-                    }
-                    for s in self.subjects
-                },
+                "subjects": {s.subject: _of_years(s.to_json(), self.years) for s in self.subjects},
             }
         )
         return plain
@@ -128,9 +133,14 @@ class CohortEvaluation:
                 yield [subject.subject, subject.role, method, e.definitions, *mask, *figures]
 
 
-def chosen(evaluation: Evaluation, years: Years) -> dict[str, Any]:
-    """Return an evaluation as JSON with the SynthRAD metrics of the chosen years alone."""
-    return {k: v for k, v in evaluation.to_json().items() if k not in _others(years)}
+def chosen(evaluation: dict[str, Any], years: Years) -> dict[str, Any]:
+    """Return an evaluation, as JSON, with the SynthRAD metrics of the chosen years alone."""
+    return {key: value for key, value in evaluation.items() if key not in _others(years)}
+
+
+def _of_years(judged: dict[str, Any], years: Years) -> dict[str, Any]:
+    methods = {method: chosen(e, years) for method, e in judged["methods"].items()}
+    return {**judged, "methods": methods}
 
 
 def _others(years: Years) -> Sequence[str]:
