@@ -179,6 +179,24 @@ def test_it_begins_with_the_weights_of_the_shipped_model(
     assert found == pytest.approx([error(head, tiny_store, validated)] * 2, rel=1e-3)
 
 
+def test_what_it_began_with_is_kept_until_something_better_comes(
+    tiny_store: Path, head: Path, tmp_path: Path
+) -> None:
+    """Steps far too large spoil the weights; the best is then still the start."""
+    wild = recipe(optimizer={"learning_rate": 0.3}, training={"steps": 2, "validate_every": 1})
+    best = train(tiny_store, tmp_path / "run", wild, start="head")
+    (validated,) = read_run(tmp_path / "run").split.validation
+    assert min(p.validation_mae for p in read_curves(tmp_path / "run")) > error(
+        head, tiny_store, validated
+    )
+    assert read_bundle(best)[0].provenance["step"] == 0
+    before, after = (
+        safetensors.torch.load_file(folder / "weights.safetensors") for folder in (head, best)
+    )
+    for name, weights in before.items():
+        torch.testing.assert_close(after[name], weights.float())
+
+
 def test_without_validation_it_keeps_the_deviations_of_its_start(
     one_head: Path, head: Path, tmp_path: Path
 ) -> None:

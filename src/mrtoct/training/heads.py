@@ -64,7 +64,8 @@ def train_heads(
 
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
-    job = Job(run, batch, validate, bundle)
+    # Fine-tuning on a few pairs must not choose something worse than the model that it began with.
+    job = Job(run, batch, validate, bundle, keep_start=start is not None)
     progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
     return progress, fabric.device.type
 

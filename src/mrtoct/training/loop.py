@@ -47,6 +47,8 @@ class Job:
     """Mean absolute error in HU on the validation subjects; None without any."""
     bundle: Bundle
     """What the translator is; step and figures are added."""
+    keep_start: bool = False
+    """Keep what the training began with until something better comes of it."""
 
 
 def learn(
@@ -65,6 +67,8 @@ def learn(
     progress = Progress()
     if resume and (job.run / "last").is_dir():
         progress = read_checkpoint(job.run / "last", learner.state)
+    if job.keep_start and progress.step == 0:
+        progress = _keep_start(learner, job, progress)
     curves = Curves(job.run, until=progress.step)
     clock = time.monotonic() - progress.seconds
     sums: dict[str, Tensor] = {}
@@ -138,20 +142,34 @@ def _check_finite(point: CurvePoint) -> None:
             )
 
 
+def _keep_start(learner: Learner, job: Job, progress: Progress) -> Progress:
+    """Write what the training began with as the best so far; without validation, nothing."""
+    if job.validate is None:
+        return progress
+    mae = job.validate()
+    _write_best(learner, job, step=0, mae=mae)
+    return replace(progress, best_mae=mae)
+
+
 def _keep(learner: Learner, job: Job, progress: Progress, point: CurvePoint) -> Progress:
     """Write the last and, if this is the best so far, the best bundle."""
-    figures = {} if point.validation_mae is None else {"mae_hu": point.validation_mae}
-    bundle = replace(
-        job.bundle,
-        provenance={**job.bundle.provenance, "step": point.step},
-        validation=figures,
-    )
-    best = point.validation_mae is None or point.validation_mae < (progress.best_mae or math.inf)
+    mae = point.validation_mae
+    best = mae is None or mae < (progress.best_mae or math.inf)
     progress = replace(progress, step=point.step, seconds=point.seconds)
     if best:
-        write_bundle(
-            job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True
-        )
-        progress = replace(progress, best_mae=point.validation_mae)
+        _write_best(learner, job, step=point.step, mae=mae)
+        progress = replace(progress, best_mae=mae)
+    bundle = _described(job.bundle, point.step, mae)
     write_checkpoint(job.run / "last", bundle, learner.state, progress)
     return progress
+
+
+def _write_best(learner: Learner, job: Job, *, step: int, mae: float | None) -> None:
+    bundle = _described(job.bundle, step, mae)
+    write_bundle(job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True)
+
+
+def _described(bundle: Bundle, step: int, mae: float | None) -> Bundle:
+    """Return what a bundle says of itself after a step."""
+    figures = {} if mae is None else {"mae_hu": mae}
+    return replace(bundle, provenance={**bundle.provenance, "step": step}, validation=figures)
