@@ -50,6 +50,7 @@ def test_a_process_that_dies_is_one_sentence():
         list(spread(os._exit, [(9,)], 1))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGINT to a group")
 def test_ctrl_c_lets_jobs_tidy_up_and_prints_no_traceback_of_theirs(tmp_path):
     job = """
 def job(folder, n):

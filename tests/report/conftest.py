@@ -1,8 +1,11 @@
 """Small made-up subjects, asymmetric along every axis so that a flipped picture is noticed."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 
+from browser import NoBrowserError, chromium
 from mrtoct.judging.baselines import water
 from mrtoct.judging.metrics.evaluate import evaluate
 from mrtoct.report.contents import SubjectResult
@@ -50,3 +53,14 @@ def subjects():
         make_subject("sub-02", "test", 2, noise=60),
         make_subject("sub-10", "validation", 3, noise=40),
     ]
+
+
+@pytest.fixture(scope="module")
+def tab():
+    """A tab of a browser; tests that need one skip where there is none."""
+    with ExitStack() as stack:
+        try:
+            page = stack.enter_context(chromium())
+        except NoBrowserError as error:
+            pytest.skip(str(error))
+        yield page
