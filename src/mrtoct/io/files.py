@@ -7,14 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.io import metaimage, nifti
+from mrtoct.io import metaimage, nifti, nrrd
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 from mrtoct.volume import Unit, Volume
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 METAIMAGE_ENDINGS = (".mha", ".mhd")
-VOLUME_ENDINGS = NIFTI_ENDINGS + METAIMAGE_ENDINGS
+NRRD_ENDINGS = (".nrrd", ".nhdr")
+VOLUME_ENDINGS = NIFTI_ENDINGS + METAIMAGE_ENDINGS + NRRD_ENDINGS
+
+REMEDIES = {
+    ".zip": "unpack it, and name the folder",
+    ".hdr": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
+    ".img": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
+    ".mgz": "convert it to NIfTI, as by mri_convert",
+    ".mgh": "convert it to NIfTI, as by mri_convert",
+}
+"""What to do with files that are met often, by their endings."""
 
 
 def ending(path: Path) -> str:
@@ -23,7 +33,12 @@ def ending(path: Path) -> str:
     for known in VOLUME_ENDINGS:
         if name.endswith(known) and name != known:
             return known
-    raise FileError(f"{path} is not a volume mrtoct knows; allowed: {', '.join(VOLUME_ENDINGS)}")
+    allowed = ", ".join(VOLUME_ENDINGS)
+    remedy = next((what for last, what in REMEDIES.items() if name.endswith(last)), "")
+    raise FileError(
+        f"{path} is not a volume mrtoct knows; allowed: {allowed}, and DICOM"
+        f"{'; ' if remedy else ''}{remedy}"
+    )
 
 
 def read_scan(scan: Scan, unit: Unit) -> Volume:
@@ -34,7 +49,10 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
         return read_volume(scan.path, unit)
     from mrtoct.io import dicom  # other formats need not wait for it
 
-    volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
+    if scan.path.is_file() and [s.slices for s in dicom.list_series(scan.path)] == [1]:
+        raise FileError(f"{scan.path} is one slice; name the folder that holds the whole series")
+    series = dicom.find_series(scan.path, unit, scan.series)
+    volume = dicom.read_series(series, unit)
     _check_finite(scan.path, volume)
     return volume
 
@@ -51,13 +69,15 @@ def files_of(scan: Scan) -> list[Path]:
     path = _within_rire(scan.path)
     if path.name == rire.HEADER:
         return [path, rire.image_file(path)]
-    return [path, metaimage.data_file_of(path)] if ending(path) == ".mhd" else [path]
+    data_file_of = {".mhd": metaimage.data_file_of, ".nhdr": nrrd.data_file_of}.get(ending(path))
+    return [path, data_file_of(path)] if data_file_of else [path]
 
 
 def read_volume(path: Path | str, unit: Unit) -> Volume:
-    """Read a NIfTI or MetaImage file, or a RIRE header.ascii or its folder, as a Volume in RAS mm.
+    """Read a NIfTI, MetaImage or NRRD file, or RIRE's header.ascii or its folder, in RAS mm.
 
-    Any other folder holds DICOM: its only CT for HU, its only MR for a.u. is read. Stored
+    Any other folder, and a file that begins as DICOM does, holds DICOM: its only CT for HU, its
+    only MR for a.u. is read. Stored
     integers stay integers unless the file scales them; other data become float32. Raises
     FileError for a missing, damaged or unknown file, GeometryError for an impossible grid or
     several frames, ValueRangeError for NaN or infinite voxels.
@@ -72,23 +92,21 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
             raise FileError(f"{path} {reason}")
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    read = {rire.HEADER: rire.read, ".nii": nifti.read, ".nii.gz": nifti.read}
-    volume = read.get(kind, metaimage.read)(path, unit)
+    volume = _READ[kind](path, unit)
     _check_finite(path, volume)
     return volume
 
 
 def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False) -> None:
-    """Write a Volume as NIfTI or MetaImage, whole or not at all, without rescaling its values.
+    """Write a Volume as NIfTI, MetaImage or NRRD, whole or not at all, its values as they are.
 
     Integers keep their type, booleans become uint8, all floats float32. Raises FileError if the
     file exists and overwrite is false or the disk refuses, ValueRangeError for NaN or infinite
     voxels, GeometryError if MetaImage cannot hold the grid.
     """
     path = Path(path)
-    write = nifti.write if ending(path) in NIFTI_ENDINGS else metaimage.write
     _check_finite(path, volume)
-    write(path, volume, overwrite=overwrite)
+    _WRITE[ending(path)](path, volume, overwrite=overwrite)
 
 
 def as_int16(volume: Volume) -> Volume:
@@ -98,9 +116,16 @@ def as_int16(volume: Volume) -> Volume:
 
 
 def _is_dicom(path: Path) -> bool:
-    """Tell whether a path is to be read as DICOM: a folder that no other format claims."""
-    named_as_file = path.name.lower().endswith(VOLUME_ENDINGS)
-    return not named_as_file and path.is_dir() and not rire.is_modality_folder(path)
+    """Tell whether a path is to be read as DICOM: a folder or file that no other format claims."""
+    if path.name.lower().endswith(VOLUME_ENDINGS):
+        return False
+    if path.is_dir():
+        return not rire.is_modality_folder(path)
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _within_rire(path: Path) -> Path:
@@ -116,3 +141,16 @@ def _check_finite(path: Path, volume: Volume) -> None:
         raise ValueRangeError(
             f"{path}: {bad} voxels are NaN or infinite; every voxel must be a finite number"
         )
+
+
+_READ = {
+    rire.HEADER: rire.read,
+    **dict.fromkeys(NIFTI_ENDINGS, nifti.read),
+    **dict.fromkeys(METAIMAGE_ENDINGS, metaimage.read),
+    **dict.fromkeys(NRRD_ENDINGS, nrrd.read),
+}
+_WRITE = {
+    **dict.fromkeys(NIFTI_ENDINGS, nifti.write),
+    **dict.fromkeys(METAIMAGE_ENDINGS, metaimage.write),
+    **dict.fromkeys(NRRD_ENDINGS, nrrd.write),
+}
