@@ -1,4 +1,7 @@
-"""A headless Chromium by Playwright, and what our pages' tests and screenshots ask of it."""
+"""A headless Chromium by Playwright, and what our pages' tests and screenshots ask of it.
+
+Our pages forbid eval, by which Playwright's wait_for_function polls: wait for elements instead.
+"""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def test_3d_turns_and_gives_way_to_slices(page):
     if niivue_script() is None:
         pytest.skip("this installation was built without NiiVue")
     press(page, "3")
-    page.wait_for_function("document.querySelectorAll('#panels .square canvas').length === 3")
+    page.locator("#panels .square canvas").nth(2).wait_for()
     settle(page)
     shot = "(() => { const c = document.querySelector('.square canvas');"
     shot += "return [c.width > 100, Boolean(c.getContext('webgl2'))]; })()"
@@ -270,3 +270,25 @@ def test_3d_turns_and_gives_way_to_slices(page):
     press(page, "t")
     assert page.locator("#panels canvas").count() == 5
     assert page.locator("#viewer-error").is_hidden()
+
+
+def test_without_webgl_slices_are_shown_and_3d_is_explained(tab, report):
+    page = tab.context.new_page()
+    page.add_init_script(
+        "const usual = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) {"
+        "return kind.startsWith('webgl') ? null : usual.call(this, kind, ...more); };"
+    )
+    wrong = complaints(page)
+    show(page, report.address)
+    # 40 HU is half way from -160 to 240.
+    assert grey(page, "ct", 0.6, 0.6) == pytest.approx(127, abs=15)
+    if niivue_script() is not None:
+        button = page.locator("[data-plane='3d']")
+        assert button.is_disabled()
+        assert "WebGL 2" in button.get_attribute("title")
+        page.focus("#viewer")
+        press(page, "3")
+        assert page.locator("button[data-plane=transverse]").get_attribute("aria-pressed") == "true"
+    page.close()
+    assert wrong == []
