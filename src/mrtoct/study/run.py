@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
+from mrtoct.hardware.progress import Update, Watcher
 from mrtoct.judging.baselines import WATER
 from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Experiment
 from mrtoct.study.folder import in_fold, known_identity, note_identity, run_folder, task_of
-from mrtoct.study.judge import Translate, by_bundle, by_intensity_map, by_water, judge
+from mrtoct.study.judge import Judging, Translate, by_intensity_map, by_water, judge
 from mrtoct.study.plan import Plan, run_identity
-from mrtoct.training.curves import CurvePoint
-from mrtoct.training.recipe import Recipe
+from mrtoct.training.curves import read_curves
 from mrtoct.training.run import DESCRIPTION, read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
-
-OnStep = Callable[[int, CurvePoint | None], None]
-OnSubject = Callable[[int, str], None]
-
-
-class Watcher(Protocol):
-    """Who is told how far the study is."""
-
-    def say(self, text: str) -> None:
-        """Hear a sentence."""
-
-    def training(self, title: str, recipe: Recipe) -> AbstractContextManager[OnStep]:
-        """Watch one training, by the number of steps done and the figures of validations."""
-
-    def judging(self, title: str, subjects: int) -> AbstractContextManager[OnSubject]:
-        """Watch a method being judged, by the number of subjects done and the next one's name."""
+from mrtoct.translation.translator import Translator
 
 
 def run_study(
-    study: Path, plan: Plan, experiments: tuple[Experiment, ...], watcher: Watcher
+    study: Path, plan: Plan, experiments: tuple[Experiment, ...], device: str, watcher: Watcher
 ) -> None:
     """Bring the chosen experiments of a study's folder up to date.
 
@@ -52,14 +37,14 @@ def run_study(
         }
         for method in BASELINES:
             task = task_of(study, plan, fold, method, None)
-            judge([task], baselines[method.name], watcher.judging)
+            judge([task], baselines[method.name], _judging(watcher))
         for experiment in experiments:
-            identity = _train(study, plan, experiment, fold, split, watcher)
+            identity = _train(study, plan, experiment, fold, split, device, watcher)
             # The last stage of a cascade holds those before it: what all of them make is computed
             # once.
             bundle = run_folder(study, fold, experiment) / str(experiment.methods[-1].bundle)
             tasks = [task_of(study, plan, fold, m, identity) for m in experiment.methods]
-            judge(tasks, partial(by_bundle, bundle), watcher.judging)
+            judge(tasks, partial(_by_bundle, bundle, device), _judging(watcher))
 
 
 def _train(
@@ -68,6 +53,7 @@ def _train(
     experiment: Experiment,
     fold: int,
     split: Split,
+    device: str,
     watcher: Watcher,
 ) -> str:
     """Train one experiment on one split, unless that is done; return its identity."""
@@ -79,22 +65,61 @@ def _train(
     if begun and read_run(run).finished is not None:
         return identity
     if before not in (None, identity):
-        watcher.say(f"{title}: its recipe or the store changed since it was trained; training anew")
+        changed = f"{title}: its recipe or the store changed since it was trained; training anew"
+        watcher(Update(0, None, title=title, message=changed))
     if before != identity:
         (run / DESCRIPTION).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
     note_identity(study, fold, experiment, identity)
     start = None
     if experiment.start is not None:
         start = run_folder(study, fold, plan.experiment(experiment.start)) / "last"
-    with watcher.training(title, experiment.recipe) as on_step:
-        train(
-            plan.store,
-            run,
-            experiment.recipe,
-            start=start,
-            split=split,
-            resume=begun,
-            overwrite=not begun,
-            on_step=on_step,
-        )
+    last = Update(0, None, title=title)
+
+    def told(update: Update) -> None:
+        nonlocal last
+        last = replace(update, title=title)
+        watcher(last)
+
+    train(
+        plan.store,
+        run,
+        experiment.recipe,
+        start=start,
+        split=split,
+        resume=begun,
+        overwrite=not begun,
+        device=device,
+        watcher=told,
+    )
+    watcher(replace(last, note="", message=f"{title}: {_came_of(run)}"))
     return identity
+
+
+def _came_of(run: Path) -> str:
+    """Return in words how long a finished training took and how good it became."""
+    facts = read_run(run).finished or {}
+    said = f"{facts.get('step')} steps, {facts.get('seconds', 0) / 60:.1f} minutes"
+    errors = [p.validation_mae for p in read_curves(run) if p.validation_mae is not None]
+    return said + (f", validation MAE {errors[-1]:.0f} HU" if errors else "")
+
+
+def _by_bundle(bundle: Path, device: str) -> Translate:
+    """Return what a trained bundle makes of a subject, of a cascade after each of its stages."""
+    translator = Translator.load(bundle, device)
+    channels = translator.bundle.channels
+    return lambda subject: translator.translate_stages(
+        subject.channels_named(channels), aligned=True
+    )
+
+
+def _judging(watcher: Watcher) -> Judging:
+    """Return how judging tells a watcher of the subjects that are done."""
+
+    @contextmanager
+    def judging(title: str, subjects: int) -> Iterator[Callable[[int, str], None]]:
+        def told(done: int, note: str) -> None:
+            watcher(Update(done, subjects, note, f"judge {title}"))
+
+        yield told
+
+    return judging
