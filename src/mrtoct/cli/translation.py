@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.errors import BundleError, ValueRangeError
-from mrtoct.report.translation import Translation, write_translation_page
 from mrtoct.translation.bundle import Bundle
 from mrtoct.volume import Volume
 
@@ -57,6 +56,9 @@ def write_page(
     overwrite: bool,
 ) -> None:
     """Write the page of one translation by a model, which is named as the user named it."""
+    # Drawing takes a second to import, for which those who want no page need not wait.
+    from mrtoct.report.translation import Translation, write_translation_page
+
     shown = Translation(
         title,
         mr,
