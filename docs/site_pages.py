@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
 from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
@@ -28,19 +27,18 @@ MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 def commands() -> str:
     """Return a section for every command: usage, what it does, arguments, options."""
-    from mrtoct.cli.app import app
-
-    return "\n\n".join(_command(*leaf) for leaf in leaves(app))
+    return "\n\n".join(_command(*leaf) for leaf in leaves())
 
 
-def leaves(app: typer.Typer, name: str = "mrtoct") -> Iterator[tuple[str, Any, Function]]:
+def leaves() -> Iterator[tuple[str, Any, Function]]:
     """Yield each command's full name, how typer parses it, and the function that it calls."""
-    group: Any = typer.main.get_command(app)
-    for info in app.registered_commands:
-        word = info.name or getattr(info.callback, "__name__", "").replace("_", "-")
-        yield f"{name} {word}", group.commands[word], info.callback
-    for inner in app.registered_groups:
-        yield from leaves(inner.typer_instance, f"{name} {inner.name}")
+    from mrtoct.cli.app import COMMANDS, functions, load
+
+    for name in COMMANDS:
+        command = load(name)
+        for full, function in functions(name).items():
+            own = command.commands[full.split()[-1]] if hasattr(command, "commands") else command
+            yield f"mrtoct {full}", own, function
 
 
 def _command(path: str, command: Any, function: Function) -> str:

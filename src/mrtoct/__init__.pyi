@@ -4,6 +4,7 @@ from .io.files import read_volume as read_volume
 from .io.files import write_volume as write_volume
 from .judging.metrics.evaluate import evaluate as evaluate
 from .prepare.cohort import prepare_cohort as prepare_cohort
+from .registration.register import register as register
 from .training.recipe_file import load_recipe as load_recipe
 from .training.train import train as train
 from .translation.translator import Translator as Translator

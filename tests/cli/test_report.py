@@ -50,7 +50,7 @@ def test_figures_are_not_replaced_unasked(first, mrtoct, judged_run):
 def test_figures_of_a_run_with_a_page_leave_the_page(first, mrtoct, judged_run, monkeypatch):
     page, drawn = judged_run / "report.html", []
     monkeypatch.setattr(
-        "mrtoct.report.publication.write_figures",
+        "mrtoct.cli.report.write_figures",
         lambda folder, results, overwrite: drawn.append((folder.name, overwrite)),
     )
     before = page.read_bytes(), page.stat().st_mtime_ns

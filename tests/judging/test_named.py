@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import CohortError, GeometryError, ValueRangeError
+from mrtoct.hardware.progress import Update
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.judging.metrics.evaluate import evaluate
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
@@ -32,12 +33,12 @@ def test_a_folder_is_judged_subject_by_subject(folders, cohort):
     told = []
     request = Request(cohort["made"], cohort["real"], cohort["mask"])
     assert not single(request)
-    result = judge_cohort(request, lambda *progress: told.append(progress))
+    result = judge_cohort(request, told.append)
     assert [s.subject for s in result.subjects] == list(folders.subjects)
     assert result.methods == [str(cohort["made"]), "water"]
     assert result.masks == {"masks in real": 3}
     assert (result.notes, result.unmatched, result.failed) == ([], {}, {})
-    assert told == [(name, n, 3) for n, name in enumerate(folders.subjects, start=1)]
+    assert told == [Update(n, 3, name) for n, name in enumerate(folders.subjects, start=1)]
     for subject in result.subjects:
         ct, mask, _ = folders.subjects[subject.subject]
         assert subject.role == "unknown"
@@ -193,7 +194,7 @@ def test_arguments_that_do_not_fit_are_told_apart(folders, cohort, tmp_path):
     for request, message in (
         (Request(one_sct, real), "name two volumes, or two folders"),
         (Request(one_sct, one_ct, against=made), f"{made} is no volume"),
-        (Request(one_sct, one_ct, subjects=("a",)), "--subjects chooses from a cohort"),
+        (Request(one_sct, one_ct, subjects=("a",)), "subjects are chosen from a cohort"),
         (Request(one_sct, one_ct, against=one_sct), "cannot be compared with itself"),
     ):
         assert single(request)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import BundleError, CohortError, FileError
+from mrtoct.hardware.progress import Update
 from mrtoct.io.files import read_volume
 from mrtoct.judging.baselines import MAP, WATER, IntensityMap
 from mrtoct.judging.run import judge_run
@@ -92,8 +93,8 @@ def test_the_deviation_and_how_far_it_can_be_trusted_are_kept(tiny_store, run, j
 
 def test_progress_counts_what_is_done(run):
     told = []
-    judge_run(run, on_subject=lambda name, done, total: told.append((name, done, total)))
-    assert told == [(split_of(run)["validation"][0], 1, 1)]
+    judge_run(run, watcher=told.append)
+    assert told == [Update(1, 1, split_of(run)["validation"][0])]
 
 
 def test_an_incomplete_run_or_store_is_named(tiny_store, run, tmp_path):

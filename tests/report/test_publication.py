@@ -108,7 +108,7 @@ def test_nothing_is_replaced_unless_asked(few, tmp_path):
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     assert set(before) == {"one.png", "one.pdf", "two.png", "two.pdf", CAPTIONS}
     (tmp_path / CAPTIONS).write_text("mine")
-    with pytest.raises(FileError, match=r"CAPTIONS\.md exists already; pass --overwrite"):
+    with pytest.raises(FileError, match=r"CAPTIONS\.md exists already; pass overwrite=True"):
         write_figures(tmp_path, few)
     assert (tmp_path / CAPTIONS).read_text() == "mine"
     write_figures(tmp_path, few, overwrite=True)

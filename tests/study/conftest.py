@@ -50,7 +50,7 @@ def study(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mrtoct.study.plan.paper_experiments", small_experiments)
         without_ms_ssim(patch)
-        reproduce(four, folder, Heard(), cohort="Four *heads*")
+        reproduce(four, folder, watcher=Heard(), cohort="Four *heads*")
     return folder
 
 

@@ -53,7 +53,7 @@ def weights(study: Path) -> dict[str, bytes]:
 
 def again(four: Path, study: Path, **options: object) -> tuple[Results, Heard]:
     heard = Heard()
-    return reproduce(four, study, heard, **options), heard  # type: ignore[arg-type]
+    return reproduce(four, study, watcher=heard, **options), heard  # type: ignore[arg-type]
 
 
 def test_every_method_is_judged_on_everybody(study: Path) -> None:
@@ -193,10 +193,12 @@ def test_a_killed_study_goes_on_where_it_was(
 ) -> None:
     folder = tmp_path / "study"
     with pytest.raises(KeyboardInterrupt):
-        reproduce(four, folder, Heard(stop), only=(stop[0],))
+        reproduce(four, folder, watcher=Heard(stop), only=(stop[0],))
     name, step = stop
     _, heard = again(four, folder, only=(name,))
     assert heard.trained[name][0] == step + 1  # kept at every step
+    assert [text.partition(":")[0] for text in heard.finished] == [name]
+    assert "validation MAE" in heard.finished[0]
     uninterrupted = weights(study)
     made = weights(folder)
     assert made
@@ -248,7 +250,9 @@ def test_overwrite_does_what_is_named_anew_and_nothing_else(four: Path, copy: Pa
 def test_other_settings_are_refused_until_told_to_start_anew(four: Path, copy: Path) -> None:
     before = weights(copy)
     for options in ({}, {"only": ("unet-mae",), "overwrite": True}):
-        with pytest.raises(FileError, match="was made with no --budget and no --folds, not no --b"):
+        with pytest.raises(
+            FileError, match="no time budget and one split, not no time budget and 2 folds"
+        ):
             again(four, copy, settings=Settings(folds=2), **options)
     assert weights(copy) == before
 

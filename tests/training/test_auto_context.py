@@ -11,12 +11,13 @@ import torch
 
 import mrtoct.training.auto_context as module
 from mrtoct.errors import CohortError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.networks.generator import Cascade
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.patches import PatchSet
 from mrtoct.training.auto_context import fold_names
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.distance import within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
@@ -138,16 +139,16 @@ def test_the_best_stage_is_kept(run: Path) -> None:
 def test_a_killed_run_goes_on_in_the_network_it_was_at(
     store: Path, run: Path, tmp_path: Path, stop: int
 ) -> None:
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == stop:
+    def kill(update: Update) -> None:
+        if update.done == stop:
             raise KeyboardInterrupt
 
     killed = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        train(store, killed, recipe(), on_step=kill)
+        train(store, killed, recipe(), watcher=kill)
     assert not (killed / "best").exists()
     seen: list[int] = []
-    train(store, killed, recipe(), resume=True, on_step=lambda step, _: seen.append(step))
+    train(store, killed, recipe(), resume=True, watcher=lambda update: seen.append(update.done))
     assert seen[0] == stop // 2 * 2 + 1
     assert same(run, killed)
 

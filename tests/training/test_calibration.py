@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import BundleError
+from mrtoct.hardware.progress import Update
 from mrtoct.prepare.store import read_subject
 from mrtoct.training.calibration import VOXELS, calibrate, fitted, voxel_signs
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
@@ -76,12 +76,12 @@ def test_the_errors_are_those_of_the_translation(
 def test_a_training_that_was_stopped_ends_with_the_same_numbers(
     tiny_store: Path, recipe: Recipe, run: Path, tmp_path: Path
 ) -> None:
-    def stop(step: int, point: CurvePoint | None) -> None:
-        if step == 6:
+    def stop(update: Update) -> None:
+        if update.done == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "run", recipe, on_step=stop)
+        train(tiny_store, tmp_path / "run", recipe, watcher=stop)
     assert "deviation" not in read_description(tmp_path / "run" / "best")
     for _ in range(2):  # and again, when nothing is left to do
         train(tiny_store, tmp_path / "run", recipe, resume=True)

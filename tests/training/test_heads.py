@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 from mrtoct.cli.app import app
 from mrtoct.errors import BundleError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.parts import around_head
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe, parse_recipe
 from mrtoct.training.run import read_run
@@ -125,14 +126,14 @@ def test_what_it_expects_to_be_wrong_by_is_learnt_too(one_head: Path, known: Pat
 
 
 def test_killed_and_resumed_is_uninterrupted(tiny_store: Path, head: Path, tmp_path: Path) -> None:
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == 3:
+    def kill(update: Update) -> None:
+        if update.done == 3:
             raise KeyboardInterrupt
 
     wanted = recipe(training={"average": 0.9})
     train(tiny_store, tmp_path / "whole", wanted, start="head")
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "killed", wanted, start="head", on_step=kill)
+        train(tiny_store, tmp_path / "killed", wanted, start="head", watcher=kill)
     steps: list[int] = []
     train(
         tiny_store,
@@ -140,7 +141,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny_store: Path, head: Path, tmp_p
         wanted,
         start="head",
         resume=True,
-        on_step=lambda step, _: steps.append(step),
+        watcher=lambda update: steps.append(update.done),
     )
     assert steps == [3, 4]
     tensors = sorted(p.relative_to(tmp_path / "whole") for p in tmp_path.glob("whole/**/*.safe*"))

@@ -38,7 +38,10 @@ def test_a_run_describes_itself(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileError, match=r"exists already; pass --resume .* or --overwrite"):
+    with pytest.raises(
+        FileError,
+        match="; pass resume=True to go on or overwrite=True to",
+    ):
         start(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(FileError, match=r"notes\.txt is a file; name a folder"):

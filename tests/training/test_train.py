@@ -17,12 +17,13 @@ from torch import Tensor
 import mrtoct.training.loop as loop
 import mrtoct.training.regression as regression
 from mrtoct.errors import CohortError, FileError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import State, read_checkpoint
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.distance import distance_loss
 from mrtoct.training.loop import learning_rate_factor
 from mrtoct.training.losses import gdl, mae
@@ -131,18 +132,19 @@ def test_a_killed_run_resumes_to_the_same_end(
 ) -> None:
     """Killed before the first checkpoint, right after one (2, 4) and between two."""
 
-    def kill(step: int, point: CurvePoint | None) -> None:
-        assert (point is not None) == (step % 2 == 0)
-        if step == stop:
+    def kill(update: Update) -> None:
+        assert (update.total, update.title) == (6, "")
+        assert update.note.startswith("validation MAE ") == (update.done % 2 == 0)
+        if update.done == stop:
             raise Killed
 
     run = tmp_path / "run"
     with pytest.raises(Killed):
-        train(tiny_store, run, recipe, on_step=kill)
+        train(tiny_store, run, recipe, watcher=kill)
     assert (run / "last").is_dir() == (stop >= 2)
     assert read_run(run).finished is None
     seen: list[int] = []
-    train(tiny_store, run, recipe, resume=True, on_step=lambda step, _: seen.append(step))
+    train(tiny_store, run, recipe, resume=True, watcher=lambda update: seen.append(update.done))
     assert seen == list(range(stop // 2 * 2 + 1, 7))
     assert same(run, uninterrupted)
     assert rows(run) == rows(uninterrupted)
@@ -204,11 +206,11 @@ def test_an_existing_run_is_kept_or_wholly_replaced(
     assert (run / "best" / "weights.safetensors").read_bytes() == kept
     (run / "evaluation").mkdir()
 
-    def kill(step: int, point: CurvePoint | None) -> None:
+    def kill(update: Update) -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        train(tiny_store, run, tiny_recipe(), overwrite=True, on_step=kill)
+        train(tiny_store, run, tiny_recipe(), overwrite=True, watcher=kill)
     assert [p.name for p in run.iterdir()] == ["run.json"]
     assert read_run(run).recipe == tiny_recipe()
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mrtoct.errors import BundleError, ValueRangeError
+from mrtoct.errors import BundleError, CohortError, FileError, ValueRangeError
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
@@ -335,3 +335,38 @@ def test_another_grid_may_be_asked_for(upright: Volume, expected: Volume) -> Non
     inside = (found.voxels > -900) & (twice > -900)
     assert inside.sum() > 0.8 * (found.voxels > -900).sum()
     assert np.abs(found.voxels[inside] - twice[inside]).mean() < 60
+
+
+def test_a_path_and_images_of_other_packages_are_translated_as_the_volume_is(
+    upright: Volume, expected: Volume, tmp_path: Path
+) -> None:
+    path = tmp_path / "mr.nii.gz"
+    write_volume(path, upright)
+    for given in (path, str(path), upright.to_nibabel(), upright.to_simpleitk(), {"mr": path}):
+        sct = translator(Line()).translate(given)
+        np.testing.assert_array_equal(sct.voxels, expected.voxels)
+        assert sct.grid.matches(upright.grid)
+
+
+def test_a_volume_in_another_unit_is_refused_unless_forced(
+    upright: Volume, expected: Volume
+) -> None:
+    stub = translator(Line())
+    for unit in ("HU", "label"):
+        other = upright.with_voxels(upright.voxels, unit)
+        with pytest.raises(ValueRangeError, match=f"the MR is in {unit}, it must be in a.u.; pass"):
+            stub.translate(other)
+        np.testing.assert_array_equal(stub.translate(other, force=True).voxels, expected.voxels)
+    assert {d.kind for d in stub.doubts(upright.with_voxels(upright.voxels, "HU"))} == {
+        d.kind for d in stub.doubts(upright)
+    }
+
+
+def test_what_is_no_mr_is_refused_by_what_it_is(upright: Volume) -> None:
+    stub = translator(Line())
+    with pytest.raises(ValueRangeError, match="without its affine; make Volume"):
+        stub.translate(upright.voxels)  # type: ignore[arg-type]
+    with pytest.raises(FileError, match=r"mr\.nii\.gz does not exist"):
+        stub.translate("mr.nii.gz")
+    with pytest.raises(CohortError, match="knows the MR channels mr; it was given T9"):
+        stub.translate({"T9": upright})

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import csv as csv_module
+import io
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
-from mrtoct.cli.options import Device, Overwrite, Workers, processors
-
-if TYPE_CHECKING:
-    from mrtoct.judging.judgement import Judgement
-    from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
+from mrtoct.cli.terminal import say, watching
+from mrtoct.errors import ValueRangeError
+from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.judging.judgement import Judgement, chosen
+from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
+from mrtoct.judging.roles import some
+from mrtoct.judging.summary import summarise_levels
+from mrtoct.report import evaluation_tables as tables_of
+from mrtoct.report.tables import subject_table
 
 
 def evaluate(
@@ -51,13 +62,13 @@ def evaluate(
         typer.Option(help="Year of the SynthRAD challenge's metrics to show."),
     ] = "both",
     subjects: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help="Of a cohort, judge these alone: names with commas between. Default: all that "
-            "the bundle did not learn from.",
+            metavar="A,B",
+            help="Of a cohort, judge these alone. Default: all that the bundle did not learn from.",
             show_default=False,
         ),
-    ] = "",
+    ] = [],  # noqa: B006
     tiles: Annotated[
         str,
         typer.Option(
@@ -87,16 +98,6 @@ def evaluate(
     Volumes on different grids are an error, never resampled silently. Errors inside different
     masks are not comparable: the mask is part of the output.
     """
-    import json as json_module
-
-    from rich.markup import escape
-
-    from mrtoct.cli.terminal import console, say
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.judging.judgement import chosen
-    from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
-    from mrtoct.judging.roles import some
-
     if csv is not None:
         check_absent(csv, overwrite=overwrite)  # before the work, not after it
     request = Request(
@@ -104,19 +105,15 @@ def evaluate(
         ct,
         mask,
         against,
-        tuple(dict.fromkeys(name.strip() for name in subjects.split(",") if name.strip())),
+        listed(subjects),
         tile_grid(tiles) if tiles else None,
         synthrad,
         workers,
         device,
     )
     pair = single(request)
-    with console.status("evaluating") as status:
-
-        def on_subject(name: str, done: int, total: int) -> None:
-            status.update(f"evaluated {done} of {total}: {escape(name)}")
-
-        result = judge_pair(request) if pair else judge_cohort(request, on_subject)
+    with watching("evaluate") as watcher:
+        result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:
         say(f"warning: {note}")
     for lack, names in result.unmatched.items():
@@ -138,9 +135,6 @@ def evaluate(
 
 def tile_grid(text: str) -> TileGrid:
     """Read SIZE, I,J,K or either with @I,J,K behind it; ValueRangeError for anything else."""
-    from mrtoct.errors import ValueRangeError
-    from mrtoct.judging.metrics.seams import TileGrid
-
     size, at, origin = text.partition("@")
     try:
         sides = [int(n) for n in size.split(",")]
@@ -156,53 +150,36 @@ def tile_grid(text: str) -> TileGrid:
 
 def write_csv(path: Path, result: Judgement, *, overwrite: bool) -> None:
     """Write the rows of an evaluation, whole or not at all."""
-    import csv
-    import io
-
-    from mrtoct.io.atomic import write_text
-
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(result.rows())
+    csv_module.writer(text, lineterminator="\n").writerows(result.rows())
     write_text(path, text.getvalue(), overwrite=overwrite)
 
 
 def show_pair(result: Judgement) -> None:
     """Print every metric of one subject, and where in the head the errors are."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    from mrtoct.judging.summary import summarise_levels
-    from mrtoct.report.evaluation_tables import labels, levels_table
-    from mrtoct.report.tables import subject_table
-
     console = Console()
-    short = labels(result.methods)
+    short = tables_of.labels(result.methods)
     evaluations = {escape(short[m]): result.of(m)[0] for m in result.methods}
     console.print(result.described, markup=False, highlight=False, soft_wrap=True)
     console.print(subject_table(evaluations, metrics=result.metrics))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
-    console.print(levels_table(levels))
+    console.print(tables_of.levels_table(levels))
 
 
 def show_cohort(result: Judgement, *, rival: bool) -> None:
     """Print the cohort's means, the comparison with a rival, each subject and each level."""
-    from rich.console import Console
-
-    from mrtoct.judging.summary import summarise_levels
-    from mrtoct.report import evaluation_tables as tables
-
     console = Console()
-    metrics, short = result.metrics, tables.labels(result.methods)
+    metrics, short = result.metrics, tables_of.labels(result.methods)
     figures = {short[m]: [result.summary(m, metric) for metric in metrics] for m in result.methods}
     console.print(result.described, markup=False, highlight=False, soft_wrap=True)
-    console.print(tables.cohort_table(metrics, figures))
+    console.print(tables_of.cohort_table(metrics, figures))
     first = result.methods[0]
     if rival:
         second = result.methods[1]
         paired = [result.paired(second, metric) for metric in metrics]
         title = f"{short[first]} minus {short[second]}, subject by subject"
-        console.print(tables.paired_table(metrics, paired, title))
+        console.print(tables_of.paired_table(metrics, paired, title))
     each = {s.subject: (s.role, s.evaluations[first]) for s in result.subjects}
-    console.print(tables.subjects_table(each, metrics, short[first]))
+    console.print(tables_of.subjects_table(each, metrics, short[first]))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
-    console.print(tables.levels_table(levels))
+    console.print(tables_of.levels_table(levels))

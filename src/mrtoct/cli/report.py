@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.judging.judgement import Judgement
+from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.terminal import say, watching
+from mrtoct.errors import CohortError, FileError
+from mrtoct.io.atomic import check_absent
+from mrtoct.judging.judgement import Judgement
+from mrtoct.judging.roles import ADJECTIVES, may_speak
+from mrtoct.judging.run import EVALUATION, judge_run
+from mrtoct.judging.store import roles_in
+from mrtoct.report.of_run import contents_of_run
+from mrtoct.report.page import write_page
+from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
+from mrtoct.report.tables import method_table
+from mrtoct.training.run import read_run
 
 
 def report(
@@ -26,6 +36,7 @@ def report(
         Path | None, typer.Option(help="Where the store is now, if it was moved.")
     ] = None,
     overwrite: Overwrite = False,
+    device: Device = "auto",
 ) -> None:
     """Translate and evaluate a run's held-out subjects and show them on one page.
 
@@ -41,7 +52,7 @@ def report(
     page: Path | None = out or run_folder / "report.html"
     if figures is not None and out is None and not overwrite and page and page.is_file():
         page = None
-    run(run_folder, page, store, overwrite, figures)
+    run(run_folder, page, store, overwrite, figures, device=device)
 
 
 def run(
@@ -50,22 +61,10 @@ def run(
     store: Path | None,
     overwrite: bool,
     figures: Path | None = None,
+    *,
+    device: str,
 ) -> Judgement:
-    """Assess with a progress bar, write the page and the figures asked for, print the table."""
-    from rich.console import Console
-
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.errors import CohortError, FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.judging.roles import ADJECTIVES, may_speak
-    from mrtoct.judging.run import judge_run
-    from mrtoct.judging.store import roles_in
-    from mrtoct.report.of_run import contents_of_run
-    from mrtoct.report.page import write_page
-    from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
-    from mrtoct.report.tables import method_table
-    from mrtoct.training.run import read_run
-
+    """Judge with a progress bar, write the page and the figures asked for, print the table."""
     # Before the work, not after it: what could not be read or written anyway.
     if page is not None:
         if page.is_dir():
@@ -79,10 +78,8 @@ def run(
     judged = may_speak(roles_in(record.split))
     if figures is not None:
         check_figures(figures, judged, overwrite=overwrite)
-    with progress("evaluate", len(judged)) as advance:
-        result = judge_run(
-            run_folder, store=store, on_subject=lambda name, done, total: advance(done, name)
-        )
+    with watching("evaluate") as watcher:
+        result = judge_run(run_folder, store=store, device=device, watcher=watcher)
     for name, reason in result.failed.items():
         say(f"failed and left out: {name}: {reason}")
     contents = contents_of_run(run_folder, result, store=store)
@@ -103,6 +100,6 @@ def run(
     kept = " (there already, not made anew)" if page is None else ""
     say(
         f"page: {page or run_folder / 'report.html'}{kept}; "
-        f"synthetic CTs and metrics: {run_folder / 'evaluation'}"
+        f"synthetic CTs and metrics: {run_folder / EVALUATION}"
     )
     return result

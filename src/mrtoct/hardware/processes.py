@@ -43,8 +43,8 @@ def spread(
                 yield future.result()
     except BrokenProcessPool as error:
         raise MrtoctError(
-            "a worker process was ended from outside, often for want of memory; run the command "
-            "again with fewer --workers"
+            "a worker process was ended from outside, often for want of memory; try "
+            "again with fewer workers"
         ) from error
     finally:
         stop.set()

@@ -71,7 +71,7 @@ def check_absent(path: Path, *, overwrite: bool) -> None:
     """Raise FileError if something is there and may not be replaced."""
     with _disk_errors_of(path):
         if path.exists() and not overwrite:
-            raise FileError(f"{path} exists already; pass --overwrite to replace it")
+            raise FileError(f"{path} exists already", overwrite="to replace it")
 
 
 def _check_folder(path: Path, target: Path, *, overwrite: bool) -> None:
@@ -100,7 +100,8 @@ def _disk_errors_of(path: Path) -> Iterator[None]:
     except FileError as error:
         # From a file inside a folder that is being made: the user knows the folder's own name.
         part = f".part-{os.getpid()}-{path.name}{os.sep}"
-        raise FileError(str(error).replace(part, f"{path.name}{os.sep}")) from error
+        message = error.message.replace(part, f"{path.name}{os.sep}")
+        raise FileError(message, **error.ways_out) from error
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         other = error.filename

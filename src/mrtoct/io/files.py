@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io import metaimage, nifti, nrrd
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
-from mrtoct.volume import Unit, Volume
+from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume, check_unit
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 METAIMAGE_ENDINGS = (".mha", ".mhd")
@@ -43,6 +44,7 @@ def ending(path: Path) -> str:
 
 def read_scan(scan: Scan, unit: Unit) -> Volume:
     """Read the volume that a scan names; see read_volume."""
+    check_unit(unit)
     if not _is_dicom(scan.path):
         if scan.series is not None:
             raise FileError(f"{scan} has no series; only a folder of DICOM files has")
@@ -51,9 +53,8 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
 
     if scan.path.is_file() and [s.slices for s in dicom.list_series(scan.path)] == [1]:
         raise FileError(f"{scan.path} is one slice; name the folder that holds the whole series")
-    series = dicom.find_series(scan.path, unit, scan.series)
-    volume = dicom.read_series(series, unit)
-    _check_finite(scan.path, volume)
+    volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
+    check_finite(scan.path, volume)
     return volume
 
 
@@ -74,17 +75,44 @@ def files_of(scan: Scan) -> list[Path]:
 
 
 def read_volume(path: Path | str, unit: Unit) -> Volume:
-    """Read a NIfTI, MetaImage or NRRD file, or RIRE's header.ascii or its folder, in RAS mm.
+    """Read a volume into RAS mm.
 
-    Any other folder, and a file that begins as DICOM does, holds DICOM: its only CT for HU, its
-    only MR for a.u. is read. Stored
-    integers stay integers unless the file scales them; other data become float32. Raises
-    FileError for a missing, damaged or unknown file, GeometryError for an impossible grid or
-    several frames, ValueRangeError for NaN or infinite voxels.
+    Parameters
+    ----------
+    path : Path or str
+        A NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or NRRD file (.nrrd, .nhdr), a RIRE
+        header.ascii or its folder. Any other folder, and a file that begins as DICOM does, holds
+        DICOM: its only CT is read for HU, its only MR for a.u.
+    unit : {"HU", "a.u.", "label"}
+        What the values are: HU for CT, a.u. (arbitrary units) for MR, label for masks. Files do
+        not say it.
+
+    Returns
+    -------
+    Volume
+        Stored integers stay integers unless the file scales them; other data become float32.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or of an unknown kind.
+    GeometryError
+        If the grid is impossible, or the file holds several frames.
+    ValueRangeError
+        If voxels are NaN or infinite, or the unit is unknown.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> ct = mrtoct.read_volume("ct.nii.gz", "HU")
+    >>> ct.unit, str(ct.voxels.dtype), ct.voxels.shape == ct.grid.shape
+    ('HU', 'int16', True)
     """
-    if _is_dicom(Path(path)):
-        return read_scan(Scan(Path(path)), unit)
-    path = _within_rire(Path(path))
+    check_unit(unit)
+    path = _path(path)
+    if _is_dicom(path):
+        return read_scan(Scan(path), unit)
+    path = _within_rire(path)
     kind = rire.HEADER if path.name == rire.HEADER else ending(path)
     try:
         if not path.is_file():
@@ -93,19 +121,51 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     volume = _READ[kind](path, unit)
-    _check_finite(path, volume)
+    check_finite(path, volume)
     return volume
 
 
-def write_volume(path: Path | str, volume: Volume, *, overwrite: bool = False) -> None:
-    """Write a Volume as NIfTI, MetaImage or NRRD, whole or not at all, its values as they are.
+def write_volume(
+    path: Path | str,
+    volume: Volume | NibabelImage | SimpleItkImage,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a volume, whole or not at all, without rescaling its values.
 
-    Integers keep their type, booleans become uint8, all floats float32. Raises FileError if the
-    file exists and overwrite is false or the disk refuses, ValueRangeError for NaN or infinite
-    voxels, GeometryError if MetaImage cannot hold the grid.
+    Parameters
+    ----------
+    path : Path or str
+        The file to write; its ending chooses NIfTI (.nii, .nii.gz), MetaImage (.mha, .mhd) or
+        NRRD (.nrrd).
+        Folders that are missing are made.
+    volume : Volume or image of nibabel or SimpleITK
+        Integers keep their type, booleans become uint8, all floats float32.
+    overwrite : bool
+        Whether a file that is there already is replaced.
+
+    Raises
+    ------
+    FileError
+        If the file exists and overwrite is false, or the disk refuses.
+    ValueRangeError
+        If voxels are NaN or infinite.
+    GeometryError
+        If MetaImage cannot hold the grid.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> mr = mrtoct.read_volume("mr.nii.gz", "a.u.")
+    >>> mrtoct.write_volume("copy.mha", mr)
+    >>> mrtoct.write_volume("copy.mha", mr)
+    Traceback (most recent call last):
+    mrtoct.errors.FileError: copy.mha exists already; pass overwrite=True to replace it
     """
-    path = Path(path)
-    _check_finite(path, volume)
+    path = _path(path)
+    if not isinstance(volume, Volume):
+        volume = Volume.from_image(volume, "a.u.")  # files do not say the unit
+    check_finite(path, volume)
     _WRITE[ending(path)](path, volume, overwrite=overwrite)
 
 
@@ -113,6 +173,12 @@ def as_int16(volume: Volume) -> Volume:
     """Round to whole HU (or grey values) and store them as int16, clipped to its range."""
     info = np.iinfo(np.int16)
     return volume.with_voxels(np.rint(volume.voxels).clip(info.min, info.max).astype(np.int16))
+
+
+def _path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise FileError(f"the path of a volume must be text or a Path, got {type(path).__name__}")
+    return Path(path)
 
 
 def _is_dicom(path: Path) -> bool:
@@ -133,13 +199,14 @@ def _within_rire(path: Path) -> Path:
     return rire.volume_file(path) if rire.is_modality_folder(path) else path
 
 
-def _check_finite(path: Path, volume: Volume) -> None:
+def check_finite(name: object, volume: Volume) -> None:
+    """Raise ValueRangeError, about a file or whatever it is called, for NaN or infinite voxels."""
     if volume.voxels.dtype.kind != "f":
         return
     bad = volume.voxels.size - int(np.isfinite(volume.voxels).sum())
     if bad:
         raise ValueRangeError(
-            f"{path}: {bad} voxels are NaN or infinite; every voxel must be a finite number"
+            f"{name}: {bad} voxels are NaN or infinite; every voxel must be a finite number"
         )
 
 

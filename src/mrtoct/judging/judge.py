@@ -11,6 +11,7 @@ import numpy as np
 
 from mrtoct.errors import CohortError, MrtoctError, ValueRangeError
 from mrtoct.hardware.processes import spread
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import read_volume
 from mrtoct.judging.calibration import CalibrationCurve, calibration_curve, head_voxels
 from mrtoct.judging.judged import Failure, Judged
@@ -38,8 +39,6 @@ class Case:
 
 
 Keep = Callable[[Case, Judged], None]
-OnSubject = Callable[[str, int, int], None]
-"""Called with (name, done, total) after each subject."""
 
 
 def judge_subjects(
@@ -50,7 +49,7 @@ def judge_subjects(
     tiles: TileGrid | None = None,
     workers: int = 1,
     keep: Keep = lambda case, judged: None,
-    on_subject: OnSubject = lambda name, done, total: None,
+    watcher: Watcher = nobody,
 ) -> Judgement:
     """Judge methods on the same subjects, of whom few are held at once.
 
@@ -82,7 +81,7 @@ def judge_subjects(
             assert case is not None
             judged[outcome.subject] = outcome
             keep(case, outcome)
-        on_subject(outcome.subject, done, len(names))
+        watcher(Update(done, len(names), outcome.subject))
     if not judged:
         name, reason = next(iter(failed.items()))
         raise CohortError(f"none of {len(names)} subjects could be judged; {name}: {reason}")
@@ -180,4 +179,4 @@ def _about(source: Path | Volume) -> Iterator[None]:
     except MrtoctError as error:
         if isinstance(source, Volume) or str(source) in str(error):
             raise
-        raise type(error)(f"{source}: {error}") from error
+        raise error.about(source) from error

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrtoct.errors import CohortError
+from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.judging.folders import Kind, find, match, volumes_in
-from mrtoct.judging.judge import Case, OnSubject, judge_case, judge_subjects
+from mrtoct.judging.judge import Case, judge_case, judge_subjects
 from mrtoct.judging.judgement import Judgement, Years
 from mrtoct.judging.methods import FOUND, Made, Method, from_files, water
 from mrtoct.judging.metrics.seams import TileGrid
@@ -62,7 +63,7 @@ def judge_pair(request: Request) -> Judgement:
             "two volumes, or two folders"
         )
     if request.subjects:
-        raise CohortError("--subjects chooses from a cohort, but a pair of volumes was named")
+        raise CohortError("subjects are chosen from a cohort, but a pair of volumes was named")
     _check_rival(request)
     case = Case(
         subject=request.sct.name,
@@ -77,16 +78,14 @@ def judge_pair(request: Request) -> Judgement:
     return Judgement([judged], notes=list(judged.doubts), years=request.years)
 
 
-def judge_cohort(
-    request: Request, on_subject: OnSubject = lambda name, done, total: None
-) -> Judgement:
+def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
     """Judge a cohort; subjects that cannot be judged are named in it.
 
     Raises CohortError where nobody can be judged, or the arguments do not fit one another.
     """
     _check_rival(request)
     if _is_store(request.ct):
-        return _on_store(request, on_subject)
+        return _on_store(request, watcher)
     for path in request.scts.values():
         if _is_bundle(path):
             raise CohortError(
@@ -111,14 +110,14 @@ def judge_cohort(
         [*matched.methods, water()],
         tiles=request.tiles,
         workers=request.workers,
-        on_subject=on_subject,
+        watcher=watcher,
     )
     return _told(judgement, request, matched.unmatched, [])
 
 
-def _on_store(request: Request, on_subject: OnSubject) -> Judgement:
+def _on_store(request: Request, watcher: Watcher) -> Judgement:
     if request.mask is not None:
-        raise CohortError(f"--mask is for files; the store {request.ct} has masks of its own")
+        raise CohortError(f"a mask is for files; the store {request.ct} has masks of its own")
     # Here torch is loaded, for which folders need not wait.
     from mrtoct.judging.store import baseline_of, choose, subjects_of
     from mrtoct.judging.translated import network, network_name
@@ -149,7 +148,7 @@ def _on_store(request: Request, on_subject: OnSubject) -> Judgement:
         [*methods, water()],
         tiles=request.tiles,
         workers=request.workers,
-        on_subject=on_subject,
+        watcher=watcher,
     )
     return _told(judgement, request, chosen.unmatched, notes)
 

@@ -11,9 +11,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
-from mrtoct.judging.judge import Case, OnSubject, judge_subjects
+from mrtoct.judging.judge import Case, judge_subjects
 from mrtoct.judging.judged import METRICS_FILE, Judged
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.methods import water
@@ -32,7 +33,7 @@ def judge_run(
     *,
     store: Path | str | None = None,
     device: str = "auto",
-    on_subject: OnSubject = lambda name, done, total: None,
+    watcher: Watcher = nobody,
 ) -> Judgement:
     """Judge a run's held-out subjects beside the baselines, and replace RUN/evaluation.
 
@@ -62,6 +63,6 @@ def judge_run(
             write_text(part / METRICS_FILE, json.dumps(judged.to_json(), indent=1))
 
     judgement = judge_subjects(
-        list(chosen), subjects_of(store, chosen), methods, keep=keep, on_subject=on_subject
+        list(chosen), subjects_of(store, chosen), methods, keep=keep, watcher=watcher
     )
     return replace(judgement, notes=cautions(judgement.roles))

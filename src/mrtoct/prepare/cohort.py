@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import starmap
 from pathlib import Path
@@ -16,6 +15,7 @@ from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.hardware.processes import spread
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.store import (
@@ -32,17 +32,6 @@ from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 Outcome = Literal["prepared", "unchanged", "failed"]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """One subject is done; called for each as it comes."""
-
-    name: str
-    outcome: Outcome
-    message: str
-    done: int
-    total: int
-
-
 def prepare_cohort(
     source: Listing | Path | str,
     store: Path | str,
@@ -50,13 +39,47 @@ def prepare_cohort(
     *,
     workers: int = 1,
     overwrite: bool = False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    watcher: Watcher = nobody,
 ) -> Manifest:
-    """Prepare every subject of a source into a store and return its manifest.
+    """Prepare every subject of a cohort into a store that trains fast.
 
-    Run again, it redoes only subjects whose files changed. A store made with other settings is
-    refused unless overwrite is true. workers is a number of processes. Raises CohortError if no
-    subject could be used.
+    MR and CT are registered, the head is masked, both are resampled to one upright grid. Run
+    again, only subjects whose files changed are redone.
+
+    Parameters
+    ----------
+    source : Path, str or Listing
+        Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, a table (.csv, .tsv),
+        or what `mrtoct.datasets.listing.list_subjects` found.
+    store : Path or str
+        Folder of the store, new or to be brought up to date.
+    settings : PrepareSettings
+        Voxel spacing, MR channels and how to register.
+    workers : int
+        How many processes work at once.
+    overwrite : bool
+        Whether a store that was made with other settings is redone.
+    watcher : callable
+        Told of each subject as it is done; print is one (see `mrtoct.hardware.progress`).
+
+    Returns
+    -------
+    Manifest
+        Which subjects are ready, and which failed or are distrusted, with the reasons.
+
+    Raises
+    ------
+    CohortError
+        If no subject could be used, or the store is of other settings and overwrite is false.
+    FileError
+        If the source is not there.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> manifest = mrtoct.prepare_cohort("SOURCE", "STORE")
+    >>> manifest.subjects
+    ['s01', 's02', 's03']
     """
     listing = source if isinstance(source, Listing) else list_subjects(Path(source))
     store = Path(store)
@@ -68,7 +91,7 @@ def prepare_cohort(
     done = 0
     for name, message in failed.items():
         done += 1
-        on_progress(Progress(name, "failed", message, done, total))
+        watcher(_update(name, "failed", message, done, total))
     ready: list[str] = []
     distrusted: dict[str, str] = {}
     jobs = [(files, store, settings) for files in listing.subjects]
@@ -76,7 +99,7 @@ def prepare_cohort(
     outcomes = spread(_prepare_one, jobs, workers) if workers > 1 else starmap(_prepare_one, jobs)
     for name, outcome, message, distrust in outcomes:
         done += 1
-        on_progress(Progress(name, outcome, message, done, total))
+        watcher(_update(name, outcome, message, done, total))
         if outcome == "failed":
             failed[name] = message
         else:
@@ -96,6 +119,11 @@ def prepare_cohort(
         first = next(iter(failed.values()))
         raise CohortError(f"none of {total} subjects could be prepared; the first: {first}")
     return manifest
+
+
+def _update(name: str, outcome: Outcome, message: str, done: int, total: int) -> Update:
+    """Return what to tell of a subject that is done."""
+    return Update(done, total, f"{name} {outcome}", message=f"{name}: {message}" if message else "")
 
 
 def _prepare_one(
@@ -167,7 +195,8 @@ def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> Non
     if not overwrite:
         if read_manifest(store).settings != _plain(settings):
             raise CohortError(
-                f"{store} was prepared with other settings; name a new folder or pass --overwrite"
+                f"{store} was prepared with other settings; name a new folder",
+                overwrite="to redo it",
             )
         return
     # Half redone it would be a mixture: without a manifest it is no store until all is.

@@ -5,7 +5,7 @@ STUDY/fold-1/runs/EXPERIMENT/            a run as mrtoct train makes it
 STUDY/fold-1/results/METHOD/SUBJECT/     metrics.json; of validation subjects sct.nii.gz, too
 STUDY/study.html, study.md, study.json, figures/*.png
 
-A study without --folds has one fold.
+A study without cross-validation has one fold.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def open_study(
         if not same and not (anew and experiments is None):
             raise FileError(
                 f"{study} was made with {_in_words(before.get('settings'))}, not "
-                f"{_in_words(settings)}; give the same again, name another folder, or pass "
-                "--overwrite (without --only) to start anew"
+                f"{_in_words(settings)}; give the same again or name another folder",
+                overwrite="for all experiments to start anew",
             )
         if anew:
             _remove(study, experiments)
@@ -134,5 +134,5 @@ def _in_words(settings: Any) -> str:
     if not isinstance(settings, dict):
         return "other settings"
     minutes, folds = settings.get("minutes"), settings.get("folds")
-    time = "no --budget" if minutes is None else f"a --budget of {minutes:g} minutes"
-    return f"{time} and {'no --folds' if folds is None else f'--folds {folds}'}"
+    time = "no time budget" if minutes is None else f"a budget of {minutes:g} minutes"
+    return f"{time} and {'one split' if folds is None else f'{folds} folds'}"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mrtoct.errors import CohortError
+from mrtoct.hardware.progress import Watcher
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
 from mrtoct.judging.judge import Case, judge_subjects
@@ -24,8 +24,6 @@ from mrtoct.judging.translated import stages
 from mrtoct.training.split import Split
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
-
-Judging = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Task:
 
 
 def judge_tasks(
-    tasks: Sequence[Task], prepared: Callable[[], Sequence[Method]], judging: Judging
+    tasks: Sequence[Task], prepared: Callable[[], Sequence[Method]], watcher: Watcher
 ) -> None:
     """Judge the subjects that are not judged yet.
 
@@ -69,21 +67,21 @@ def judge_tasks(
         for task in tasks:
             _keep(task, case, judged)
 
-    with judging(", ".join(task.title for task in tasks), len(missing)) as on_subject:
-        judgement = judge_subjects(
-            list(missing),
-            subjects_of(tasks[0].store, missing),
-            methods,
-            keep=keep,
-            on_subject=lambda name, done, total: on_subject(done, name),
-        )
+    title = f"judge {', '.join(task.title for task in tasks)}"
+    judgement = judge_subjects(
+        list(missing),
+        subjects_of(tasks[0].store, missing),
+        methods,
+        keep=keep,
+        watcher=lambda update: watcher(replace(update, title=title)),
+    )
     for name, reason in judgement.failed.items():
         raise CohortError(f"{name} could not be judged: {reason}")
 
 
-def bundle_stages(bundle: Path, names: Sequence[str]) -> list[Method]:
+def bundle_stages(bundle: Path, names: Sequence[str], device: str) -> list[Method]:
     """Return what a trained bundle makes, of a cascade after each of its stages, by these names."""
-    return stages(names, Translator.load(bundle))
+    return stages(names, Translator.load(bundle, device))
 
 
 def kept(folder: Path, identity: str) -> Judged | None:

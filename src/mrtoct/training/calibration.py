@@ -23,7 +23,7 @@ VOXELS = 50_000
 """Most subjects, and most voxels of each, that are looked at: eleven numbers are learnt."""
 
 
-def calibrate(best: Path, subjects: list[LoadedSubject]) -> None:
+def calibrate(best: Path, subjects: list[LoadedSubject], device: str = "auto") -> None:
     """Add to a bundle on disk how standard deviations are estimated; nothing without subjects.
 
     The same bundle and subjects always give the same numbers.
@@ -31,7 +31,7 @@ def calibrate(best: Path, subjects: list[LoadedSubject]) -> None:
     if not subjects:
         return
     bundle, network = read_bundle(best)
-    network.to(device_named("auto"))
+    network.to(device_named(device))
     model = fitted(network, bundle, subjects)
     write_bundle(best, replace(bundle, deviation=model), network.state_dict(), overwrite=True)
 

@@ -61,8 +61,8 @@ def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
     if not trusted:
         name, reason = next(iter(manifest.distrusted.items()))
         raise CohortError(
-            f"no subject's registration can be trusted (look at it, then keep them with "
-            f"--keep-doubtful); {name}: {reason}"
+            f"no subject's registration can be trusted; {name}: {reason}",
+            keep_doubtful="after a look at them",
         )
     return trusted
 

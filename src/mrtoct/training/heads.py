@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from mrtoct.sampling.parts import PartSet, around_head
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
-from mrtoct.training.setting import set_up
+from mrtoct.training.setting import Session, set_up
 from mrtoct.training.start import begin_with
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
@@ -31,9 +29,7 @@ def train_heads(
     recipe: Recipe,
     cohort: Cohort,
     start: Path | None,
-    *,
-    resume: bool,
-    on_step: Callable[[int, CurvePoint | None], None],
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train a network of whole heads on a cohort; return how far it came and on what.
 
@@ -46,7 +42,7 @@ def train_heads(
     bundle = describe(recipe, model, cohort)
     network = network_of(bundle)
     assert isinstance(network, HeadUNet)
-    fabric, _ = set_up(recipe.training.precision, model.width)
+    fabric, _ = set_up(recipe.training.precision, model.width, session.device)
     network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
     bundle = begin_with(start, learner.state, bundle)
@@ -66,7 +62,7 @@ def train_heads(
 
     # Fine-tuning on a few pairs must not choose something worse than the model that it began with.
     job = Job(run, batch, validate, bundle, keep_start=start is not None)
-    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    progress = learn(learner, recipe, job, session)
     return progress, fabric.device.type
 
 

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from mrtoct.errors import RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
+from mrtoct.training.setting import Session
 from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
@@ -55,17 +57,15 @@ def learn(
     learner: Learner,
     recipe: Recipe,
     job: Job,
-    *,
-    resume: bool = False,
-    on_step: Callable[[int, CurvePoint | None], None] = lambda step, point: None,
+    session: Session = Session(),
 ) -> Progress:
     """Train for as many steps or as long as the recipe says; return how far it came.
 
-    With resume, what was stopped goes on from its last checkpoint, and ends with the weights of
-    one that never stopped.
+    What is resumed goes on from its last checkpoint, and ends with the weights of one that never
+    stopped.
     """
     progress = Progress()
-    if resume and (job.run / "last").is_dir():
+    if session.resume and (job.run / "last").is_dir():
         progress = read_checkpoint(job.run / "last", learner.state)
     if job.keep_start and progress.step == 0:
         progress = _keep_start(learner, job, progress)
@@ -104,10 +104,23 @@ def learn(
             curves.add(point)
             progress = _keep(learner, job, progress, point)
             sums, counted = {}, 0
-        on_step(step + 1, point)
+        session.watcher(_update(recipe, step + 1, seconds, point))
         if last:
             break
     return progress
+
+
+def _update(recipe: Recipe, step: int, seconds: float, point: CurvePoint | None) -> Update:
+    """Return what to tell after a step: where the recipe limits the time, how much is gone."""
+    note = ""
+    if point is not None and point.validation_mae is not None:
+        note = f"validation MAE {point.validation_mae:.0f} HU"
+    elif point is not None:
+        note = f"loss {point.train_loss:.4g}"
+    if recipe.training.minutes is None:
+        return Update(step, recipe.training.steps, note)
+    total = max(1, round(60 * recipe.training.minutes))
+    return Update(min(round(seconds), total), total, f"step {step}, {note}" if note else "")
 
 
 def learning_rate_factor(recipe: Recipe, step: int, done: float) -> float:

@@ -24,7 +24,33 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """Read a built-in recipe by name, or a TOML file; raises RecipeError naming what is wrong."""
+    """Read a recipe: what to train, on what data, and how.
+
+    Parameters
+    ----------
+    name : str or Path
+        A built-in recipe, such as unet, or a .toml file.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, or it has an unknown key or an impossible value.
+    FileError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> mrtoct.load_recipe("unet").name
+    'unet'
+    >>> mrtoct.load_recipe("unit")
+    Traceback (most recent call last):
+    mrtoct.errors.RecipeError: no recipe 'unit' (did you mean 'unet'?); built-in: ...
+    """
     text = str(name)
     if text in recipe_names():
         content = (resources.files("mrtoct") / "recipes" / f"{text}.toml").read_text("utf-8")

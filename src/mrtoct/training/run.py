@@ -77,9 +77,7 @@ def open_run(
     if run.exists() and not run.is_dir():
         raise FileError(f"{run} is a file; name a folder")
     if run.is_dir() and any(run.iterdir()) and not overwrite:
-        raise FileError(
-            f"{run} exists already; pass --resume to go on or --overwrite to start anew"
-        )
+        raise FileError(f"{run} exists already", resume="to go on", overwrite="to start anew")
     # What an earlier run left here would otherwise be taken for this one's.
     parts = [run / name for name in ("best", "last", "evaluation", "tensorboard")]
     for old in [*parts, *run.glob("stage-*")]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from mrtoct.errors import RecipeError
+from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
@@ -29,20 +29,17 @@ from mrtoct.training.cohort import (
     usable_subjects,
     wanted_channels,
 )
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.heads import heads_of, train_heads
 from mrtoct.training.loop import Job, Learner, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
 from mrtoct.training.run import finish_run, open_run
-from mrtoct.training.setting import set_up
+from mrtoct.training.setting import Session, set_up
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
 from mrtoct.translation.pretrained.shipped import find_bundle
-
-OnStep = Callable[[int, CurvePoint | None], None]
 
 
 def train(
@@ -54,15 +51,54 @@ def train(
     split: Split | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep = lambda step, point: None,
+    device: str = "auto",
+    watcher: Watcher = nobody,
 ) -> Path:
-    """Train a recipe on a prepared store; return the folder of the best bundle.
+    """Train a network on a prepared store.
 
-    start is a bundle, or the name of a shipped one, whose weights are taken to begin with; split is
-    taken instead of the one that the recipe's seed gives. With resume, a run that was stopped goes
-    on and ends with the weights of one that never stopped. on_step is called with the number of
-    steps done and, after a validation, its figures. Raises RecipeError where a recipe does not go
-    on from the start, or learns from simulated scans.
+    Parameters
+    ----------
+    store : Path or str
+        A store that `prepare_cohort` made.
+    run : Path or str
+        Folder of this training. It gets best/ (the bundle to translate with), last/ (to resume
+        from), curves.csv and run.json.
+    recipe : Recipe
+        What to train and how; see `load_recipe`.
+    start : Path or str, optional
+        A bundle, or the name of a shipped one, whose weights are taken to begin with.
+    split : Split, optional
+        Who trains, validates and tests, instead of what the recipe's seed gives.
+    resume : bool
+        Go on with a run that was stopped; it ends with the weights of one that never stopped.
+    overwrite : bool
+        Whether a run that is there already is replaced.
+    device : str
+        auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.
+    watcher : callable
+        Told of every step, and after a validation of its error; print is one (see
+        `mrtoct.hardware.progress`).
+
+    Returns
+    -------
+    Path
+        Folder of the best bundle.
+
+    Raises
+    ------
+    RecipeError
+        If a recipe does not go on from the start, or learns from simulated scans.
+    CohortError
+        If the store cannot be trained on.
+    FileError
+        If the run is there already, and neither resume nor overwrite is asked for.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> best = mrtoct.train("STORE", "RUN", mrtoct.load_recipe("demo"))
+    >>> best.as_posix()
+    'RUN/best'
     """
     store, run = Path(store), Path(run)
     if recipe.simulation is not None:
@@ -78,15 +114,16 @@ def train(
     fingerprints = {name: read_subject(store, name).fingerprint for name in names}
     open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
     cohort = load_cohort(store, channels, split, recipe)
+    session = Session(resume, device, watcher)
     if isinstance(recipe.model, ContextGeneratorConfig):
-        progress, device = train_cascade(run, recipe, cohort, resume=resume, on_step=on_step)
+        progress, used = train_cascade(run, recipe, cohort, session)
     elif isinstance(recipe.model, HeadUNetConfig):
         cohort = heads_of(cohort)
-        progress, device = train_heads(run, recipe, cohort, begin, resume=resume, on_step=on_step)
+        progress, used = train_heads(run, recipe, cohort, begin, session)
     else:
-        progress, device = _train_slices(run, recipe, cohort, begin, resume, on_step)
-    calibrate(run / "best", cohort.validation)
-    finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
+        progress, used = _train_slices(run, recipe, cohort, begin, session)
+    calibrate(run / "best", cohort.validation, device)
+    finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"
 
 
@@ -95,8 +132,7 @@ def _train_slices(
     recipe: Recipe,
     cohort: Cohort,
     start: Path | None,
-    resume: bool,
-    on_step: OnStep,
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train a network of slices; return how far it came and on what."""
     assert not isinstance(recipe.model, ContextGeneratorConfig | HeadUNetConfig)
@@ -104,7 +140,7 @@ def _train_slices(
     seen = len(cohort.channels) * (2 * recipe.data.neighbours + 1)
     bundle = describe(recipe, replace(recipe.model, in_channels=seen), cohort)
     network = network_of(bundle)
-    fabric, layout = set_up(recipe.training.precision, recipe.model.width)
+    fabric, layout = set_up(recipe.training.precision, recipe.model.width, session.device)
     network.to(memory_format=layout)  # type: ignore[call-overload]
     learner: Learner
     if recipe.adversarial is None:
@@ -124,7 +160,7 @@ def _train_slices(
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
     job = Job(run, batch, validate, bundle)
-    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    progress = learn(learner, recipe, job, session)
     return progress, fabric.device.type
 
 

@@ -1,35 +1,47 @@
-"""A volume is voxels on a grid: the one value that flows through the whole program.
-
-Inside mrtoct there is one convention: world coordinates are RAS+ in millimetres, arrays are
-indexed (I, J, K), and an affine maps a voxel's index to the world position of its centre. Files
-with other conventions (LPS in ITK and DICOM) are converted where they are read and written.
-"""
+"""Where voxels are: a shape and an affine, the same for files of any kind."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mrtoct.errors import GeometryError, ValueRangeError
-
-Unit = Literal["HU", "a.u.", "label"]
-"""HU for CT, arbitrary units for MR signal, label for masks and segmentations."""
+from mrtoct.errors import GeometryError
 
 Array = npt.NDArray[Any]
 
 GRID_TOLERANCE_MM = 0.01
 """Two grids are the same when no corner differs by more: files round affines to float32."""
 
-AIR_HU = -1024.0
-"""What CT holds where nothing was measured: the lower end of the usual 12-bit HU range."""
-
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where voxels are: a shape (I, J, K) and a 4 x 4 affine from index to RAS mm."""
+    """Where voxels are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        How many voxels along I, J, K.
+    affine : array of shape (4, 4)
+        Maps a voxel's index to the world position of its centre, RAS mm.
+
+    Raises
+    ------
+    GeometryError
+        If a size is not positive, or the axes do not span a volume.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import mrtoct
+    >>> grid = mrtoct.Grid((96, 128, 30), np.diag([-1.5, 1.5, 4.0, 1.0]))
+    >>> print(grid)
+    96 x 128 x 30 voxels of 1.5 x 1.5 x 4 mm
+    >>> grid.to_world((10, 0, 2)).tolist()
+    [-15.0, 0.0, 8.0]
+    """
 
     shape: tuple[int, int, int]
     affine: Array
@@ -134,50 +146,6 @@ class Grid:
         return f"{size} voxels of {spacing} mm"
 
 
-@dataclass(frozen=True, eq=False)
-class Volume:
-    """Voxels (I, J, K) on a grid, in a unit: CT in HU, MR in arbitrary units, labels."""
-
-    voxels: Array
-    grid: Grid
-    unit: Unit
-
-    def __post_init__(self) -> None:
-        if self.voxels.shape != self.grid.shape:
-            raise GeometryError(
-                f"voxels of shape {self.voxels.shape} do not fit a grid of {self.grid.shape}"
-            )
-
-    @property
-    def affine(self) -> Array:
-        """The 4 x 4 map from index to RAS mm."""
-        return self.grid.affine
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        """Distance between voxel centres along I, J, K in mm."""
-        return self.grid.spacing
-
-    def with_voxels(self, voxels: Array, unit: Unit | None = None) -> Volume:
-        """Return other voxels on the same grid."""
-        return replace(self, voxels=voxels, unit=unit or self.unit)
-
-    def cropped(self, box: tuple[slice, slice, slice]) -> Volume:
-        """Return the part inside a box of index slices (a view, not a copy)."""
-        grid = self.grid.cropped(box)
-        return replace(self, voxels=self.voxels[box], grid=grid)
-
-
-def storable(voxels: Array) -> Array:
-    """Return the voxels in a type that files and ITK hold: bool as uint8, floats as float32."""
-    if voxels.dtype.kind not in "biuf":
-        raise ValueRangeError(f"voxels must be real numbers, got {voxels.dtype}")
-    if voxels.dtype.kind == "b":
-        return voxels.astype(np.uint8)
-    kept = np.dtype(np.float32) if voxels.dtype.kind == "f" else voxels.dtype.newbyteorder("=")
-    return voxels.astype(kept, copy=False)
-
-
 def check_same_grid(first: Grid, second: Grid, first_name: str, second_name: str) -> None:
     """Raise GeometryError unless both grids agree; nothing is ever resampled silently."""
     if first.matches(second):
@@ -189,13 +157,6 @@ def check_same_grid(first: Grid, second: Grid, first_name: str, second_name: str
         f"{first_name} ({first}) and {second_name} ({second}) are on different grids{detail}; "
         "resample one onto the other first"
     )
-
-
-def check_signal(volume: Volume, kind: str) -> None:
-    """Raise ValueRangeError if every voxel is the same; kind names the volume in the message."""
-    low, high = volume.voxels.min(), volume.voxels.max()
-    if low == high:
-        raise ValueRangeError(f"the {kind} is constant: every voxel is {float(low):g}")
 
 
 def _corner_distance(first: Grid, second: Grid) -> float:
