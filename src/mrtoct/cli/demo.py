@@ -60,7 +60,7 @@ def demo(
     scan, sct, deviation, page = (out / name for name in OUTPUTS)
     for path in (scan, sct, deviation, page):
         check_absent(path, overwrite=overwrite)
-    estimates = "deviation" in read_description(bundle_path(DEFAULT))
+    estimates = read_description(bundle_path(DEFAULT)).translator.deviation is not None
     if mr is None:
         from mrtoct.phantom import make_subject
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrtoct.errors import CohortError
+from mrtoct.io.records import BUNDLE, MANIFEST, RUN
 from mrtoct.judging.case import FOUND, Case, Failure, Judged, judge, judge_all
 from mrtoct.judging.cohort import CohortEvaluation, Years
 from mrtoct.judging.folders import Kind, find, match, some
 from mrtoct.judging.metrics.seams import TileGrid
-from mrtoct.prepare.store import MANIFEST
-
-BUNDLE, RUN = "bundle.json", "run.json"
 
 OnSubject = Callable[[str, int, int], None]
 """Called with (name, done, total) after each subject."""

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import CohortError, MrtoctError
+from mrtoct.io.records import RUN
 from mrtoct.judging.baselines import MAP, IntensityMap, fitted_map, scaled_mr
 from mrtoct.judging.case import Case, Failure, Role
 from mrtoct.judging.folders import some, volumes_in
 from mrtoct.judging.masks import judged_mask
 from mrtoct.judging.metrics.seams import TileGrid
-from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject, stored_subject
-from mrtoct.training.run import DESCRIPTION, RunRecord, read_run
+from mrtoct.training.run import RunRecord, read_run
+from mrtoct.translation.geometry import Patches
 from mrtoct.translation.tiling import PatchGrid
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
@@ -144,7 +145,7 @@ def patches_of(translator: Translator, subject: PreparedSubject) -> TileGrid | N
     Their borders are voxels of the store's grid where it is the translator's own.
     """
     bundle = translator.bundle
-    if not isinstance(bundle.model, ContextGeneratorConfig) or bundle.whole:
+    if not isinstance(bundle.geometry, Patches) or bundle.geometry.whole:
         return None
     mr = subject.channels[bundle.channels[0]]
     if not mr.grid.upright(bundle.spacing).matches(mr.grid):
@@ -159,7 +160,7 @@ def _records(bundles: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
     """Return the runs beside the bundles, and a note for each bundle without one."""
     found = {bundle: _record(bundle) for bundle in bundles}
     notes = [
-        f"No {DESCRIPTION} beside {bundle}: whether it was trained on these subjects is unknown."
+        f"No {RUN} beside {bundle}: whether it was trained on these subjects is unknown."
         for bundle, record in found.items()
         if record is None
     ]
@@ -168,7 +169,7 @@ def _records(bundles: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
 
 def _record(bundle: Path) -> RunRecord | None:
     run = bundle.resolve().parent
-    return read_run(run) if (run / DESCRIPTION).is_file() else None
+    return read_run(run) if (run / RUN).is_file() else None
 
 
 def _role(subject: PreparedSubject, records: list[RunRecord], bundles: int) -> Role:

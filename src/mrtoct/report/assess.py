@@ -174,15 +174,16 @@ def _picture(subject: PreparedSubject) -> bytes:
 
 
 def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
-    made = read_description(run / "best")["provenance"]
-    finished = record.finished or {}
+    made = read_description(run / "best").translator.provenance
+    finished = record.finished
     split = record.split
     return {
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
         "model": f"{record.recipe.model.kind} of width {record.recipe.model.width}",
         "checkpoint": f"step {made['step']}, the best of the validated ones",
-        "training": f"{finished.get('step', 'unfinished')} steps in "
-        f"{finished.get('seconds', 0):.0f} s on {finished.get('device', 'an unknown device')}",
+        "training": f"{finished.step} steps in {finished.seconds:.0f} s on {finished.device}"
+        if finished
+        else "unfinished",
         "subjects": f"{len(split.train)} to train, {len(split.validation)} to validate, "
         f"{len(split.test)} to test; split by patient, seed {record.recipe.split.seed}",
         "spacing": " x ".join(f"{s:g}" for s in record.recipe.data.spacing) + " mm",

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from mrtoct.io.records import RUN
 from mrtoct.judging.baselines import WATER
 from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Experiment
 from mrtoct.study.folder import in_fold, known_identity, note_identity, run_folder, task_of
@@ -15,7 +16,7 @@ from mrtoct.study.judge import Translate, by_bundle, by_intensity_map, by_water,
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
-from mrtoct.training.run import DESCRIPTION, read_run
+from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 
@@ -75,13 +76,13 @@ def _train(
     title = in_fold(plan, fold, experiment.name)
     identity = run_identity(plan, experiment, split)
     before = known_identity(study, fold, experiment)
-    begun = before == identity and (run / DESCRIPTION).is_file()
+    begun = before == identity and (run / RUN).is_file()
     if begun and read_run(run).finished is not None:
         return identity
     if before not in (None, identity):
         watcher.say(f"{title}: its recipe or the store changed since it was trained; training anew")
     if before != identity:
-        (run / DESCRIPTION).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
+        (run / RUN).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
     note_identity(study, fold, experiment, identity)
     start = None
     if experiment.start is not None:

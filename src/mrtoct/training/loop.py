@@ -19,11 +19,16 @@ from torch import Tensor
 from mrtoct.errors import RecipeError
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
+from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
+
+
+OnStep = Callable[[int, CurvePoint | None], None]
+"""Called with the number of steps done and, after a validation, its figures."""
 
 
 class Learner(Protocol):
@@ -49,13 +54,29 @@ class Job:
     """What the translator is; step and figures are added."""
 
 
+class Trainer(Protocol):
+    """Trains the networks of one kind on a cohort."""
+
+    def __call__(
+        self,
+        run: Path,
+        recipe: Recipe,
+        cohort: Cohort,
+        start: Path | None,
+        *,
+        resume: bool,
+        on_step: OnStep,
+    ) -> tuple[Progress, str]:
+        """Train into a run's folder; return how far it came and on what device."""
+
+
 def learn(
     learner: Learner,
     recipe: Recipe,
     job: Job,
     *,
     resume: bool = False,
-    on_step: Callable[[int, CurvePoint | None], None] = lambda step, point: None,
+    on_step: OnStep = lambda step, point: None,
 ) -> Progress:
     """Train for as many steps or as long as the recipe says; return how far it came.
 

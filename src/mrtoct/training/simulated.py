@@ -6,7 +6,7 @@ RUN/anatomies/   heads drawn from the sources, made when first wanted
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
@@ -24,9 +23,8 @@ from mrtoct.simulation.stream import StreamSettings, scans
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress, read_progress
 from mrtoct.training.cohort import Cohort, describe
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.expected_error import RegressionWithError
-from mrtoct.training.loop import Job, learn
+from mrtoct.training.loop import Job, OnStep, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import set_up
@@ -34,6 +32,7 @@ from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
+from mrtoct.translation.geometry import Heads
 from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import Array, Grid, Volume
@@ -42,8 +41,6 @@ CHANNEL = "MR"
 """Name of the one MR channel, whatever its contrast."""
 JUDGED = ("t1", "t2", "flair", "any")
 """Contrasts of the scans that heads kept apart are judged on, in turn."""
-
-OnStep = Callable[[int, CurvePoint | None], None]
 
 
 def train_from_simulation(
@@ -63,8 +60,8 @@ def train_from_simulation(
     holds no sources, and the errors of reading them.
     """
     sources, run = Path(sources), Path(run)
-    if recipe.simulation is None or not isinstance(recipe.model, HeadUNetConfig):
-        raise RecipeError("training from simulation needs model.kind = 'head_unet'")
+    if recipe.simulation is None:
+        raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
     begin = None if start is None else find_bundle(start)
     if begin is not None:
         recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing
@@ -105,9 +102,8 @@ def _train(
 ) -> tuple[Progress, str]:
     assert recipe.simulation is not None
     torch.manual_seed(recipe.training.seed)
-    bundle = describe(recipe, recipe.model, cohort)
+    bundle = describe(recipe, recipe.model, Heads(), cohort)
     network = network_of(bundle)
-    assert isinstance(network, HeadUNet)
     fabric, _ = set_up(recipe.training.precision, recipe.model.width)
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
