@@ -100,13 +100,13 @@ def _unwrapped(text: str) -> str:
 
 def recipe_keys() -> str:
     """Return a table of keys for every section of a recipe, from the model that checks them."""
-    from mrtoct.networks.generator import CONFIGS
+    from mrtoct.networks.registry import NETWORKS
     from mrtoct.training.recipe import Recipe
 
     parts = []
     for name, field in Recipe.model_fields.items():
         if name == "model":
-            parts += [_section(f"model of kind {kind}", c) for kind, c in CONFIGS.items()]
+            parts += [_section(f"model of kind {kind}", c) for kind, c in NETWORKS.items()]
         elif owner := _owner(field.annotation):
             parts.append(_section(name, owner))
     return "\n\n".join(parts)
@@ -121,11 +121,16 @@ def _owner(annotation: Any) -> type | None:
 def _section(title: str, owner: type) -> str:
     from sphinx.pycode import ModuleAnalyzer
 
+    from mrtoct.training.losses import LOSSES
+    from mrtoct.training.recipe import LossTerm
+
     said = ModuleAnalyzer.for_module(owner.__module__).find_attr_docs()
     rows, below = [], []
     for key, annotation, default in _fields(owner):
         if key in ("kind", "in_channels", "out_channels"):
             continue  # decided by the title and by the data
+        if (owner, key) == (LossTerm, "term"):
+            annotation = Literal[tuple(LOSSES)]
         inner = _owner(annotation)
         if inner:
             below.append(_section(f"{title}.{key}", inner))
@@ -155,7 +160,7 @@ _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 def _bound(metadata: Any) -> str:
     """Return "≥ 1" for annotated_types.Ge(1) and so on."""
     word = type(metadata).__name__.lower()
-    return f"{_SIGNS[word]} {getattr(metadata, word):g}"
+    return f"{_SIGNS[word]} {getattr(metadata, word):.10g}"
 
 
 def _allowed(annotation: Any) -> str:

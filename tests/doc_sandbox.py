@@ -174,15 +174,12 @@ def shortened(arguments: list[str]) -> list[str]:
 
 def short_recipe(name: str | Path) -> Any:
     """Read a recipe, which checks it, and return a small one of its kind."""
-    from mrtoct.networks.context_gan import ContextGeneratorConfig
-    from mrtoct.networks.head_unet import HeadUNetConfig
     from mrtoct.training.recipe import TrainingSection
     from mrtoct.training.recipe_file import parse_recipe
 
     path = ROOT / "src" / "mrtoct" / "recipes" / f"{name}.toml"
     path = path if path.is_file() else Path(name)
     recipe = parse_recipe(path.read_text(encoding="utf-8"), str(name))
-    cascade = isinstance(recipe.model, ContextGeneratorConfig)
     rounds = min(2, recipe.auto_context.iterations)
     training = TrainingSection(steps=2, batch=2, validate_every=1, precision="float32")
     changes = {
@@ -193,12 +190,12 @@ def short_recipe(name: str | Path) -> Any:
     sections = {key: getattr(recipe, key).model_copy(update=u) for key, u in changes.items()}
     if recipe.adversarial:
         sections["adversarial"] = recipe.adversarial.model_copy(update={"width": 2})
-    if isinstance(recipe.model, HeadUNetConfig):
-        model: Any = replace(recipe.model, widths=(8, 8), detail=4)
-    elif cascade:
-        model = replace(recipe.model, width=2)
-    else:
-        model = replace(recipe.model, width=2, depth=3)
+    small: dict[str, dict[str, Any]] = {
+        "heads": {"widths": (8, 8), "detail": 4},
+        "patches": {"width": 2},
+        "slices": {"width": 2, "depth": 3},
+    }
+    model: Any = replace(recipe.model, **small[recipe.model.sees])
     return recipe.model_copy(update={**sections, "model": model, "training": training})
 
 
@@ -259,7 +256,14 @@ def substituted(rire: str, package: Path) -> Iterator[None]:
         "http.server.ThreadingHTTPServer.serve_forever": interrupted,
         "webbrowser.open": lambda address: True,
     }
+    added = (
+        "mrtoct.networks.registry.NETWORKS",
+        "mrtoct.training.losses.LOSSES",
+        "mrtoct.datasets.listing.LAYOUTS",
+    )
     with ExitStack() as patches:
+        for registry in added:  # what a page registers is forgotten after it
+            patches.enter_context(patch.dict(registry))
         for name, value in small.items():
             patches.enter_context(patch(name, value))
         yield

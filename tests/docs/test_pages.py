@@ -107,7 +107,7 @@ def test_tables_of_generated_pages_have_whole_rows() -> None:
 
 def known_keys() -> dict[str, set[str]]:
     """The keys of each section of a recipe, of any kind of model."""
-    from mrtoct.networks.generator import CONFIGS
+    from mrtoct.networks.registry import NETWORKS
     from mrtoct.training.recipe import LossTerm, Recipe
 
     sections: dict[str, set[str]] = {}
@@ -115,7 +115,7 @@ def known_keys() -> dict[str, set[str]]:
         owner = LossTerm if name == "loss" else site_pages._owner(field.annotation)
         if name == "model":
             decided = {"in_channels", "out_channels"}
-            sections[name] = {f.name for c in CONFIGS.values() for f in fields(c)} - decided
+            sections[name] = {f.name for c in NETWORKS.values() for f in fields(c)} - decided
         elif hasattr(owner, "model_fields"):
             sections[name] = set(owner.model_fields)
         elif owner is not None:

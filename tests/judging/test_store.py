@@ -22,6 +22,7 @@ from mrtoct.training.run import open_run
 from mrtoct.training.split import Split
 from mrtoct.translation import tiling
 from mrtoct.translation.bundle import Bundle, network_of, write_bundle
+from mrtoct.translation.geometry import Patches, Slices
 from mrtoct.translation.translator import Translator
 from recipes import tiny_recipe
 
@@ -40,6 +41,7 @@ def run(tiny_store, tmp_path_factory):
         UNetConfig(width=2, depth=3),
         ("mr",),
         (4.0, 4.0, 4.0),
+        Slices(),
         provenance={"recipe": {"name": "tiny"}},
     )
     write_bundle(run / "best", bundle, network_of(bundle).state_dict())
@@ -172,9 +174,7 @@ def test_a_subject_that_cannot_be_translated_is_named(run, tiny_store, tmp_path)
 def patched(tmp_path_factory):
     """A translator of random weights that puts its volumes together from patches."""
     torch.manual_seed(3)
-    bundle = Bundle(
-        ContextGeneratorConfig(width=2), ("mr",), (4.0, 4.0, 4.0), whole=False, stages=1
-    )
+    bundle = Bundle(ContextGeneratorConfig(width=2), ("mr",), (4.0, 4.0, 4.0), Patches(whole=False))
     folder = tmp_path_factory.mktemp("patched") / "best"
     write_bundle(folder, bundle, network_of(bundle).state_dict())
     return folder

@@ -23,7 +23,7 @@ from mrtoct.study.plan import Settings
 from mrtoct.study.reproduce import reproduce
 from mrtoct.study.results import Results
 from mrtoct.translation.bundle import WEIGHTS
-from mrtoct.translation.predict import predict_stage
+from mrtoct.translation.predict_patches import predict_stage
 from mrtoct.translation.translator import Translator
 from small_study import Heard, small_experiments
 
@@ -127,7 +127,7 @@ def test_a_cascade_is_computed_once_for_all_its_stages(
         computed.append(stage)
         return predict_stage(network, bundle, stage, mr, context, head)
 
-    monkeypatch.setattr("mrtoct.translation.predict.predict_stage", counted)
+    monkeypatch.setattr("mrtoct.translation.predict_patches.predict_stage", counted)
     _, heard = again(four, copy, cohort="Four *heads*")
     assert computed == [0, 1] * 4
     assert heard.judged == {"context-gan-1, context-gan-2": 4}

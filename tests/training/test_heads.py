@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,7 +166,7 @@ def test_it_begins_with_the_weights_of_the_shipped_model(
     bundle, _ = read_bundle(best)
     assert bundle.model == CONFIG == read_run(tmp_path / "run").recipe.model
     assert bundle.channels == ("mr",) != read_bundle(head)[0].channels
-    assert bundle.provenance["start_sha256"] == read_description(head)["weights_sha256"]
+    assert bundle.provenance["start_sha256"] == read_description(head).weights_sha256
     assert bundle.provenance["start"] == {
         name: PROVENANCE[name] for name in ("name", "version", "trained_on")
     }
@@ -270,6 +269,6 @@ def test_the_command(tiny_store: Path, head: Path, tmp_path: Path) -> None:
     arguments = ["train", str(tiny_store), str(tmp_path / "run"), "--recipe", str(file)]
     result = CliRunner().invoke(app, [*arguments, "--from", "head"])
     assert result.exit_code == 0, result.output
-    record = json.loads((tmp_path / "run" / "best" / "bundle.json").read_text())
-    assert record["provenance"]["start_sha256"] == read_description(head)["weights_sha256"]
-    assert record["model"] == {**record["model"], "widths": [8, 16], "detail": 4}
+    made = read_description(tmp_path / "run" / "best").translator
+    assert made.provenance["start_sha256"] == read_description(head).weights_sha256
+    assert made.model == HeadUNetConfig(widths=(8, 16), detail=4)

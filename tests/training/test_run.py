@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mrtoct.errors import FileError, RecipeError
-from mrtoct.training.run import finish_run, open_run, read_run
+from mrtoct.training.run import Finished, finish_run, open_run, read_run
 from mrtoct.training.split import Split
 from recipes import tiny_recipe
 
@@ -32,7 +32,7 @@ def test_a_run_describes_itself(tmp_path: Path) -> None:
     assert record.finished is None
     finish_run(run, step=6, seconds=1.5, device="cpu")
     record = read_run(str(run))
-    assert record.finished == {"step": 6, "seconds": 1.5, "device": "cpu"}
+    assert record.finished == Finished(6, 1.5, "cpu")
     assert (record.recipe, record.split) == (tiny_recipe(), SPLIT)
 
 

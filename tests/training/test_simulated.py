@@ -88,7 +88,7 @@ def test_resumed_equals_not_stopped(sources: Path, one_worker: None, tmp_path: P
     once = TINY.model_copy(update={"training": short})
     on = train_from_simulation(sources, tmp_path / "on", once, start=begun)
     told = read_bundle(on)[0].provenance
-    assert told["start_sha256"] == read_description(begun)["weights_sha256"]
+    assert told["start_sha256"] == read_description(begun).weights_sha256
 
 
 def test_a_batch_is_in_the_window_and_keeps_its_masks() -> None:
@@ -113,5 +113,5 @@ def test_one_label_map_is_too_few(sources: Path, tmp_path: Path) -> None:
 
 def test_a_recipe_without_simulation_is_refused(sources: Path, tmp_path: Path) -> None:
     plain = TINY.model_copy(update={"simulation": None})
-    with pytest.raises(RecipeError, match="training from simulation needs"):
+    with pytest.raises(RecipeError, match=r"has no \[simulation\] and learns from a store"):
         train_from_simulation(sources, tmp_path / "run", plain)

@@ -29,8 +29,9 @@ from mrtoct.training.loop import learning_rate_factor
 from mrtoct.training.losses import gdl, mae
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
+from mrtoct.training.slices import epoch_indices
 from mrtoct.training.split import Split
-from mrtoct.training.train import epoch_indices, train
+from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
 from mrtoct.translation.bundle import read_bundle, read_description
 from mrtoct.translation.predict import predict_once
@@ -225,9 +226,9 @@ def test_best_is_the_lowest_validation(
     assert [(p.step, p.validation_mae) for p in read_curves(run)] == [
         (2, 50.0), (4, 30.0), (6, 40.0), (7, 30.0)
     ]  # fmt: skip
-    best, last = (read_description(run / name) for name in ("best", "last"))
-    assert (best["provenance"]["step"], best["validation"]) == (4, {"mae_hu": 30.0})
-    assert (last["provenance"]["step"], last["validation"]) == (7, {"mae_hu": 30.0})
+    best, last = (read_description(run / name).translator for name in ("best", "last"))
+    assert (best.provenance["step"], best.validation) == (4, {"mae_hu": 30.0})
+    assert (last.provenance["step"], last.validation) == (7, {"mae_hu": 30.0})
     network = read_bundle(run / "last")[1]
     adam = torch.optim.Adam(network.parameters())
     state = State(network, {}, {"translator": adam})
@@ -237,7 +238,7 @@ def test_best_is_the_lowest_validation(
 def test_the_bundle_says_what_it_was_trained_on(uninterrupted: Path, recipe: Recipe) -> None:
     bundle, _ = read_bundle(uninterrupted / "last")
     assert bundle.spacing == (4.0, 4.0, 4.0)
-    assert bundle.size == (64, 64)
+    assert bundle.geometry.size == (64, 64)
     assert bundle.model == recipe.model
     assert (bundle.window, bundle.scaling) == (recipe.data.hu_window, recipe.data.mr_scaling)
     assert bundle.provenance["recipe"] == recipe.model_dump(mode="json")
@@ -266,11 +267,9 @@ def test_the_curves_are_the_losses_that_happened(
 
 
 def test_a_loss_that_explodes_stops_with_one_sentence(tiny_store: Path, tmp_path: Path) -> None:
-    recipe = tiny_recipe(
-        model={"output": "linear"},
-        optimizer={"learning_rate": 1e30},
-        loss=[{"term": "mse"}],
-    )
+    recipe = tiny_recipe(model={"output": "linear"}, loss=[{"term": "mse"}])
+    beyond = recipe.optimizer.model_copy(update={"learning_rate": 1e30})
+    recipe = recipe.model_copy(update={"optimizer": beyond})
     with pytest.raises(
         RecipeError, match=r"^the training loss became (nan|inf) by step 2; lower optimizer\.learn"
     ):
@@ -393,8 +392,8 @@ def test_a_time_limit_stops_in_good_order(
     assert points[-1].seconds == 80
     finished = read_run(run).finished
     assert finished is not None
-    assert (finished["step"], finished["seconds"]) == (4, 80)
-    assert read_description(run / "last")["provenance"]["step"] == 4
+    assert (finished.step, finished.seconds) == (4, 80)
+    assert read_description(run / "last").translator.provenance["step"] == 4
     train(tiny_store, run, recipe, resume=True)  # nothing is left to do
     assert [p.step for p in read_curves(run)] == [3, 4]
 

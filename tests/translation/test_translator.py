@@ -19,8 +19,9 @@ from mrtoct.prepare.store import read_subject
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
-from mrtoct.translation import predict
+from mrtoct.translation import predict_slices
 from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.geometry import Slices
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Array, Grid, Volume
 from volumes import oblique_grid
@@ -55,7 +56,7 @@ def translator(
     spacing: tuple[float, float, float] = (2.0, 2.0, 2.0),
     size: tuple[int, int] = (48, 40),
 ) -> Translator:
-    bundle = Bundle(SMALL, ("mr",), spacing, size, window=WINDOW, scaling=SCALING)
+    bundle = Bundle(SMALL, ("mr",), spacing, Slices(size), window=WINDOW, scaling=SCALING)
     return Translator(bundle, network, torch.device("cpu"))  # type: ignore[arg-type]
 
 
@@ -233,7 +234,7 @@ def test_how_many_slices_go_at_once_does_not_matter(
             m.running_mean.fill_(0.05)
     results = []
     for at_once in (1, 3, 8, 1000):
-        monkeypatch.setattr(predict, "SLICES_AT_ONCE", at_once)
+        monkeypatch.setattr(predict_slices, "SLICES_AT_ONCE", at_once)
         results.append(translator(network.train()).translate(upright).voxels.astype(int))
     assert np.ptp(results[0][results[0] > -1024]) > 20
     for result in results[1:]:
@@ -243,7 +244,9 @@ def test_how_many_slices_go_at_once_does_not_matter(
 def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
     torch.manual_seed(4)
     network = UNet(SMALL)
-    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), window=WINDOW, scaling=SCALING)
+    bundle = Bundle(
+        SMALL, ("mr",), (2.0, 2.0, 2.0), Slices((48, 40)), window=WINDOW, scaling=SCALING
+    )
     write_bundle(tmp_path / "b", bundle, network.state_dict())
     loaded = Translator.load(tmp_path / "b", device="cpu")
     assert loaded.bundle == bundle

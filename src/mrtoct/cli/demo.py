@@ -57,7 +57,7 @@ def demo(
     scan, sct, deviation, page = (out / name for name in OUTPUTS)
     for path in (scan, sct, deviation, page):
         check_absent(path, overwrite=overwrite)
-    estimates = "deviation" in read_description(bundle_path(DEFAULT))
+    estimates = read_description(bundle_path(DEFAULT)).translator.deviation is not None
     if mr is None:
         with console.status("making a head"):
             volume = make_subject(SEED, head_settings()).mr["T1"]

@@ -44,6 +44,14 @@ def regions_in(source: Path) -> list[Path]:
     return found
 
 
+def is_synthrad(source: Path) -> bool:
+    """Tell whether a source holds regions; CohortError where only the second task is."""
+    if regions_in(source):
+        return True
+    check_task(source)
+    return False
+
+
 def list_synthrad(source: Path) -> Listing:
     """Find the subjects of all regions in a source, sorted by name.
 

@@ -30,6 +30,11 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
 Row = dict[str, str]
 
 
+def is_table(source: Path) -> bool:
+    """Tell whether a source is a file with a table's ending."""
+    return source.is_file() and source.suffix.lower() in TABLE_ENDINGS
+
+
 def list_table(path: Path) -> Listing:
     """Read a .csv (comma or semicolon) or .tsv table with a header line, in the table's order.
 

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from mrtoct.errors import CohortError
 from mrtoct.hardware.progress import Watcher, nobody
+from mrtoct.io.records import BUNDLE, MANIFEST, RUN
 from mrtoct.judging.folders import Kind, find, match, volumes_in
 from mrtoct.judging.judge import Case, judge_case, judge_subjects
 from mrtoct.judging.judgement import Judgement, Years
 from mrtoct.judging.methods import FOUND, Made, Method, from_files, water
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import some
-from mrtoct.prepare.store import MANIFEST
-
-BUNDLE, RUN = "bundle.json", "run.json"
 
 
 @dataclass(frozen=True)

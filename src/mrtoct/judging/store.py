@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrtoct.errors import CohortError, MrtoctError
+from mrtoct.io.records import RUN
 from mrtoct.judging.folders import volumes_in
 from mrtoct.judging.judged import Failure
 from mrtoct.judging.masks import judged_mask
@@ -17,7 +18,7 @@ from mrtoct.judging.methods import Method, Subject
 from mrtoct.judging.roles import WORST_FIRST, Role, cautions, may_speak, some
 from mrtoct.judging.translated import fitted
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject, stored_subject
-from mrtoct.training.run import DESCRIPTION, RunRecord, read_run
+from mrtoct.training.run import RunRecord, read_run
 from mrtoct.training.split import Split
 from mrtoct.translation.bundle import Bundle
 
@@ -112,7 +113,7 @@ def _records(bundles: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
     """Return the runs beside the bundles, and a note for each bundle without one."""
     found = {bundle: _record(bundle) for bundle in bundles}
     notes = [
-        f"No {DESCRIPTION} beside {bundle}: whether it was trained on these subjects is unknown."
+        f"No {RUN} beside {bundle}: whether it was trained on these subjects is unknown."
         for bundle, record in found.items()
         if record is None
     ]
@@ -121,7 +122,7 @@ def _records(bundles: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
 
 def _record(bundle: Path) -> RunRecord | None:
     run = bundle.resolve().parent
-    return read_run(run) if (run / DESCRIPTION).is_file() else None
+    return read_run(run) if (run / RUN).is_file() else None
 
 
 def _role(subject: PreparedSubject, records: list[RunRecord], known: bool) -> Role:

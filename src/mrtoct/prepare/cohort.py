@@ -17,11 +17,11 @@ from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.hardware.processes import spread
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import files_of, read_scan, read_volume
+from mrtoct.io.records import MANIFEST
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.store import (
-    FORMAT,
-    MANIFEST,
     Manifest,
+    SubjectRecord,
     read_manifest,
     stored_subject,
     write_manifest,
@@ -168,7 +168,7 @@ def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
     """Hash the contents of a subject's files, the settings and the version of this program."""
     digest = hashlib.sha256(
         json.dumps(
-            [FORMAT, version("mrtoct"), _plain(settings), files.aligned], sort_keys=True
+            [Manifest.format, version("mrtoct"), _plain(settings), files.aligned], sort_keys=True
         ).encode()
     )
     scans = [*(files.mr[name] for name in settings.channels), files.ct]
@@ -211,7 +211,7 @@ def _forget_others(store: Path, ready: list[str]) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / "subject.json").is_file() or folder.name.startswith(".part-")
+    return (folder / SubjectRecord.file).is_file() or folder.name.startswith(".part-")
 
 
 def _plain(settings: PrepareSettings) -> dict[str, Any]:

@@ -16,6 +16,9 @@ BODY_HU = -300.0
 WORK_SPACING_MM = 2.0
 """Masks are found at this spacing (thin shells still show) and refined on the volume's grid."""
 
+LEAST_OVERLAP = 0.85
+"""Dice of the heads found on CT and MR, where both were scanned, below which one doubts them."""
+
 EAR_LENGTH, EAR_PER_BASE = 9, 12
 """What hangs on the head by a thin bridge belongs to it if it ends within so many working voxels
 (18 mm) and has at most so many per voxel that touches the head: ears and noses do (about 10 and 5

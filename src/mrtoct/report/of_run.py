@@ -34,7 +34,7 @@ def contents_of_run(
     record = read_run(run)
     store = Path(store) if store else record.store
     manifest = read_manifest(store)
-    channels = read_description(run / "best")["channels"]
+    channels = read_description(run / "best").translator.channels
     failed = [f"{name} could not be judged: {why}" for name, why in judgement.failed.items()]
     return PageContents(
         title=f"Synthetic CT: {record.recipe.name}",
@@ -102,15 +102,16 @@ def _picture(subject: PreparedSubject) -> bytes:
 
 
 def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
-    made = read_description(run / "best")["provenance"]
-    finished = record.finished or {}
+    made = read_description(run / "best").translator.provenance
+    finished = record.finished
     split = record.split
     return {
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
         "model": f"{record.recipe.model.kind} of width {record.recipe.model.width}",
         "checkpoint": f"step {made['step']}, the best of the validated ones",
-        "training": f"{finished.get('step', 'unfinished')} steps in "
-        f"{finished.get('seconds', 0):.0f} s on {finished.get('device', 'an unknown device')}",
+        "training": f"{finished.step} steps in {finished.seconds:.0f} s on {finished.device}"
+        if finished
+        else "unfinished",
         "subjects": f"{len(split.train)} to train, {len(split.validation)} to validate, "
         f"{len(split.test)} to test; split by patient, seed {record.recipe.split.seed}",
         "spacing": " x ".join(f"{s:g}" for s in record.recipe.data.spacing) + " mm",

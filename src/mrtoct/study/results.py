@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from mrtoct.io.records import RUN
 from mrtoct.judging.judged import Judged
 from mrtoct.judging.metrics.evaluate import Evaluation
 from mrtoct.judging.metrics.metric import METRICS, Metric
@@ -23,7 +24,7 @@ from mrtoct.study.folder import in_fold, known_identity, run_folder, task_of
 from mrtoct.study.judge import kept
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.training.curves import CurvePoint, read_curves, signs_of_collapse
-from mrtoct.training.run import DESCRIPTION, read_run
+from mrtoct.training.run import read_run
 
 Learnt = Literal["train", "validation"]
 """The roles of a study's subjects."""
@@ -133,9 +134,9 @@ def gather(study: Path, plan: Plan, cohort: str) -> Results:
 def _training(study: Path, plan: Plan, experiment: Experiment, fold: int) -> Training | None:
     run = run_folder(study, fold, experiment)
     wanted = run_identity(plan, experiment, plan.splits[fold - 1])
-    if known_identity(study, fold, experiment) != wanted or not (run / DESCRIPTION).is_file():
+    if known_identity(study, fold, experiment) != wanted or not (run / RUN).is_file():
         return None
-    facts: dict[str, Any] | None = read_run(run).finished
+    facts = read_run(run).finished
     if facts is None:
         return None
     signs = []
@@ -149,9 +150,9 @@ def _training(study: Path, plan: Plan, experiment: Experiment, fold: int) -> Tra
         experiment,
         fold,
         in_fold(plan, fold, experiment.name),
-        int(facts["step"]),
-        float(facts["seconds"]),
-        str(facts["device"]),
+        facts.step,
+        facts.seconds,
+        facts.device,
         read_curves(run),
         signs,
     )

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mrtoct.hardware.progress import Update, Watcher
+from mrtoct.io.records import RUN
 from mrtoct.judging.baselines import WATER
 from mrtoct.judging.methods import Method, water
 from mrtoct.judging.translated import fitted
@@ -15,7 +16,7 @@ from mrtoct.study.folder import in_fold, known_identity, note_identity, run_fold
 from mrtoct.study.judge import bundle_stages, judge_tasks
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.training.curves import read_curves
-from mrtoct.training.run import DESCRIPTION, read_run
+from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 
@@ -64,14 +65,14 @@ def _train(
     title = in_fold(plan, fold, experiment.name)
     identity = run_identity(plan, experiment, split)
     before = known_identity(study, fold, experiment)
-    begun = before == identity and (run / DESCRIPTION).is_file()
+    begun = before == identity and (run / RUN).is_file()
     if begun and read_run(run).finished is not None:
         return identity
     if before not in (None, identity):
         changed = f"{title}: its recipe or the store changed since it was trained; training anew"
         watcher(Update(0, None, title=title, message=changed))
     if before != identity:
-        (run / DESCRIPTION).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
+        (run / RUN).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped
     note_identity(study, fold, experiment, identity)
     start = None
     if experiment.start is not None:
@@ -100,7 +101,9 @@ def _train(
 
 def _came_of(run: Path) -> str:
     """Return in words how long a finished training took and how good it became."""
-    facts = read_run(run).finished or {}
-    said = f"{facts.get('step')} steps, {facts.get('seconds', 0) / 60:.1f} minutes"
+    finished = read_run(run).finished
+    if finished is None:
+        return "unfinished"
+    said = f"{finished.step} steps, {finished.seconds / 60:.1f} minutes"
     errors = [p.validation_mae for p in read_curves(run) if p.validation_mae is not None]
     return said + (f", validation MAE {errors[-1]:.0f} HU" if errors else "")

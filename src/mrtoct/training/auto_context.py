@@ -24,17 +24,14 @@ from mrtoct.errors import CohortError
 from mrtoct.hardware.devices import device_named
 from mrtoct.hardware.progress import Update
 from mrtoct.io.atomic import new_file, new_folder
-from mrtoct.networks.context_gan import (
-    ContextDiscriminator,
-    ContextDiscriminatorConfig,
-    ContextGeneratorConfig,
-)
-from mrtoct.networks.generator import Cascade
+from mrtoct.networks.cascade import Cascade
+from mrtoct.networks.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.adversarial import Adversarial
+from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
 from mrtoct.training.curves import CurvePoint, read_curves, write_curves
@@ -44,7 +41,8 @@ from mrtoct.training.regression import Regression
 from mrtoct.training.setting import Session, set_up
 from mrtoct.training.validation import validation_mae
 from mrtoct.translation.bundle import Bundle, read_bundle, read_description
-from mrtoct.translation.predict import predict_stage
+from mrtoct.translation.geometry import Patches
+from mrtoct.translation.predict_patches import predict_stage
 from mrtoct.volume import Array
 
 Contexts = dict[str, Array]
@@ -52,12 +50,17 @@ Contexts = dict[str, Array]
 
 
 def train_cascade(
-    run: Path, recipe: Recipe, cohort: Cohort, session: Session
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    start: Path | None,
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train every stage; return the sum of their progress and the device.
 
-    A run that was stopped goes on in the network it was at. Where the recipe limits the minutes,
-    every network gets an equal part of them.
+    There is no start: a cascade cannot begin with the weights of a bundle (start.py). A run that
+    was stopped goes on in the network it was at. Where the recipe limits the minutes, every network
+    gets an equal part of them.
     """
     stages = recipe.auto_context.iterations
     folds = fold_names([s.name for s in cohort.train], recipe) if stages > 1 else []
@@ -100,6 +103,7 @@ def train_cascade(
             contexts = out_of_fold(folder, cohort, folds, contexts, session.device)
         before = _cascade(folder / "whole" / "best")
     _publish(run, stages)
+    calibrate(run / "best", cohort.validation, session.device)
     return total, device
 
 
@@ -114,11 +118,11 @@ def train_stage(
     session: Session,
 ) -> tuple[Progress, str]:
     """Train the network that follows a cascade (the first, if there is none before)."""
-    assert isinstance(recipe.model, ContextGeneratorConfig)
     stage = 0 if before is None else len(before.stages)
     torch.manual_seed(recipe.training.seed)
     model = replace(recipe.model, in_channels=len(cohort.channels))
-    bundle = replace(describe(recipe, model, cohort), stages=stage + 1)
+    geometry = Patches(stage + 1, recipe.patches.whole)
+    bundle = describe(recipe, model, geometry, cohort)
     cascade = Cascade(model, stage + 1)
     if before is not None:
         for ours, theirs in zip(cascade.stages, before.stages, strict=False):
@@ -242,7 +246,7 @@ def _for_one_of(recipe: Recipe, networks: int) -> Recipe:
 def _publish(run: Path, stages: int) -> None:
     """Make the best cascade the run's, and the stages' curves one after the other its curves."""
     folders = [run / f"stage-{stage + 1}" / "whole" for stage in range(stages)]
-    errors = [read_description(f / "best")["validation"].get("mae_hu") for f in folders]
+    errors = [read_description(f / "best").translator.validation.get("mae_hu") for f in folders]
     known = [(error, number) for number, error in enumerate(errors) if error is not None]
     best = folders[min(known)[1] if known else -1]
     with new_folder(run / "best", overwrite=True) as part:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from mrtoct.hardware.devices import device_named
 from mrtoct.sampling.subjects import LoadedSubject
-from mrtoct.translation.bundle import Bundle, Network, read_bundle, write_bundle
+from mrtoct.translation.bundle import Bundle, read_bundle, write_bundle
 from mrtoct.translation.deviation.fit import fit_deviation
 from mrtoct.translation.deviation.model import RADIUS, DeviationModel, Signs, local_contrast
 from mrtoct.translation.deviation.spread import predict_with_disagreement
@@ -37,7 +38,7 @@ def calibrate(best: Path, subjects: list[LoadedSubject], device: str = "auto") -
 
 
 def fitted(
-    network: Network, bundle: Bundle, subjects: list[LoadedSubject]
+    network: nn.Module, bundle: Bundle, subjects: list[LoadedSubject]
 ) -> DeviationModel | None:
     """Return the model that fits some subjects best; None if none of their voxels can be judged."""
     looked_at = [voxel_signs(network, bundle, subject) for subject in subjects[:HEADS]]
@@ -52,7 +53,7 @@ def fitted(
 
 
 def voxel_signs(
-    network: Network, bundle: Bundle, subject: LoadedSubject, *, most: int = VOXELS
+    network: nn.Module, bundle: Bundle, subject: LoadedSubject, *, most: int = VOXELS
 ) -> tuple[Signs, Array]:
     """Return signs and errors (N,), HU, of evenly drawn voxels of the kept slices' head."""
     hu, disagreement = predict_with_disagreement(network, bundle, subject.mr, subject.mr_head)

@@ -20,6 +20,7 @@ from mrtoct.errors import RecipeError
 from mrtoct.hardware.progress import Update
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
+from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import Session
@@ -51,6 +52,20 @@ class Job:
     """What the translator is; step and figures are added."""
     keep_start: bool = False
     """Keep what the training began with until something better comes of it."""
+
+
+class Trainer(Protocol):
+    """Trains the networks of one kind on a cohort."""
+
+    def __call__(
+        self,
+        run: Path,
+        recipe: Recipe,
+        cohort: Cohort,
+        start: Path | None,
+        session: Session,
+    ) -> tuple[Progress, str]:
+        """Train into a run's folder; return how far it came and on what device."""
 
 
 def learn(

@@ -15,7 +15,6 @@ import torch
 
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.hardware.progress import Watcher, nobody
-from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
@@ -34,6 +33,7 @@ from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
+from mrtoct.translation.geometry import Heads
 from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import Array, Grid, Volume
@@ -62,8 +62,8 @@ def train_from_simulation(
     folder holds no sources, and the errors of reading them.
     """
     sources, run = Path(sources), Path(run)
-    if recipe.simulation is None or not isinstance(recipe.model, HeadUNetConfig):
-        raise RecipeError("training from simulation needs model.kind = 'head_unet'")
+    if recipe.simulation is None:
+        raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
     begin = None if start is None else find_bundle(start)
     if begin is not None:
         recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing
@@ -104,9 +104,8 @@ def _train(
 ) -> tuple[Progress, str]:
     assert recipe.simulation is not None
     torch.manual_seed(recipe.training.seed)
-    bundle = describe(recipe, recipe.model, cohort)
+    bundle = describe(recipe, recipe.model, Heads(), cohort)
     network = network_of(bundle)
-    assert isinstance(network, HeadUNet)
     fabric, _ = set_up(recipe.training.precision, recipe.model.width, session.device)
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)

@@ -9,23 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from mrtoct.check.finding import Finding
 from mrtoct.errors import BundleError, CohortError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
-from mrtoct.networks.generator import Cascade
-from mrtoct.networks.head_unet import HeadUNet
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
-from mrtoct.translation.bundle import Bundle, Network, read_bundle
+from mrtoct.translation.bundle import Bundle, read_bundle
 from mrtoct.translation.deviation.model import DeviationModel
 from mrtoct.translation.deviation.spread import predict_with_disagreement
+from mrtoct.translation.geometry import Patches
 from mrtoct.translation.guard.judge import doubts
 from mrtoct.translation.predict import predict, predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
 from mrtoct.translation.tiling import PatchGrid
+from mrtoct.translation.ways import WAYS
 from mrtoct.volume import AIR_HU, Array, Grid, Unit, Volume
 
 MrLike = VolumeLike | Mapping[str, VolumeLike]
@@ -97,13 +98,10 @@ class Translator:
     ('HU', True)
     """
 
-    def __init__(self, bundle: Bundle, network: Network, device: torch.device) -> None:
+    def __init__(self, bundle: Bundle, network: nn.Module, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        if isinstance(network, HeadUNet):
-            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        elif not isinstance(network, Cascade):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=WAYS[bundle.model.sees].layout)  # type: ignore[call-overload]
         self._network = network.to(device).eval()
 
     @classmethod
@@ -244,7 +242,8 @@ class Translator:
         None where it is made in one piece, or where the network works on another grid, on whose
         voxels the patches' borders lie.
         """
-        if self.bundle.whole or not isinstance(self._network, Cascade):
+        geometry = self.bundle.geometry
+        if not isinstance(geometry, Patches) or geometry.whole:
             return None
         if not mr.grid.upright(self.bundle.spacing).matches(mr.grid):
             return None

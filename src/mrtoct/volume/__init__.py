@@ -7,10 +7,20 @@ other conventions (LPS in ITK and DICOM) is converted where it comes in and goes
 
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage, storable
 from mrtoct.volume.grid import GRID_TOLERANCE_MM, Array, Grid, check_same_grid
-from mrtoct.volume.volume import AIR_HU, Unit, Volume, check_signal, check_unit
+from mrtoct.volume.volume import (
+    AIR_BELOW_HU,
+    AIR_HU,
+    BONE_ABOVE_HU,
+    Unit,
+    Volume,
+    check_signal,
+    check_unit,
+)
 
 __all__ = [
+    "AIR_BELOW_HU",
     "AIR_HU",
+    "BONE_ABOVE_HU",
     "GRID_TOLERANCE_MM",
     "Array",
     "Grid",

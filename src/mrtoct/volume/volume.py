@@ -18,6 +18,8 @@ Unit = Literal["HU", "a.u.", "label"]
 
 AIR_HU = -1024.0
 """What CT holds where nothing was measured: the lower end of the usual 12-bit HU range."""
+AIR_BELOW_HU, BONE_ABOVE_HU = -250.0, 250.0
+"""What counts as air inside a head and as bone, where training and figures tell them apart."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from mrtoct.prepare.intensity import HuWindow
 from mrtoct.translation import predict_head
 from mrtoct.translation.bundle import Bundle, network_of
 from mrtoct.translation.deviation.spread import predict_with_disagreement
+from mrtoct.translation.geometry import Heads, Patches, Slices
 from mrtoct.translation.predict import predict
 from mrtoct.volume import Array
 
@@ -39,7 +40,7 @@ class Ramp(nn.Module):
 
 
 def bundle(**settings: object) -> Bundle:
-    plain = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (8, 8), window=WINDOW)
+    plain = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), Slices((8, 8)), window=WINDOW)
     return replace(plain, **settings)  # type: ignore[arg-type]
 
 
@@ -101,7 +102,7 @@ def test_the_ct_is_the_one_without_uncertainty(settings: dict[str, object]) -> N
 def test_a_cascade_disagrees_at_its_end() -> None:
     torch.manual_seed(3)
     what = Bundle(
-        ContextGeneratorConfig(width=2), ("mr",), (2.0, 2.0, 2.0), stages=2, window=WINDOW
+        ContextGeneratorConfig(width=2), ("mr",), (2.0, 2.0, 2.0), Patches(2), window=WINDOW
     )
     network = network_of(what).eval()
     mr, inside = head((9, 11, 7))
@@ -124,7 +125,7 @@ def test_a_network_that_expects_its_errors_is_asked_for_them(
     nn.init.normal_(network.last.weight, std=0.05)
     mr, inside = head((8, 12, 4))
     inside[:, :3] = False
-    described = Bundle(config, ("mr",), (2.0, 2.0, 2.0), window=WINDOW)
+    described = Bundle(config, ("mr",), (2.0, 2.0, 2.0), Heads(), window=WINDOW)
     passes: list[object] = []
     network.first.register_forward_hook(lambda *_: passes.append(1))
     hu, doubt = predict_with_disagreement(network, described, mr, inside)

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoct.judging.metrics.surface import hd95
-from mrtoct.volume import Array, Grid
-
-AIR_BELOW_HU = -250.0
-BONE_ABOVE_HU = 250.0
+from mrtoct.volume import AIR_BELOW_HU, BONE_ABOVE_HU, Array, Grid
 
 BIAS_BIN_HU = 100.0
 """Width of the bins of the bias curve; one bin is centred on water."""

@@ -7,28 +7,29 @@ mirror image, and where the answers differ it is wrong in at least one of them.
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
-from mrtoct.networks.head_unet import HeadUNet
-from mrtoct.translation.bundle import Bundle, Network
+from mrtoct.translation.bundle import Bundle
 from mrtoct.translation.predict import View, predict_view, predict_with_error, views
 from mrtoct.volume import Array
 
 
 def predict_with_disagreement(
-    network: Network, bundle: Bundle, mr: Array, head: Array
+    network: nn.Module, bundle: Bundle, mr: Array, head: Array
 ) -> tuple[Array, Array]:
     """Map scaled MR (C, I, J, K) to CT in HU as predict does, and to the network's own doubt in HU.
 
-    The doubt of a HeadUNet is the absolute error that it expects, of the same pass and 0 outside
-    of head; of any other network the root mean square difference of the views from the CT. Views
-    are the head and its mirror image, in each plane of the bundle: one more pass where the
-    bundle's CT is not their mean anyway. Both are (I, J, K) float32.
+    The doubt of a network that sees whole heads is the absolute error that it expects, of the same
+    pass and 0 outside of head; of any other network the root mean square difference of the views
+    from the CT. Views are the head and its mirror image, in each plane of the bundle: one more pass
+    where the bundle's CT is not their mean anyway. Both are (I, J, K) float32.
     """
-    if isinstance(network, HeadUNet):
+    if bundle.model.sees == "heads":
         scaled, expected = predict_with_error(network, bundle, mr, head)
         return bundle.window.to_hu(scaled), expected
     wanted = views(bundle)
-    shown = [View(plane, mirrored) for plane in bundle.planes for mirrored in (False, True)]
+    planes = bundle.geometry.planes
+    shown = [View(plane, mirrored) for plane in planes for mirrored in (False, True)]
     made = {
         view: bundle.window.to_hu(predict_view(network, bundle, view, mr, head)[-1])
         for view in shown
