@@ -221,7 +221,10 @@ def test_prepare_without_a_usable_subject(made, mrtoct, source, tmp_path):
         (("{raw}", "{tmp}/new", "--recipe", "unit"), "no recipe 'unit' (did you mean 'unet'?)"),
         (("{raw}", "{tmp}/new", "--recipe", "{tmp}/no.toml"), "no.toml does not exist"),
         (("{raw}", "{tmp}/new", "--recipe", "{misspelt}"), "did you mean 'data.spacing'|'spacing'"),
-        (("{raw}", "{tmp}/new", "--recipe", "{impossible}"), "spacing must be three numbers of 0.2 to 10 mm"),
+        (
+            ("{raw}", "{tmp}/new", "--recipe", "{impossible}"),
+            "spacing must be three numbers of 0.2",
+        ),
         (("{raw}", "{tmp}/new", "--recipe", "{no_toml}"), "is not valid TOML"),
     ],
 )
