@@ -119,7 +119,9 @@ class Reader:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     self._lay(node.value, made)
-            exec(compile(ast.Module([statement], []), str(block.page), "exec"), self._names)
+            module = ast.Module([statement], [])
+            # A reader's own script has none of this file's future imports.
+            exec(compile(module, str(block.page), "exec", dont_inherit=True), self._names)
 
     def _lay(self, path: str, made: list[str]) -> None:
         first = Path(path).parts[:1]

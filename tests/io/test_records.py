@@ -83,7 +83,7 @@ def test_a_record_is_replaced_only_when_asked_and_never_half(tmp_path: Path) -> 
         replace(SAMPLE, part=Part(1, (0.0, float("nan")))),
         replace(SAMPLE, names={"a": 1}),  # type: ignore[dict-item]
     ):
-        with pytest.raises(ValueError, match="1 validation error|not JSON compliant"):
+        with pytest.raises(ValueError, match=r"1 validation error|not JSON compliant"):
             write_record(tmp_path, impossible, overwrite=True)
     assert read_record(tmp_path, Sample) == SAMPLE
     assert [p.name for p in tmp_path.iterdir()] == ["sample.json"]

@@ -192,7 +192,7 @@ def test_the_borders_of_patches_are_where_the_steps_are(patched, tiny_store, mon
 
         tiling.predict_patches(one_value, mr, out, head=head)
 
-    monkeypatch.setattr("mrtoct.translation.predict.predict_patches", flat)
+    monkeypatch.setattr("mrtoct.translation.predict_patches.predict_patches", flat)
     subject = read_subject(tiny_store, "head1")
     translator = Translator.load(patched)
     sct = translator.translate(subject.channels, aligned=True).voxels

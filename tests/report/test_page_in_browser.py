@@ -14,9 +14,9 @@ from browser import (
     settle,
     show,
 )
-from mrtoct.report.contents import SubjectResult
+from mrtoct.report.contents import PageContents, PreparationRow, SubjectResult
 from mrtoct.report.niivue import niivue_script
-from mrtoct.report.page import PageContents, PreparationRow, write_page
+from mrtoct.report.page import write_page
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,13 @@ def list_subjects(source: Path | str, layout: str = "auto") -> Listing:
         raise CohortError(f"layout {layout!r} is unknown; allowed: auto, {', '.join(LAYOUTS)}")
     if not source.exists():
         raise FileError(f"{source} does not exist")
-    names = reversed(LAYOUTS) if layout == "auto" else [layout]
-    for name in names:
+    if layout != "auto" and source.is_dir():
+        return LAYOUTS[layout].subjects(source)  # it says best what is wrong with the folder
+    for name in reversed(LAYOUTS) if layout == "auto" else [layout]:
         if LAYOUTS[name].fits(source):
             return LAYOUTS[name].subjects(source)
-    kind = "a folder" if source.is_dir() else "a file"
-    wanted = "" if layout == "auto" else f" and not of the layout {layout}"
+    wanted = "" if layout == "auto" else f" that is not of the layout {layout}"
     raise FileError(
-        f"{source} is {kind}{wanted}; a cohort is a folder of subjects or a table "
+        f"{source} is a file{wanted}; a cohort is a folder of subjects or a table "
         f"({', '.join(TABLE_ENDINGS)})"
     )

@@ -41,6 +41,8 @@ def list_table(path: Path) -> Listing:
     Subjects whose files are missing are rejected with the reason. A table that says something
     impossible (an unknown column, a subject named twice) is a CohortError that names the line.
     """
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; a table is a file ({', '.join(TABLE_ENDINGS)})")
     header, rows = _read(path)
     channels = _channels(path, header)
     subjects: list[SubjectFiles] = []

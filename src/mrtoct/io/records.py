@@ -8,7 +8,6 @@ and what to do.
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -50,7 +49,7 @@ def read_record(folder: Path, kind: type[R]) -> R:
         reason = error.strerror or type(error).__name__
         raise kind.error(f"{path} cannot be read ({reason}); {kind.remedy}") from error
     try:
-        record: R = _adapter(kind).validate_json(content, strict=True)
+        record: R = TypeAdapter(kind).validate_json(content, strict=True)
     except ValidationError as error:
         problems = error.errors()
         wrong = f"is damaged: {clause(first_of(problems))}"
@@ -67,7 +66,7 @@ def write_record(folder: Path, record: Record, *, overwrite: bool = False) -> No
 
     Raises ValueError for one that could not be read back, such as of a NaN.
     """
-    adapter = _adapter(type(record))
+    adapter = TypeAdapter(type(record))
     text = json.dumps(
         adapter.dump_python(record, mode="json", warnings=False), indent=1, allow_nan=False
     )
@@ -93,8 +92,9 @@ def clause(problem: ErrorDetails) -> str:
     if kind == "value_error":  # ours, which says what was received
         said = problem["msg"].removeprefix("Value error, ")
         return f"{where!r}: {said}" if where else said
-    said = _MUST.get(kind, problem["msg"]).format(**_of(problem))
-    said = said.replace("Input should", "must", 1)
+    said = problem["msg"].replace("Input should", "must", 1)
+    if kind in _MUST:
+        said = _MUST[kind].format(**_of(problem))
     said += f", got {shown(problem['input'])}"
     return f"{where!r} {said}" if where else said
 
@@ -123,8 +123,3 @@ def shown(value: Any) -> str:
 
 def _of(problem: ErrorDetails) -> dict[str, Any]:
     return problem.get("ctx", {})
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

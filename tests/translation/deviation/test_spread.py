@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
-from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.translation import predict_head
 from mrtoct.translation.bundle import Bundle, network_of
@@ -74,26 +74,26 @@ def test_a_head_and_its_mirror_image(mirror: bool) -> None:
     [
         {},
         {"mirror": True},
-        {"neighbours": 1, "model": replace(SMALL, in_channels=3)},
-        {"planes": ("transverse", "coronal", "sagittal"), "mirror": True},
+        {"geometry": Slices((8, 8), 1), "model": replace(SMALL, in_channels=3)},
+        {"geometry": Slices((8, 8), 0, ("transverse", "coronal", "sagittal")), "mirror": True},
     ],
     ids=["slices", "mirror", "2.5-D", "planes"],
 )
 def test_the_ct_is_the_one_without_uncertainty(settings: dict[str, object]) -> None:
     torch.manual_seed(2)
     what = bundle(**settings)
-    assert isinstance(what.model, UNetConfig)
-    network = UNet(what.model).eval()
+    assert isinstance(what.geometry, Slices)
+    network = network_of(what).eval()
     mr, inside = head((16, 24, 16))
     hu, disagreement = predict_with_disagreement(network, what, mr, inside)
     np.testing.assert_allclose(
         hu, WINDOW.to_hu(predict(network, what, mr, inside)), rtol=0, atol=0.01
     )
-    single = [
-        WINDOW.to_hu(predict(network, replace(what, planes=(plane,), mirror=False), *shown))[::turn]
-        for plane in what.planes
-        for turn, shown in ((1, (mr, inside)), (-1, (mr[:, ::-1], inside[::-1])))
-    ]
+    single = []
+    for plane in what.geometry.planes:
+        alone = replace(what, geometry=replace(what.geometry, planes=(plane,)), mirror=False)
+        for turn, shown in ((1, (mr, inside)), (-1, (mr[:, ::-1], inside[::-1]))):
+            single.append(WINDOW.to_hu(predict(network, alone, *shown))[::turn])
     expected = np.sqrt(np.mean([(one - hu) ** 2 for one in single], axis=0))
     np.testing.assert_allclose(disagreement, expected, atol=0.05)
     assert expected.max() > 1
