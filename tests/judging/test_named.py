@@ -60,7 +60,7 @@ def test_processes_that_finish_in_another_order_change_nothing(cohort, monkeypat
         sent = [pickle.dumps(job) for job in jobs]
         yield from (function(*pickle.loads(job)) for job in reversed(sent))
 
-    monkeypatch.setattr("mrtoct.judging.judge.spread", spread)
+    monkeypatch.setattr("mrtoct.judging.judge.in_processes", spread)
     result = judge_cohort(replace(request, workers=8))
     assert json.dumps(result.to_json()) == json.dumps(alone.to_json())
 

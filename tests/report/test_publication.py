@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from mrtoct.errors import FileError
 from mrtoct.report import publication
 from mrtoct.report.panels import paper_style
-from mrtoct.report.publication import CAPTIONS, check_figures, save, write_figures
+from mrtoct.report.publication import CAPTIONS, require_no_figures, save, write_figures
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +134,14 @@ def test_all_or_none_is_written(few, tmp_path, monkeypatch):
     "taken", ["subject-a.png", "uncertainty-b.pdf", "overview.pdf", "levels.png", CAPTIONS]
 )
 def test_what_could_not_be_written_is_said_before_the_work(tmp_path, taken):
-    check_figures(tmp_path, ["a", "b"], overwrite=False)
-    check_figures(tmp_path / "new", ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path, ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path / "new", ["a", "b"], overwrite=False)
     (tmp_path / taken).touch()
     with pytest.raises(FileError, match=taken.replace(".", r"\.")):
-        check_figures(tmp_path, ["a", "b"], overwrite=False)
-    check_figures(tmp_path, ["a", "b"], overwrite=True)
+        require_no_figures(tmp_path, ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path, ["a", "b"], overwrite=True)
     with pytest.raises(FileError, match="is a file; the name of a folder"):
-        check_figures(tmp_path / taken, ["a", "b"], overwrite=True)
+        require_no_figures(tmp_path / taken, ["a", "b"], overwrite=True)
 
 
 def test_a_large_cohort_takes_several_pages(subjects, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from nibabel.affines import apply_affine, voxel_sizes
 
 from mrtoct.errors import GeometryError, ValueRangeError
-from mrtoct.volume import Grid, Volume, check_same_grid, storable
+from mrtoct.volume import Grid, Volume, require_same_grid, storable
 from volumes import oblique_grid, random_volume
 
 
@@ -105,13 +105,13 @@ def test_the_affine_cannot_be_changed_from_outside():
 
 def test_same_grid_up_to_rounding():
     grid = oblique_grid()
-    check_same_grid(grid, Grid(grid.shape, grid.affine.astype(np.float32)), "CT", "MR")
+    require_same_grid(grid, Grid(grid.shape, grid.affine.astype(np.float32)), "CT", "MR")
     moved = grid.affine.copy()
     moved[0, 3] += 0.02
     with pytest.raises(GeometryError, match=r"CT .* and MR .* corners up to 0\.02 mm apart"):
-        check_same_grid(grid, Grid(grid.shape, moved), "CT", "MR")
+        require_same_grid(grid, Grid(grid.shape, moved), "CT", "MR")
     with pytest.raises(GeometryError, match="different grids;"):
-        check_same_grid(grid, oblique_grid(shape=(13, 10, 8)), "CT", "MR")
+        require_same_grid(grid, oblique_grid(shape=(13, 10, 8)), "CT", "MR")
 
 
 def test_one_slice_of_another_thickness_is_another_grid():

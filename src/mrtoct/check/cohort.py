@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import starmap
 from typing import Any
 
 from mrtoct.check.finding import Finding, Weight
 from mrtoct.check.subject import SubjectCheck, as_json, check_subject
 from mrtoct.datasets.subject_files import Listing
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
 
 FEWEST_TO_COMPARE = 4
@@ -51,9 +50,7 @@ def check_cohort(listing: Listing, *, workers: int = 1, watcher: Watcher = nobod
     jobs = [(files,) for files in listing.subjects]
     workers = min(workers, len(jobs))
     done: list[SubjectCheck] = []
-    for check in (
-        spread(check_subject, jobs, workers) if workers > 1 else starmap(check_subject, jobs)
-    ):
+    for check in in_processes(check_subject, jobs, workers):
         done.append(check)
         watcher(Update(len(done), len(jobs), check.name))
     done.sort(key=lambda check: check.name)

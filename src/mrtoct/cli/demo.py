@@ -12,7 +12,7 @@ from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.terminal import console, say
 from mrtoct.cli.translate import translate
 from mrtoct.errors import FileError
-from mrtoct.io.atomic import check_absent
+from mrtoct.io.atomic import require_absent
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.phantom import PhantomSettings, make_subject
 from mrtoct.translation.bundle import read_description
@@ -56,7 +56,7 @@ def demo(
         raise FileError(f"{out} is a file; name a folder")
     scan, sct, deviation, page = (out / name for name in OUTPUTS)
     for path in (scan, sct, deviation, page):
-        check_absent(path, overwrite=overwrite)
+        require_absent(path, overwrite=overwrite)
     estimates = read_description(bundle_path(DEFAULT)).translator.deviation is not None
     if mr is None:
         with console.status("making a head"):

@@ -15,7 +15,7 @@ from rich.markup import escape
 from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
 from mrtoct.cli.terminal import say, watching
 from mrtoct.errors import ValueRangeError
-from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.judgement import Judgement, chosen
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
@@ -99,7 +99,7 @@ def evaluate(
     masks are not comparable: the mask is part of the output.
     """
     if csv is not None:
-        check_absent(csv, overwrite=overwrite)  # before the work, not after it
+        require_absent(csv, overwrite=overwrite)  # before the work, not after it
     request = Request(
         sct,
         ct,

@@ -17,7 +17,7 @@ from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import FileError
 from mrtoct.hardware.devices import device_named
-from mrtoct.io.atomic import check_absent, new_file
+from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.io.files import ending, read_volume, write_volume
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
@@ -87,7 +87,7 @@ def register(
         ending(resampled)
     outputs = [path for path in (out, rire, resampled, picture) if path is not None]
     for path in outputs:
-        check_absent(path, overwrite=overwrite)
+        require_absent(path, overwrite=overwrite)
     given = initial or check
     start = read_transform(given, rigid=True) if given else None
     fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")

@@ -11,14 +11,14 @@ from rich.console import Console
 from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.terminal import say, watching
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.atomic import check_absent
+from mrtoct.io.atomic import require_absent
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.roles import ADJECTIVES, may_speak
 from mrtoct.judging.run import EVALUATION, judge_run
 from mrtoct.judging.store import roles_in
 from mrtoct.report.of_run import contents_of_run
 from mrtoct.report.page import write_page
-from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
+from mrtoct.report.publication import CAPTIONS, require_no_figures, write_figures
 from mrtoct.report.tables import method_table
 from mrtoct.training.run import read_run
 
@@ -69,7 +69,7 @@ def run(
     if page is not None:
         if page.is_dir():
             raise FileError(f"{page} is a folder; the name of a file is needed")
-        check_absent(page, overwrite=overwrite)
+        require_absent(page, overwrite=overwrite)
     record = read_run(run_folder)
     if store is None and not record.store.is_dir():
         raise CohortError(
@@ -77,7 +77,7 @@ def run(
         )
     judged = may_speak(roles_in(record.split))
     if figures is not None:
-        check_figures(figures, judged, overwrite=overwrite)
+        require_no_figures(figures, judged, overwrite=overwrite)
     with watching("evaluate") as watcher:
         result = judge_run(run_folder, store=store, device=device, watcher=watcher)
     for name, reason in result.failed.items():

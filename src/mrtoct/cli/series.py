@@ -11,7 +11,7 @@ import typer
 from mrtoct.cli.options import Overwrite
 from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
-from mrtoct.io.atomic import check_absent
+from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, choose_series, list_series, read_series
 from mrtoct.io.files import ending, write_volume
 
@@ -46,7 +46,7 @@ def series(
     """
     if out is not None:
         ending(out)
-        check_absent(out, overwrite=overwrite)
+        require_absent(out, overwrite=overwrite)
     found = list_series(folder)
     if not found:
         raise FileError(f"{folder} holds no CT, MR or PET images in DICOM")

@@ -13,7 +13,7 @@ from mrtoct.cli.options import Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.cli.translation import refuse, refuse_unusable, write_page
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.atomic import check_absent
+from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
 from mrtoct.io.files import ending, read_scan, write_volume
 from mrtoct.io.scan import Scan
@@ -115,7 +115,7 @@ def translate(
     """
     # Before the work, not after it: what could not be written anyway.
     source = _dicom_source(mr, series) if format == "dicom" else None
-    _check_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
+    _require_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
     bundle = find_bundle(model)
     with console.status("reading") as stage:
         first = read_scan(Scan(mr, series), "a.u.")
@@ -183,24 +183,24 @@ def translate(
         say(f"{page}: open it in a browser")
 
 
-def _check_outputs(
+def _require_outputs(
     output: Path, uncertainty: Path | None, page: Path | None, *, is_file: bool, overwrite: bool
 ) -> None:
     """Raise FileError where an output could not be written, or would replace another."""
     if is_file:
         ending(output)
-    check_absent(output, overwrite=overwrite)
+    require_absent(output, overwrite=overwrite)
     if uncertainty is not None:
         ending(uncertainty)
         if uncertainty.absolute() == output.absolute():
             raise FileError(f"SCT and --uncertainty both name {output}; name two files")
-        check_absent(uncertainty, overwrite=overwrite)
+        require_absent(uncertainty, overwrite=overwrite)
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise FileError(f"{page} is no name of a page: it must end in .html")
         if page.is_dir():
             raise FileError(f"{page} is a folder; the name of a file is needed")
-        check_absent(page, overwrite=overwrite)
+        require_absent(page, overwrite=overwrite)
     for path in (output, uncertainty, page):
         above = next((p for p in path.absolute().parents if p.exists()), None) if path else None
         if above is not None and not above.is_dir():

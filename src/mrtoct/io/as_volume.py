@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.io.files import check_finite, read_scan, read_volume
+from mrtoct.io.files import read_scan, read_volume, require_finite
 from mrtoct.io.scan import Scan
 from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume
 
@@ -40,7 +40,7 @@ def as_volume(
     if not isinstance(given, NibabelImage | SimpleItkImage):
         raise ValueRangeError(f"the {name} must be {_ALLOWED}, got {_described(given, units[0])}")
     volume = Volume.from_image(given, units[0])
-    check_finite(f"the {name}", volume)
+    require_finite(f"the {name}", volume)
     return volume
 
 

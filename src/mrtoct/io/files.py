@@ -11,7 +11,7 @@ from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io import metaimage, nifti, nrrd
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
-from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume, check_unit
+from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume, require_unit
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 METAIMAGE_ENDINGS = (".mha", ".mhd")
@@ -44,7 +44,7 @@ def ending(path: Path) -> str:
 
 def read_scan(scan: Scan, unit: Unit) -> Volume:
     """Read the volume that a scan names; see read_volume."""
-    check_unit(unit)
+    require_unit(unit)
     if not _is_dicom(scan.path):
         if scan.series is not None:
             raise FileError(f"{scan} has no series; only a folder of DICOM files has")
@@ -54,7 +54,7 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
     if scan.path.is_file() and [s.slices for s in dicom.list_series(scan.path)] == [1]:
         raise FileError(f"{scan.path} is one slice; name the folder that holds the whole series")
     volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
-    check_finite(scan.path, volume)
+    require_finite(scan.path, volume)
     return volume
 
 
@@ -108,7 +108,7 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     >>> ct.unit, str(ct.voxels.dtype), ct.voxels.shape == ct.grid.shape
     ('HU', 'int16', True)
     """
-    check_unit(unit)
+    require_unit(unit)
     path = _path(path)
     if _is_dicom(path):
         return read_scan(Scan(path), unit)
@@ -121,7 +121,7 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     volume = _READ[kind](path, unit)
-    check_finite(path, volume)
+    require_finite(path, volume)
     return volume
 
 
@@ -165,7 +165,7 @@ def write_volume(
     path = _path(path)
     if not isinstance(volume, Volume):
         volume = Volume.from_image(volume, "a.u.")  # files do not say the unit
-    check_finite(path, volume)
+    require_finite(path, volume)
     _WRITE[ending(path)](path, volume, overwrite=overwrite)
 
 
@@ -199,7 +199,7 @@ def _within_rire(path: Path) -> Path:
     return rire.volume_file(path) if rire.is_modality_folder(path) else path
 
 
-def check_finite(name: object, volume: Volume) -> None:
+def require_finite(name: object, volume: Volume) -> None:
     """Raise ValueRangeError, about a file or whatever it is called, for NaN or infinite voxels."""
     if volume.voxels.dtype.kind != "f":
         return

@@ -49,7 +49,7 @@ def read_transform(path: Path | str, *, rigid: bool = False) -> Array:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     if rigid:
-        check_rigid(matrix, str(path))
+        require_rigid(matrix, str(path))
     return matrix
 
 
@@ -66,14 +66,14 @@ def write_transform(
     if path.suffix.lower() not in ENDINGS:
         raise FileError(f"{path}: a transform's name ends in {' or '.join(ENDINGS)}")
     matrix = np.asarray(matrix, dtype=np.float64)
-    _check_affine(matrix)
+    _require_affine(matrix)
     if rigid:
-        check_rigid(matrix, "the transform")
+        require_rigid(matrix, "the transform")
     lps = _RAS_LPS @ matrix @ _RAS_LPS
     write_text(path, text_of(lps), overwrite=overwrite)
 
 
-def check_rigid(matrix: Array, name: str) -> None:
+def require_rigid(matrix: Array, name: str) -> None:
     """Raise GeometryError unless a 4 x 4 matrix only rotates and translates."""
     rotation = matrix[:3, :3]
     departure = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
@@ -85,7 +85,7 @@ def check_rigid(matrix: Array, name: str) -> None:
         )
 
 
-def _check_affine(matrix: Array) -> None:
+def _require_affine(matrix: Array) -> None:
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         raise GeometryError(f"a transform is a finite 4 x 4 matrix, got shape {matrix.shape}")
     if not np.allclose(matrix[3], (0, 0, 0, 1)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:

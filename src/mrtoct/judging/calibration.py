@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import norm, spearmanr
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import Array, Volume, check_same_grid
+from mrtoct.volume import Array, Volume, require_same_grid
 
 NOMINAL = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6827, 0.75, 0.8, 0.85, 0.9, 0.9545, 0.975, 0.99)
 """Probabilities of the intervals that are measured, those of one and two sd among them."""
@@ -109,7 +109,7 @@ def head_voxels(
     estimated, because the MR shows no head there.
     """
     for other, name in ((sct, "synthetic CT"), (deviation, "standard deviation"), (mask, "mask")):
-        check_same_grid(other.grid, ct.grid, name, "CT")
+        require_same_grid(other.grid, ct.grid, name, "CT")
     index = np.flatnonzero(mask.voxels & (deviation.voxels > 0))
     index = index[:: max(1, -(-index.size // most))]
     error = sct.voxels.ravel()[index].astype(np.float64) - ct.voxels.ravel()[index]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import CohortError, MrtoctError, ValueRangeError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import read_volume
 from mrtoct.judging.calibration import CalibrationCurve, calibration_curve, head_voxels
@@ -21,7 +21,7 @@ from mrtoct.judging.metrics.evaluate import evaluate
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import Role
 from mrtoct.prepare.mask import head_mask_ct
-from mrtoct.volume import AIR_HU, Unit, Volume, check_same_grid
+from mrtoct.volume import AIR_HU, Unit, Volume, require_same_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +68,8 @@ def judge_subjects(
                 waiting[case.subject] = case
             yield case
 
-    many = min(workers, len(names)) > 1
     jobs = ((case,) for case in cases())
-    outcomes = spread(_attempt, jobs, min(workers, len(names))) if many else map(_attempt, cases())
+    outcomes = in_processes(_attempt, jobs, min(workers, len(names)))
     judged: dict[str, Judged] = {}
     failed: dict[str, str] = {}
     for done, outcome in enumerate(outcomes, start=1):
@@ -100,7 +99,7 @@ def judge_case(case: Case) -> Judged:
         if callable(sct):
             sct = sct(real, mask)
         hu = _hu(sct, case.mask is not None, doubts)
-        check_same_grid(hu.grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
+        require_same_grid(hu.grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
         evaluations[method] = evaluate(hu, real, mask, case.mask_source, tiles=case.tiles)
         if made.deviation is not None and len(evaluations) == 1:
             looked_at = head_voxels(hu, made.deviation, real, mask)
@@ -157,7 +156,7 @@ def _mask(case: Case, real: Volume) -> Volume:
         with _about(case.ct):
             return head_mask_ct(real)
     mask = _read(case.mask, "label")
-    check_same_grid(mask.grid, real.grid, _name(case.mask, "mask"), _name(case.ct, "CT"))
+    require_same_grid(mask.grid, real.grid, _name(case.mask, "mask"), _name(case.ct, "CT"))
     if not (mask.voxels > 0).any():
         raise ValueRangeError(f"{_name(case.mask, 'the mask')} is empty: no voxel is above 0")
     return mask

@@ -62,7 +62,7 @@ def judge_pair(request: Request) -> Judgement:
         )
     if request.subjects:
         raise CohortError("subjects are chosen from a cohort, but a pair of volumes was named")
-    _check_rival(request)
+    _require_rival(request)
     case = Case(
         subject=request.sct.name,
         role="unknown",
@@ -81,7 +81,7 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
 
     Raises CohortError where nobody can be judged, or the arguments do not fit one another.
     """
-    _check_rival(request)
+    _require_rival(request)
     if _is_store(request.ct):
         return _on_store(request, watcher)
     for path in request.scts.values():
@@ -162,7 +162,7 @@ def _told(
     return replace(judgement, unmatched=unmatched, notes=told, years=request.years)
 
 
-def _check_rival(request: Request) -> None:
+def _require_rival(request: Request) -> None:
     if request.against is not None and len(request.scts) < 2:
         raise CohortError(f"{request.against} cannot be compared with itself")
 

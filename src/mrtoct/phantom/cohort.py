@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from itertools import starmap
 from pathlib import Path
 from typing import Literal
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.files import write_volume
@@ -57,9 +56,7 @@ def write_cohort(
             shutil.rmtree(old)
     jobs = [(folder, name, [seed, n], settings, layout) for n, name in enumerate(names)]
     workers = min(workers, count)
-    written = (
-        spread(_write_subject, jobs, workers) if workers > 1 else starmap(_write_subject, jobs)
-    )
+    written = in_processes(_write_subject, jobs, workers)
     for done, name in enumerate(written, start=1):
         watcher(Update(done, count, name))
     return names

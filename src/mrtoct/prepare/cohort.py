@@ -7,14 +7,13 @@ import json
 import shutil
 from dataclasses import asdict
 from importlib.metadata import version
-from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.records import MANIFEST
@@ -83,7 +82,7 @@ def prepare_cohort(
     """
     listing = source if isinstance(source, Listing) else list_subjects(Path(source))
     store = Path(store)
-    _check_store(store, settings, overwrite)
+    _require_store(store, settings, overwrite)
     store.mkdir(parents=True, exist_ok=True)
 
     total = len(listing.subjects) + len(listing.rejected)
@@ -96,7 +95,7 @@ def prepare_cohort(
     distrusted: dict[str, str] = {}
     jobs = [(files, store, settings) for files in listing.subjects]
     workers = min(workers, len(jobs))
-    outcomes = spread(_prepare_one, jobs, workers) if workers > 1 else starmap(_prepare_one, jobs)
+    outcomes = in_processes(_prepare_one, jobs, workers)
     for name, outcome, message, distrust in outcomes:
         done += 1
         watcher(_update(name, outcome, message, done, total))
@@ -131,7 +130,7 @@ def _prepare_one(
 ) -> tuple[str, Outcome, str, str | None]:
     """Return name, outcome, what to tell about it, and why not to trust its registration."""
     try:
-        _check_channels(files, settings)
+        _require_channels(files, settings)
         fingerprint = _fingerprint(files, settings)
         stored = stored_subject(store, files.name)
         if stored and stored.fingerprint == fingerprint:
@@ -145,7 +144,7 @@ def _prepare_one(
     return files.name, "prepared", "; ".join(subject.warnings), subject.distrust
 
 
-def _check_channels(files: SubjectFiles, settings: PrepareSettings) -> None:
+def _require_channels(files: SubjectFiles, settings: PrepareSettings) -> None:
     missing = [name for name in settings.channels if name not in files.mr]
     if missing:
         raise CohortError(
@@ -184,7 +183,7 @@ def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
     return digest.hexdigest()
 
 
-def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> None:
+def _require_store(store: Path, settings: PrepareSettings, overwrite: bool) -> None:
     if not store.exists() or (store.is_dir() and not any(store.iterdir())):
         return
     if not (store / MANIFEST).is_file():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume, require_signal
 
 MOST_HU = 32767.0
 """A synthetic CT is stored in 16 bits."""
@@ -45,7 +45,7 @@ class HuWindow:
 
 def checked_ct(ct: Volume) -> Volume:
     """Return the CT with padding below -1024 HU raised to it; ValueRangeError if it is no HU."""
-    check_signal(ct, "CT")
+    require_signal(ct, "CT")
     low, high = float(ct.voxels.min()), float(ct.voxels.max())
     if low > -500:
         raise ValueRangeError(

@@ -8,7 +8,7 @@ from skimage.filters import threshold_otsu
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.resample import resample
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume, require_signal
 
 BODY_HU = -300.0
 """Between air and fat; foam of tables and holders lies below it, their shells may lie above."""
@@ -44,7 +44,7 @@ def head_mask_mr(mr: Volume) -> Volume:
     in and only noise out; largest body with the small parts that hang on it; gaps closed; cavities
     filled.
     """
-    check_signal(mr, "MR")
+    require_signal(mr, "MR")
     work = _at_work_spacing(mr, fill=0.0)
     signal = np.sqrt(np.clip(work.voxels, 0, np.percentile(work.voxels, 99.5)))
     threshold = float(threshold_otsu(signal)) * 0.75

@@ -18,7 +18,7 @@ from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
 from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.resample import coverage, resample, resample_mask
-from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid
+from mrtoct.volume import AIR_HU, Array, Volume, require_same_grid
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def record_of(found: Registration | Assessment) -> dict[str, Any]:
 def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:
     if raw.mask is None:
         return None
-    check_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
+    require_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
     return resample_mask(raw.mask.with_voxels(raw.mask.voxels > 0, "label"), ct.grid)
 
 

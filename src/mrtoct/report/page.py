@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.baselines import WATER
 from mrtoct.judging.calibration import CalibrationCurve
 from mrtoct.judging.curves import bias_of, levels_of
@@ -60,7 +60,7 @@ VIEWER_SCRIPTS = tuple(
 def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -> None:
     """Write the page to path, whole or not at all; an existing file stays unless overwrite."""
     path = Path(path)
-    check_absent(path, overwrite=overwrite)  # before the work of rendering
+    require_absent(path, overwrite=overwrite)  # before the work of rendering
     write_text(path, render(contents), overwrite=overwrite)
 
 

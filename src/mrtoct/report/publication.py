@@ -19,7 +19,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mrtoct.errors import FileError
-from mrtoct.io.atomic import check_absent, new_file
+from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.judging.metrics.tissue import FEWEST_IN_BIN
 from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM
 from mrtoct.report.agreement import Agreement, agreement, agreement_figure
@@ -64,7 +64,7 @@ def write_figures(
     Other files there stay; files of the same names are refused unless overwrite.
     """
     chosen, _ = judged(subjects)
-    check_figures(folder, [s.name for s in chosen], overwrite=overwrite)
+    require_no_figures(folder, [s.name for s in chosen], overwrite=overwrite)
     written = []
     captions = ["# Captions", _common(chosen)]
     with ExitStack() as files, paper_style():
@@ -85,15 +85,15 @@ def save(figure: Figure, path: Path, ending: str) -> None:
     figure.savefig(path, format=ending, metadata=METADATA[ending])
 
 
-def check_figures(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+def require_no_figures(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Raise FileError if figures of these subjects cannot be written there, before the work."""
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; the name of a folder for the figures is needed")
     of_subjects = [f"{kind}-{name}" for name in names for kind in ("subject", "uncertainty")]
     for name in ("accuracy", "levels", "agreement", *_overviews(len(names)), *of_subjects):
         for ending in FORMATS:
-            check_absent(folder / f"{name}.{ending}", overwrite=overwrite)
-    check_absent(folder / CAPTIONS, overwrite=overwrite)
+            require_absent(folder / f"{name}.{ending}", overwrite=overwrite)
+    require_absent(folder / CAPTIONS, overwrite=overwrite)
 
 
 def publications(subjects: Sequence[SubjectResult]) -> Iterator[Publication]:

@@ -12,13 +12,12 @@ import json
 import shutil
 import zlib
 from collections.abc import Sequence
-from itertools import starmap
 from pathlib import Path
 
 import numpy as np
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
@@ -70,7 +69,7 @@ def write_pairs(
     names = [_name(source, number) for source, number, *_ in jobs]
     _make_room(out, names, overwrite=overwrite)
     workers = min(workers, count)
-    written = spread(_write_pair, jobs, workers) if workers > 1 else starmap(_write_pair, jobs)
+    written = in_processes(_write_pair, jobs, workers)
     for done, name in enumerate(written, start=1):
         watcher(Update(done, count, name))
     return names

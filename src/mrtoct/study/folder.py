@@ -20,8 +20,8 @@ from mrtoct._version import __version__
 from mrtoct.errors import FileError
 from mrtoct.io.records import PLAN, Record, read_record, write_record
 from mrtoct.study.experiments import Candidate, Experiment
-from mrtoct.study.judge import Task
 from mrtoct.study.plan import Plan, Settings, result_identity
+from mrtoct.study.tasks import Task
 
 OUTPUTS = ("study.html", "study.md", "study.json")
 

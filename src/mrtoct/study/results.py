@@ -21,8 +21,8 @@ from mrtoct.study.experiments import (
     Experiment,
 )
 from mrtoct.study.folder import in_fold, known_identity, run_folder, task_of
-from mrtoct.study.judge import kept
 from mrtoct.study.plan import Plan, run_identity
+from mrtoct.study.tasks import kept
 from mrtoct.training.curves import CurvePoint, read_curves, signs_of_collapse
 from mrtoct.training.run import read_run
 

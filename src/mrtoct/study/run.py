@@ -13,8 +13,8 @@ from mrtoct.judging.methods import Method, water
 from mrtoct.judging.translated import fitted
 from mrtoct.study.experiments import BASELINES, Candidate, Experiment
 from mrtoct.study.folder import in_fold, known_identity, note_identity, run_folder, task_of
-from mrtoct.study.judge import bundle_stages, judge_tasks
 from mrtoct.study.plan import Plan, run_identity
+from mrtoct.study.tasks import bundle_stages, judge_tasks
 from mrtoct.training.curves import read_curves
 from mrtoct.training.run import read_run
 from mrtoct.training.split import Split

@@ -14,9 +14,9 @@ from torch import nn
 from mrtoct.hardware.devices import device_named
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.translation.bundle import Bundle, read_bundle, write_bundle
+from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.fit import fit_deviation
 from mrtoct.translation.deviation.model import RADIUS, DeviationModel, Signs, local_contrast
-from mrtoct.translation.deviation.spread import predict_with_disagreement
 from mrtoct.volume import Array
 
 HEADS = 4

@@ -115,7 +115,7 @@ def learn(
                 validation_mae=job.validate() if job.validate else None,
                 **{name: float(total) / counted for name, total in sums.items()},
             )
-            _check_finite(point)
+            _require_finite(point)
             curves.add(point)
             progress = _keep(learner, job, progress, point)
             sums, counted = {}, 0
@@ -161,7 +161,7 @@ def step_seed(recipe: Recipe, step: int, stream: int) -> int:
     return int(sequence.generate_state(1)[0])
 
 
-def _check_finite(point: CurvePoint) -> None:
+def _require_finite(point: CurvePoint) -> None:
     figures = {"training loss": point.train_loss, "validation MAE": point.validation_mae}
     for name, value in figures.items():
         if value is not None and not math.isfinite(value):

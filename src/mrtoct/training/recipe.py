@@ -11,7 +11,7 @@ from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.intensity import MOST_HU, HuWindow, MrScaling
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.sampling.augment import Augmentation
-from mrtoct.sampling.planes import check_planes
+from mrtoct.sampling.planes import require_planes
 from mrtoct.sampling.subjects import Plane
 from mrtoct.simulation.anatomy import AnatomySettings
 from mrtoct.simulation.scan import ScanSettings
@@ -59,7 +59,7 @@ class DataSection(_Section):
 
     def model_post_init(self, _context: Any) -> None:
         """Planes must be different ones, and look alike."""
-        check_planes(self.planes, self.spacing)
+        require_planes(self.planes, self.spacing)
 
 
 class LossTerm(_Section):

@@ -10,7 +10,7 @@ from torch import nn
 
 from mrtoct.networks.cascade import Cascade
 from mrtoct.networks.config import NetworkConfig, require_within
-from mrtoct.sampling.planes import check_planes
+from mrtoct.sampling.planes import require_planes
 from mrtoct.sampling.subjects import Plane
 
 MOST_PIXELS = 4096
@@ -38,7 +38,7 @@ class Slices:
         self, model: NetworkConfig, channels: int, spacing: tuple[float, float, float]
     ) -> None:
         """Raise ValueError unless a network can be shown slices of MR channels like this."""
-        check_planes(self.planes, spacing)
+        require_planes(self.planes, spacing)
         require_size(self.size, model)
         _require_inputs(model, channels, self.neighbours)
 

@@ -19,10 +19,10 @@ from mrtoct.prepare.channels import align_channels, channel_transforms, checked_
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
 from mrtoct.translation.bundle import Bundle, read_bundle
+from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.model import DeviationModel
-from mrtoct.translation.deviation.spread import predict_with_disagreement
 from mrtoct.translation.geometry import Patches
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.predict import predict, predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
 from mrtoct.translation.tiling import PatchGrid

@@ -6,15 +6,15 @@ other conventions (LPS in ITK and DICOM) is converted where it comes in and goes
 """
 
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage, storable
-from mrtoct.volume.grid import GRID_TOLERANCE_MM, Array, Grid, check_same_grid
+from mrtoct.volume.grid import GRID_TOLERANCE_MM, Array, Grid, require_same_grid
 from mrtoct.volume.volume import (
     AIR_BELOW_HU,
     AIR_HU,
     BONE_ABOVE_HU,
     Unit,
     Volume,
-    check_signal,
-    check_unit,
+    require_signal,
+    require_unit,
 )
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "SimpleItkImage",
     "Unit",
     "Volume",
-    "check_same_grid",
-    "check_signal",
-    "check_unit",
+    "require_same_grid",
+    "require_signal",
+    "require_unit",
     "storable",
 ]

@@ -146,7 +146,7 @@ class Grid:
         return f"{size} voxels of {spacing} mm"
 
 
-def check_same_grid(first: Grid, second: Grid, first_name: str, second_name: str) -> None:
+def require_same_grid(first: Grid, second: Grid, first_name: str, second_name: str) -> None:
     """Raise GeometryError unless both grids agree; nothing is ever resampled silently."""
     if first.matches(second):
         return

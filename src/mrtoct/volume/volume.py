@@ -61,7 +61,7 @@ class Volume:
     unit: Unit
 
     def __post_init__(self) -> None:
-        check_unit(self.unit)
+        require_unit(self.unit)
         if self.voxels.shape != self.grid.shape:
             raise GeometryError(
                 f"voxels of shape {self.voxels.shape} do not fit a grid of {self.grid.shape}"
@@ -155,13 +155,13 @@ class Volume:
         return as_html(self)
 
 
-def check_unit(unit: str) -> None:
+def require_unit(unit: str) -> None:
     """Raise ValueRangeError for a unit that is none."""
     if unit not in get_args(Unit):
         raise ValueRangeError(f"the unit {unit!r} is unknown; allowed: {', '.join(get_args(Unit))}")
 
 
-def check_signal(volume: Volume, kind: str) -> None:
+def require_signal(volume: Volume, kind: str) -> None:
     """Raise ValueRangeError if every voxel is the same; kind names the volume in the message."""
     low, high = volume.voxels.min(), volume.voxels.max()
     if low == high:

@@ -16,7 +16,7 @@ from mrtoct.io.records import read_record, write_record
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.resample import resample
 from mrtoct.translation.guard.collect import seen_of
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.quality import _limit
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Array, Grid, Volume

@@ -14,7 +14,7 @@ from mrtoct.errors import BundleError
 from mrtoct.io.records import read_record, write_record
 from mrtoct.translation.guard.average import average_head, packed, unpacked
 from mrtoct.translation.guard.collect import seen_in
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.limits import Limit, beyond
 from mrtoct.translation.guard.look import measure
 from mrtoct.translation.guard.seen import SeenMr, profile_distance, summarise

@@ -128,7 +128,7 @@ def _receive(
         with client.stream("GET", url, headers=headers) as response:
             if url.startswith("https:") and response.url.scheme != "https":
                 raise FileError(f"{url} leads to an address without encryption; not followed")
-            size = _check_answer(url, response, part, begun, held)
+            size = _require_answer(url, response, part, begun, held)
             if size is not None and size > settings.most_bytes:
                 raise FileError(f"{url} is {size} bytes long; no scan of RIRE is")
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
@@ -158,7 +158,7 @@ def _receive(
         raise _PassingError(f"{held} of {size} bytes received")
 
 
-def _check_answer(
+def _require_answer(
     url: str,
     response: httpx.Response,
     part: _Part,

@@ -158,7 +158,7 @@ class _Job:
         record = self.records.archives.get(archive.name)
         packed = self.folder / archive.subject / f"{archive.modality}.tar.gz"
         if not self.settings.overwrite and home.exists():
-            _check_present(home, packed, record)
+            _require_present(home, packed, record)
             return "present"
         if self.settings.overwrite or not packed.exists():
             self._download(client, archive, packed)
@@ -228,7 +228,7 @@ def _try_reading(archive: Archive, folder: Path) -> None:
         read_rire_transform(path)
 
 
-def _check_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
+def _require_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
     """Raise FileError unless a folder, and an archive that was kept, are as they were fetched."""
     if record is None:
         raise FileError(f"{home} exists already and was not fetched", overwrite="to replace it")

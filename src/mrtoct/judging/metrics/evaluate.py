@@ -19,7 +19,7 @@ from mrtoct.judging.metrics.seams import Seam, TileGrid, seam
 from mrtoct.judging.metrics.slices import SliceError, slice_profile
 from mrtoct.judging.metrics.synthrad import SynthRad2023, SynthRad2025, synthrad_2023, synthrad_2025
 from mrtoct.judging.metrics.tissue import BiasBin, ClassError, StructureError
-from mrtoct.volume import Volume, check_same_grid
+from mrtoct.volume import Volume, require_same_grid
 
 DEFINITIONS = "1"
 """Version of the metrics' definitions: numbers under different versions are not comparable.
@@ -100,8 +100,8 @@ def evaluate(
     errors inside different masks are not comparable. The paper's metrics run over the
     bounding box of the mask. tiles are those that the synthetic CT was put together from.
     """
-    check_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
-    check_same_grid(mask.grid, ct.grid, "mask", "CT")
+    require_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
+    require_same_grid(mask.grid, ct.grid, "mask", "CT")
     for volume, name in ((sct, "synthetic CT"), (ct, "CT")):
         if volume.unit != "HU":
             raise ValueRangeError(f"the {name} is in {volume.unit}, metrics need HU")

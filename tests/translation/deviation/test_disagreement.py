@@ -15,7 +15,7 @@ from mrtoct.networks.unet import UNetConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.translation import predict_head
 from mrtoct.translation.bundle import Bundle, network_of
-from mrtoct.translation.deviation.spread import predict_with_disagreement
+from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.geometry import Heads, Patches, Slices
 from mrtoct.translation.predict import predict
 from mrtoct.volume import Array

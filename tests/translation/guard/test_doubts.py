@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Grid, Volume
 from spoilt import cut, turned, with_noise
