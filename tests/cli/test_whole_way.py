@@ -9,7 +9,7 @@ import pytest
 
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
 from mrtoct.phantom import TINY, make_subject
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import head_mask_ct
@@ -91,7 +91,7 @@ def test_evaluate_prints_one_json_object_and_nothing_else(mrtoct, pair):
     ct = read_volume(pair / "ct.nii.gz", "HU")
     sct = read_volume(pair / "sct.nii.gz", "HU")
     head = head_mask_ct(ct)
-    expected = evaluate(sct, ct, head, "head found on the CT")
+    expected = evaluation_of(sct, ct, head, "head found on the CT")
     assert values == json.loads(json.dumps(expected.to_json()))
     assert Evaluation.from_json(values).body.mae == pytest.approx(
         np.abs(sct.voxels.astype(float) - ct.voxels)[head.voxels].mean()

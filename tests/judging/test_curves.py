@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrtoct.judging.curves import bias_of, levels_of
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.metrics.levels import LevelError
 from mrtoct.judging.metrics.tissue import BiasBin
 from mrtoct.volume import Grid, Volume
@@ -16,7 +16,7 @@ from mrtoct.volume import Grid, Volume
 def one():
     grid = Grid((9, 10, 11), np.eye(4))
     ct = Volume(np.random.default_rng(3).normal(0, 300, grid.shape), grid, "HU")
-    return evaluate(
+    return evaluation_of(
         ct.with_voxels(ct.voxels + 1), ct, ct.with_voxels(ct.voxels > -2000, "label"), "all"
     )
 

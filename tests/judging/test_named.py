@@ -10,7 +10,7 @@ import pytest
 from mrtoct.errors import CohortError, GeometryError, ValueRangeError
 from mrtoct.hardware.progress import Update
 from mrtoct.io.files import read_volume, write_volume
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
 from mrtoct.judging.summary import summarise
 
@@ -172,7 +172,7 @@ def test_a_pair_has_the_numbers_of_evaluate(cohort):
     sct, ct = (read_volume(path, "HU") for path in (request.sct, request.ct))
     mask = read_volume(request.mask, "label")
     (found,) = result.of(str(request.sct))
-    assert found.to_json() == evaluate(sct, ct, mask, "mask.nii.gz").to_json()
+    assert found.to_json() == evaluation_of(sct, ct, mask, "mask.nii.gz").to_json()
     mae = by_metric(result, "body.mae")
     paired = result.paired(str(request.against), mae)
     (other,) = result.of(str(request.against))

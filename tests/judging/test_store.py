@@ -52,7 +52,7 @@ def run(tiny_store, tmp_path_factory):
 def quick(monkeypatch):
     """Multi-scale similarity is judged elsewhere, and takes longer than all the rest."""
     monkeypatch.setattr(
-        "mrtoct.judging.metrics.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
+        "mrtoct.judging.metrics.evaluation.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.metrics.levels import LevelError
 from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS
 from mrtoct.judging.metrics.seams import Seam, TileGrid
@@ -25,7 +25,7 @@ def base():
     grid = Grid((8, 8, 8), np.diag([2.0, 2, 2, 1]))
     ct = Volume(generator.normal(100, 300, grid.shape), grid, "HU")
     sct = ct.with_voxels(ct.voxels + 10)
-    return evaluate(sct, ct, ct.with_voxels(np.ones(grid.shape), "label"), "all")
+    return evaluation_of(sct, ct, ct.with_voxels(np.ones(grid.shape), "label"), "all")
 
 
 def with_mae(base, values):

@@ -7,7 +7,7 @@ import pytest
 
 from browser import NoBrowserError, chromium
 from mrtoct.judging.baselines import water
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.report.contents import SubjectResult
 from mrtoct.volume import Grid, Volume
 
@@ -33,8 +33,8 @@ def make_subject(name="sub-01", role="test", seed=0, affine=RAS, noise=20.0):
         "mask": Volume(mask, grid, "label"),
     }
     evaluations = {
-        "u-net": evaluate(volumes["sct"], volumes["ct"], volumes["mask"], "made-up box"),
-        "water": evaluate(
+        "u-net": evaluation_of(volumes["sct"], volumes["ct"], volumes["mask"], "made-up box"),
+        "water": evaluation_of(
             volumes["ct"].with_voxels(water(mask)), volumes["ct"], volumes["mask"], "made-up box"
         ),
     }

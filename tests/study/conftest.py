@@ -18,7 +18,7 @@ from small_study import Heard, small_experiments
 def without_ms_ssim(patch: pytest.MonkeyPatch) -> None:
     """It pads these heads of 24^3 voxels to 97^3, and nothing here depends on it."""
     patch.setattr(
-        "mrtoct.judging.metrics.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
+        "mrtoct.judging.metrics.evaluation.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
     )
 
 

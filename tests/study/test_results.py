@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mrtoct.judging.judged import Judged
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
 from mrtoct.study.answers import (
     in_a_sentence,
     map_questions,
@@ -44,7 +44,7 @@ def an_evaluation() -> Evaluation:
     rng = np.random.default_rng(3)
     grid = Grid((9, 10, 11), np.eye(4))
     ct = Volume(rng.normal(0, 300, grid.shape), grid, "HU")
-    return evaluate(
+    return evaluation_of(
         ct.with_voxels(ct.voxels + 1), ct, ct.with_voxels(ct.voxels > -2000, "label"), "all"
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.metrics.tissue import BIAS_BIN_HU, FEWEST_IN_BIN
 from mrtoct.judging.summary import LevelSummary, Summary, summarise, summarise_levels
 

@@ -17,7 +17,7 @@ from mrtoct.judging.calibration import CalibrationCurve, calibration_curve, head
 from mrtoct.judging.judged import Failure, Judged
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.methods import Made, Method, Subject
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import Role
 from mrtoct.prepare.mask import head_mask_ct
@@ -100,7 +100,7 @@ def judge_case(case: Case) -> Judged:
             sct = sct(real, mask)
         hu = _hu(sct, case.mask is not None, doubts)
         require_same_grid(hu.grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
-        evaluations[method] = evaluate(hu, real, mask, case.mask_source, tiles=case.tiles)
+        evaluations[method] = evaluation_of(hu, real, mask, case.mask_source, tiles=case.tiles)
         if made.deviation is not None and len(evaluations) == 1:
             looked_at = head_voxels(hu, made.deviation, real, mask)
             calibration = calibration_curve(*looked_at) if looked_at[0].size > 1 else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.judging.calibration import CalibrationCurve
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.roles import Role
 
 METRICS_FILE = "metrics.json"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mrtoct._version import __version__
 from mrtoct.judging.calibration import CalibrationCurve, cohort_curve
 from mrtoct.judging.judged import Judged
-from mrtoct.judging.metrics.evaluate import DEFINITIONS, Evaluation, finite
+from mrtoct.judging.metrics.evaluation import DEFINITIONS, Evaluation, finite
 from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS, Metric
 from mrtoct.judging.roles import Role
 from mrtoct.judging.summary import (

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.metrics.levels import LevelError
 from mrtoct.judging.metrics.metric import Metric
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.judging.calibration import CalibrationCurve
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.roles import Role
 from mrtoct.volume import Volume, require_same_grid
 

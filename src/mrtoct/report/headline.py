@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.roles import ADJECTIVES, WORST_FIRST, Role, may_speak
 from mrtoct.judging.summary import (

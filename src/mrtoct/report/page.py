@@ -16,7 +16,7 @@ from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.baselines import WATER
 from mrtoct.judging.calibration import CalibrationCurve
 from mrtoct.judging.curves import bias_of, levels_of
-from mrtoct.judging.metrics.evaluate import DEFINITIONS
+from mrtoct.judging.metrics.evaluation import DEFINITIONS
 from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart

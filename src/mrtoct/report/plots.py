@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from mrtoct.judging.baselines import WATER
 from mrtoct.judging.curves import bias_of, levels_of
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.summary import Summary, summarise
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.report.panels import SMALL_POINTS, TWO_COLUMNS_MM, place

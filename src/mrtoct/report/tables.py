@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.summary import summarise
 from mrtoct.report.headline import number

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.judging.metrics.evaluate import DEFINITIONS
+from mrtoct.judging.metrics.evaluation import DEFINITIONS
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.study.budget import scaled, what_was_scaled
 from mrtoct.study.experiments import Candidate, Experiment, paper_experiments

@@ -11,7 +11,7 @@ import numpy as np
 
 from mrtoct.io.records import RUN
 from mrtoct.judging.judged import Judged
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.metrics.paper import PaperMetrics
 from mrtoct.judging.summary import Summary, summarise

@@ -1,4 +1,4 @@
-"""Judge one synthetic CT against the real one: every metric, its mask and its definitions."""
+"""One synthetic CT against the real one: every metric, its mask and its definitions."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Evaluation:
         )
 
 
-def evaluate(
+def evaluation_of(
     sct: Volume, ct: Volume, mask: Volume, mask_source: str, *, tiles: TileGrid | None = None
 ) -> Evaluation:
     """Return every metric of a synthetic CT against the real one, on one grid, in HU.

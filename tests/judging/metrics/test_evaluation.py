@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import GeometryError, ValueRangeError
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
 from mrtoct.judging.metrics.paper import paper_metrics
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.volume import Grid, Volume
@@ -29,7 +29,7 @@ def volumes():
 
 def test_numbers_are_those_of_the_parts(volumes):
     sct, ct, mask = volumes
-    result = evaluate(sct, ct, mask, "test box")
+    result = evaluation_of(sct, ct, mask, "test box")
     inside = mask.voxels > 0
     error = sct.voxels.astype(float) - ct.voxels
     assert result.mask.source == "test box"
@@ -48,20 +48,20 @@ def test_mask_of_any_positive_label_counts(volumes):
     sct, ct, mask = volumes
     labels = mask.with_voxels(mask.voxels * 7)
     boolean = mask.with_voxels(mask.voxels > 0)
-    assert evaluate(sct, ct, labels, "m") == evaluate(sct, ct, boolean, "m")
+    assert evaluation_of(sct, ct, labels, "m") == evaluation_of(sct, ct, boolean, "m")
 
 
 def test_json_round_trip_has_no_nan(volumes):
     sct, ct, mask = volumes
-    perfect = evaluate(ct, ct, mask, "m")
-    flat = evaluate(
+    perfect = evaluation_of(ct, ct, mask, "m")
+    flat = evaluation_of(
         mask.with_voxels(np.zeros(ct.grid.shape), "HU"),
         ct.with_voxels(np.zeros(ct.grid.shape)),
         mask,
         "m",
     )
-    tiled = evaluate(sct, ct, mask, "m", tiles=TileGrid((5, 4, 3), (1, 0, 2)))
-    for result in (evaluate(sct, ct, mask, "m"), perfect, flat, tiled):
+    tiled = evaluation_of(sct, ct, mask, "m", tiles=TileGrid((5, 4, 3), (1, 0, 2)))
+    for result in (evaluation_of(sct, ct, mask, "m"), perfect, flat, tiled):
         text = json.dumps(result.to_json(), allow_nan=False)
         again = Evaluation.from_json(json.loads(text))
         assert json.dumps(again.to_json(), allow_nan=False) == text
@@ -74,7 +74,7 @@ def test_json_round_trip_has_no_nan(volumes):
 
 
 def test_an_older_evaluation_is_read_without_what_came_later(volumes):
-    result = evaluate(*volumes, "m")
+    result = evaluation_of(*volumes, "m")
     plain = result.to_json()
     for structure in ("soft_tissue", "air"):
         del plain[structure]["dice"]
@@ -102,7 +102,7 @@ def test_slices_are_transverse_however_the_array_is_stored(order):
         Volume(v.voxels.transpose(order), Grid(tuple(shape[a] for a in order), affine), v.unit)
         for v in (sct, ct, mask)
     ]
-    usual, other = evaluate(sct, ct, mask, "m"), evaluate(*stored, "m")
+    usual, other = evaluation_of(sct, ct, mask, "m"), evaluation_of(*stored, "m")
     assert usual.measured["slice_discontinuity"] > 1.01
     assert other.measured == pytest.approx(usual.measured)
     assert [s.index for s in other.slice_profile] == list(range(11))
@@ -117,7 +117,7 @@ def test_slices_are_transverse_however_the_array_is_stored(order):
 
 def test_results_of_other_definitions_are_refused(volumes):
     sct, ct, mask = volumes
-    plain = evaluate(sct, ct, mask, "m").to_json() | {"definitions": "0"}
+    plain = evaluation_of(sct, ct, mask, "m").to_json() | {"definitions": "0"}
     with pytest.raises(ValueRangeError, match="definitions '0'"):
         Evaluation.from_json(plain)
 
@@ -127,19 +127,19 @@ def test_other_grids_are_an_error_not_a_resampling(volumes):
     shifted = OBLIQUE.copy()
     shifted[0, 3] += 0.5
     with pytest.raises(GeometryError, match=r"synthetic CT .* different grids.*0\.5 mm"):
-        evaluate(Volume(sct.voxels, Grid(sct.grid.shape, shifted), "HU"), ct, mask, "m")
+        evaluation_of(Volume(sct.voxels, Grid(sct.grid.shape, shifted), "HU"), ct, mask, "m")
     with pytest.raises(GeometryError, match="mask"):
-        evaluate(sct, ct, Volume(mask.voxels, Grid(mask.grid.shape, shifted), "label"), "m")
+        evaluation_of(sct, ct, Volume(mask.voxels, Grid(mask.grid.shape, shifted), "label"), "m")
 
 
 def test_wrong_units_values_and_masks_are_refused(volumes):
     sct, ct, mask = volumes
     with pytest.raises(ValueRangeError, match=r"synthetic CT is in a\.u\., metrics need HU"):
-        evaluate(sct.with_voxels(sct.voxels, "a.u."), ct, mask, "m")
+        evaluation_of(sct.with_voxels(sct.voxels, "a.u."), ct, mask, "m")
     broken = ct.voxels.copy()
     broken[0, 0, 0] = np.nan
     broken[1, 0, 0] = np.inf
     with pytest.raises(ValueRangeError, match="CT holds 2 voxels that are NaN or infinite"):
-        evaluate(sct, ct.with_voxels(broken), mask, "m")
+        evaluation_of(sct, ct.with_voxels(broken), mask, "m")
     with pytest.raises(ValueRangeError, match="mask is empty"):
-        evaluate(sct, ct, mask.with_voxels(np.zeros_like(mask.voxels)), "m")
+        evaluation_of(sct, ct, mask.with_voxels(np.zeros_like(mask.voxels)), "m")
