@@ -77,10 +77,9 @@ def judge(
     ct : Path or str
         The real CT, a folder of CTs, or a store that `prepare_cohort` made, which a bundle needs.
     mask : Path or str, optional
-        A volume or a folder of masks. Without it the head, found on the CT; a store has masks of its
-        own.
         A volume or a folder of masks. Without it the head, found on the CT; a store has its own
         masks.
+    against : Path or str, optional
         A rival of sct on the same subjects.
     subjects : sequence of str
         Of a cohort, these alone. Without names, all that the bundle did not learn from.
