@@ -46,16 +46,13 @@ def test_a_name_before_the_message_and_a_pickle_change_nothing_else() -> None:
 LIBRARY = Path(mrtoct.__file__).parent
 MODULES = sorted(p for p in LIBRARY.rglob("*.py") if "cli" not in p.relative_to(LIBRARY).parts)
 
-STILL_WITH_FLAGS = ("prepare/store.py", "judging/evaluate.py")
-"""Files whose messages are not free of them yet; the list is to become empty."""
-
 
 @pytest.mark.parametrize("room", sorted({p.relative_to(LIBRARY).parts[0] for p in MODULES}))
 def test_the_library_knows_no_flags(room: str) -> None:
     """What it says is read in Python, too: MrtoctError's keywords name what would help."""
     for path in MODULES:
         name = path.relative_to(LIBRARY)
-        if name.parts[0] != room or name.as_posix() in STILL_WITH_FLAGS:
+        if name.parts[0] != room:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

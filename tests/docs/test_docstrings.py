@@ -14,7 +14,7 @@ import pytest
 import mrtoct
 from doc_sandbox import Reader
 
-WITHOUT_EXAMPLE = {"__version__", "evaluate"}
+WITHOUT_EXAMPLE = {"__version__"}
 SLOW = ("prepare_cohort", "train")
 OFFERED: dict[str, Any] = {
     name: getattr(mrtoct, name) for name in mrtoct.__all__ if name not in WITHOUT_EXAMPLE

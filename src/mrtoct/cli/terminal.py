@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -25,13 +24,6 @@ from mrtoct.hardware.progress import Update, Watcher
 console = Console(stderr=True, highlight=False)
 
 
-class Advance(Protocol):
-    """Tell a progress bar how many parts are done, and optionally something about the last."""
-
-    def __call__(self, done: int, note: str = "") -> None:
-        """Show that so many parts are done."""
-
-
 @contextmanager
 def watching(title: str) -> Iterator[Watcher]:
     """Show a bar with the elapsed and the expected remaining time; a new one for each new title."""
@@ -43,18 +35,6 @@ def watching(title: str) -> Iterator[Watcher]:
         raise
     finally:
         bars.bar.stop()
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Advance]:
-    """Show a bar for work that is counted here."""
-    with watching(title) as watcher:
-        watcher(Update(0, total))
-
-        def advance(done: int, note: str = "") -> None:
-            watcher(Update(done, total, note))
-
-        yield advance
 
 
 class _Bars:

@@ -117,7 +117,7 @@ class Manifest(Record):
     """What a store says of itself."""
 
     file: ClassVar[str] = MANIFEST
-    remedy: ClassVar[str] = f"{REMEDY} with --overwrite"
+    remedy: ClassVar[str] = f"{REMEDY}, overwriting it"
     error: ClassVar[type[CohortError]] = CohortError
 
     settings: dict[str, Any]
