@@ -25,9 +25,11 @@ def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) ->
 
     Parameters
     ----------
-    sct, ct : Volume, path, or image of nibabel or SimpleITK
-        The synthetic and the real CT in HU, on one grid.
-    mask : the same, optional
+    sct : Volume, path, or image of nibabel or SimpleITK
+        The synthetic CT in HU.
+    ct : Volume, path, or image of nibabel or SimpleITK
+        The real one, on the same grid.
+    mask : Volume, path, or image of nibabel or SimpleITK, optional
         Voxels above 0 are compared; without it, the head found on the CT. Errors inside different
         masks are not comparable.
 
