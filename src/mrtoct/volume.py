@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from mrtoct.errors import GeometryError, ValueRangeError
 
-Unit = Literal["HU", "a.u.", "label"]
-"""HU for CT, arbitrary units for MR signal, label for masks and segmentations."""
+Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)"]
+"""HU for CT, arbitrary units for MR signal, label for masks and segmentations; the others are those
+of the maps that follow from a CT, 1 for what is relative to water."""
 
 Array = npt.NDArray[Any]
 

@@ -13,6 +13,8 @@ from mrtoct.cli.app import app
 COMMANDS = (
     "translate",
     "demo",
+    "convert",
+    "curves",
     "tour",
     "phantom",
     "simulate",

@@ -12,6 +12,7 @@ import typer
 
 from mrtoct.cli import (
     check,
+    convert,
     demo,
     evaluate,
     fetch,
@@ -75,6 +76,8 @@ for _command in (
     translate.translate,
     demo.demo,
     view.view,
+    convert.convert,
+    convert.curves,
     tour.tour,
     phantom.phantom,
     simulate.simulate,
