@@ -15,6 +15,7 @@ COMMANDS = (
     "demo",
     "convert",
     "curves",
+    "ultrasound",
     "tour",
     "phantom",
     "simulate",

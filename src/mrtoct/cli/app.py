@@ -27,6 +27,7 @@ from mrtoct.cli import (
     tour,
     train,
     translate,
+    ultrasound,
     view,
 )
 from mrtoct.errors import MrtoctError
@@ -78,6 +79,7 @@ for _command in (
     view.view,
     convert.convert,
     convert.curves,
+    ultrasound.ultrasound,
     tour.tour,
     phantom.phantom,
     simulate.simulate,
