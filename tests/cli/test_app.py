@@ -13,6 +13,7 @@ from mrtoct.cli.app import app
 COMMANDS = (
     "translate",
     "demo",
+    "inspect",
     "convert",
     "curves",
     "ultrasound",
