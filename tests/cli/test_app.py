@@ -17,6 +17,7 @@ COMMANDS = (
     "convert",
     "curves",
     "ultrasound",
+    "mumap",
     "tour",
     "phantom",
     "simulate",

@@ -94,11 +94,12 @@ def _largest(mask: Array) -> Array:
 
 
 def _closed(mask: Array, grid: Grid) -> Array:
-    """Close gaps by a ball in mm, whatever the voxels' shape."""
-    margin = [int(np.ceil(GAPS_MM / s)) + 1 for s in grid.spacing]
+    """Close gaps by a ball in mm, and gaps of a voxel where voxels are larger."""
+    margin = [int(np.ceil(GAPS_MM / s)) + 2 for s in grid.spacing]
     padded = np.pad(mask, [(m, m) for m in margin])
-    away = np.asarray(ndimage.distance_transform_edt(~padded, sampling=grid.spacing))
+    sampling = np.minimum(grid.spacing, GAPS_MM)
+    away = np.asarray(ndimage.distance_transform_edt(~padded, sampling=sampling))
     grown = away <= GAPS_MM
-    depth = np.asarray(ndimage.distance_transform_edt(grown, sampling=grid.spacing))
+    depth = np.asarray(ndimage.distance_transform_edt(grown, sampling=sampling))
     inner = tuple(slice(m, -m) for m in margin)
     return np.asarray((depth > GAPS_MM)[inner] | mask)
