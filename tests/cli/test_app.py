@@ -18,6 +18,7 @@ COMMANDS = (
     "curves",
     "ultrasound",
     "mumap",
+    "structures",
     "tour",
     "phantom",
     "simulate",

