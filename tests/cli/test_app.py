@@ -19,6 +19,7 @@ COMMANDS = (
     "ultrasound",
     "mumap",
     "structures",
+    "compare-dose",
     "tour",
     "phantom",
     "simulate",
@@ -67,7 +68,9 @@ def test_help_fits_a_terminal_and_loses_no_words(mrtoct, monkeypatch, command):
     assert (result.status, result.err) == (0, "")
     assert max(map(len, result.out.splitlines())) <= 80
     shown = " ".join(result.out.replace("│", " ").split())
-    registered = next(c for c in app.registered_commands if c.callback.__name__ == command)
+    registered = next(
+        c for c in app.registered_commands if c.callback.__name__.replace("_", "-") == command
+    )
     # Markdown swallows what looks like a tag.
     assert " ".join(registered.callback.__doc__.split()) in shown
 

@@ -26,7 +26,7 @@ def head(tmp_path_factory):
 def test_a_map_with_its_deviation_and_json(mrtoct, head, tmp_path):
     out = tmp_path / "rho.nii.gz"
     result = mrtoct(
-        "convert", head / "sct.nii.gz", out, "--to", "density", "--uncertainty", head / "sd.nii.gz"
+        "convert", head / "sct.nii.gz", out, "--to", "density", "--deviation", head / "sd.nii.gz"
     )
     assert (result.status, result.out) == (0, "")
     assert "mass density" in result.err
@@ -65,7 +65,7 @@ def test_a_map_with_its_deviation_and_json(mrtoct, head, tmp_path):
         (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "attenuation"), "name it in MHz"),
         (
             (
-                "{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--uncertainty",
+                "{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--deviation",
                 "{head}/mr.nii.gz",
             ),
             "different grids",

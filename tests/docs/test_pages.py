@@ -88,7 +88,7 @@ def test_the_commands_page_has_every_option() -> None:
     from mrtoct.cli.app import app
 
     sections = dict(
-        re.findall(r"^## (mrtoct [\w ]+)$(.*?)(?=^## |\Z)", site_pages.commands(), re.M | re.S)
+        re.findall(r"^## (mrtoct [\w -]+)$(.*?)(?=^## |\Z)", site_pages.commands(), re.M | re.S)
     )
     leaves = list(site_pages.leaves(app))
     assert list(sections) == [name for name, _, _ in leaves]

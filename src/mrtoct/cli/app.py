@@ -12,6 +12,7 @@ import typer
 
 from mrtoct.cli import (
     check,
+    compare_dose,
     convert,
     demo,
     evaluate,
@@ -86,6 +87,7 @@ for _command in (
     ultrasound.ultrasound,
     mumap.mumap,
     structures.structures,
+    compare_dose.compare_dose,
     tour.tour,
     phantom.phantom,
     simulate.simulate,

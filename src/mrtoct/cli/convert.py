@@ -38,7 +38,7 @@ def convert(
             metavar="MHZ", help="Of ultrasound, in MHz: attenuation needs it.", show_default=False
         ),
     ] = None,
-    uncertainty: Annotated[
+    deviation: Annotated[
         Path | None,
         typer.Option(
             metavar="SD",
@@ -65,14 +65,14 @@ def convert(
     quantity = find_quantity(to)
     chosen = find_curve(quantity, curve)
     ending(output)
-    check_map_absent(output, with_deviation=uncertainty is not None, overwrite=overwrite)
+    check_map_absent(output, with_deviation=deviation is not None, overwrite=overwrite)
     with console.status("reading") as stage:
         volume = read_volume(sct, "HU")
-        deviation = None if uncertainty is None else read_volume(uncertainty, "HU")
+        spread = None if deviation is None else read_volume(deviation, "HU")
         stage.update("converting")
         with about(sct):
             made = convert_volume(
-                volume, quantity, chosen, deviation=deviation, frequency_mhz=frequency
+                volume, quantity, chosen, deviation=spread, frequency_mhz=frequency
             )
         stage.update("writing")
         write_map(output, made, facts={"made_from": sct.name}, overwrite=overwrite)
@@ -114,7 +114,7 @@ def curves(
     ] = None,
     curve: Annotated[
         str | None,
-        typer.Argument(metavar="NAME|TABLE", help="One of its curves.", show_default=False),
+        typer.Argument(metavar="CURVE", help="One of its curves, or a table.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,

@@ -94,10 +94,13 @@ def compare_ranges(
         on_beam(done)
     if not any((p.real_mm > 0).any() for p in paths):
         raise ValueRangeError("the target lies outside the body: no beam passes tissue to reach it")
+    errors, lengths = (
+        np.concatenate([getattr(p, name) for p in paths]) for name in ("error_mm", "real_mm")
+    )
     return RangeComparison(
         paths,
         {p.beam.name: range_error(p.error_mm, p.real_mm) for p in paths},
-        range_error(*(np.concatenate(v) for v in zip(*((p.error_mm, p.real_mm) for p in paths)))),
+        range_error(errors, lengths),
         curve.source,
         round(missing, 4),
     )

@@ -80,7 +80,7 @@ def beam_paths(
     real, synthetic: HU, on grids of their own; body, target: boolean. Both CTs count inside the
     same body, the real one's: what is compared is tissue, not how the patient was laid.
     """
-    middle, starts, across, length = _rays(target, body, beam)
+    starts, across, length = _rays(target, body, beam)
     direction = np.broadcast_to(np.asarray(beam.towards), starts.shape)
     inside = along(body, starts, direction, length, STEP_MM, fill=0.0) >= 0.5
     far = along(target, starts, direction, length, STEP_MM, fill=0.0) >= 0.5
@@ -96,8 +96,8 @@ def beam_paths(
     return BeamPaths(beam, across[meets], *lengths)
 
 
-def _rays(target: Volume, body: Volume, beam: Beam) -> tuple[Array, Array, Array, float]:
-    """Return the target's middle, the rays' starts before the body, their places, their length."""
+def _rays(target: Volume, body: Volume, beam: Beam) -> tuple[Array, Array, float]:
+    """Return the rays' starts before the body, their places across the beam, their length."""
     points = target.grid.to_world(np.argwhere(target.voxels))
     if points.size == 0:
         raise ValueRangeError("the target is empty: no voxel is above 0")
@@ -115,7 +115,7 @@ def _rays(target: Volume, body: Volume, beam: Beam) -> tuple[Array, Array, Array
     before = float((corners @ towards).min()) - 1.0
     behind = float(((points - middle) @ towards).max()) + 2 * pad
     starts = middle + across @ np.stack([aside, up]) + before * towards
-    return middle, starts, across, behind - before
+    return starts, across, behind - before
 
 
 def _towards(gantry: float, rise: float) -> tuple[float, float, float]:
