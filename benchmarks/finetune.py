@@ -81,7 +81,7 @@ def trained(
         print(f"{run}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
     finished = read_run(run).finished
     assert finished is not None
-    return Trained(name, run / "best", len(split.train), finished["seconds"] / 60)
+    return Trained(name, run / "best", len(split.train), finished.seconds / 60)
 
 
 def judged(bundle_folder: Path, store: Path, names: list[str]) -> Array:

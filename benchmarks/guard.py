@@ -30,7 +30,7 @@ from mrtoct.simulation.scan import ScanSettings, draw_scan
 from mrtoct.simulation.sources import Source, read_source
 from mrtoct.translation.bundle import read_bundle
 from mrtoct.translation.guard.collect import seen_of
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Array, Grid, Volume
 

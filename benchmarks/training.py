@@ -28,10 +28,7 @@ from mrtoct.hardware.devices import bfloat16_pays, device_named
 from mrtoct.networks.context_gan import (
     ContextDiscriminator,
     ContextDiscriminatorConfig,
-    ContextGenerator,
-    ContextGeneratorConfig,
 )
-from mrtoct.networks.generator import slice_network
 from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.sampling.slices import Batch
 from mrtoct.study.budget import SCALES
@@ -58,11 +55,11 @@ def networks(recipe: Recipe) -> tuple[nn.Module, nn.Module | None]:
     """Return the generator and, if the recipe has one, the discriminator."""
     torch.manual_seed(1)
     against = recipe.adversarial
-    if isinstance(recipe.model, ContextGeneratorConfig):
+    if recipe.model.sees == "patches":
         judge = against and ContextDiscriminator(ContextDiscriminatorConfig(width=against.width))
-        return ContextGenerator(recipe.model), judge
+        return recipe.model.build(), judge
     seen = 2 * recipe.data.neighbours + 1
-    network = slice_network(replace(recipe.model, in_channels=seen))
+    network = replace(recipe.model, in_channels=seen).build()
     judge = against and PatchDiscriminator(
         PatchDiscriminatorConfig(in_channels=seen + 1, width=against.width)
     )
@@ -72,7 +69,7 @@ def networks(recipe: Recipe) -> tuple[nn.Module, nn.Module | None]:
 def random_batch(recipe: Recipe) -> Batch:
     """Return noise of the shapes that the recipe trains on, all of it inside the head."""
     generator = torch.Generator().manual_seed(1)
-    if isinstance(recipe.model, ContextGeneratorConfig):
+    if recipe.model.sees == "patches":
         inner = (recipe.patches.size,) * 3
         outer = tuple(n + 2 * recipe.patches.margin for n in inner)
         seen = 1
@@ -91,7 +88,7 @@ def ours(recipe: Recipe, batch: Batch, device: torch.device) -> Step:
     """Return the step of mrtoct train."""
     fabric, layout = set_up(recipe.training.precision, recipe.model.width)
     network, judge = networks(recipe)
-    if isinstance(recipe.model, ContextGeneratorConfig):
+    if recipe.model.sees == "patches":
         layout = torch.contiguous_format
     network.to(device, memory_format=layout)  # type: ignore[call-overload]
     shown = batch.to(device, layout)
@@ -108,7 +105,7 @@ def ours(recipe: Recipe, batch: Batch, device: torch.device) -> Step:
 def plain(recipe: Recipe, batch: Batch, device: torch.device) -> Step:
     """Return the step of a tutorial's loop."""
     network, judge = networks(recipe)
-    if isinstance(network, ContextGenerator):
+    if recipe.model.sees == "patches":
         network = with_plain_convolutions(network)
     network.to(device)
     shown = batch.to(device, torch.contiguous_format)

@@ -20,6 +20,7 @@ from comparison import compare
 from mrtoct.hardware.devices import bfloat16_pays
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.geometry import Slices
 from mrtoct.translation.translator import Translator
 
 
@@ -46,7 +47,7 @@ def main() -> None:
             network(image[None])
 
     size = (arguments.size, arguments.size)
-    bundle = Bundle(config, ("mr",), (1.0, 1.0, 1.0), size)
+    bundle = Bundle(config, ("mr",), (1.0, 1.0, 1.0), Slices(size))
     translator = Translator(bundle, UNet(config), torch.device("cpu"))
     mr = np.ascontiguousarray(images[:, 0].numpy().T)
     head = np.ones(mr.shape, dtype=bool)

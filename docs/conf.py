@@ -17,7 +17,9 @@ author = "The mrtoct developers"
 project_copyright = author
 version = release = mrtoct.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "site_math", "site_pages"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["sphinx_copybutton", "site_math", "site_pages"]
+napoleon_google_docstring = False  # ours are numpydoc's
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["images"]
 

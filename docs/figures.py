@@ -19,7 +19,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mrtoct import Translator, read_volume
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
 from mrtoct.phantom import DEMO, make_subject
 from mrtoct.prepare.store import read_subject
 from mrtoct.report.colors import Window

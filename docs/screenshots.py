@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from playwright.sync_api import Error, Page
+
 from mrtoct.errors import FileError, MrtoctError
 from mrtoct.io.atomic import new_file
 from mrtoct.io.files import read_volume
@@ -19,7 +21,7 @@ from mrtoct.report.serve import scene_server
 from mrtoct.report.volumes import NamedVolume, scene_of_volumes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from browser import Page, chromium
+from browser import NoBrowserError, chromium, click, picture, show
 
 IMAGES = Path(__file__).parent / "images"
 WIDTH, HEIGHT = 1180, 900
@@ -27,11 +29,10 @@ WIDTH, HEIGHT = 1180, 900
 
 def shown(page: Page, address: str, *selectors: str) -> None:
     """Open a page in its light scheme and click elements one after the other."""
-    page.scheme("light")
-    page.open(address)
-    page.settle()
+    page.emulate_media(color_scheme="light")
+    show(page, address)
     for selector in selectors:
-        page.click(selector)
+        click(page, selector)
 
 
 def address_of(tour: Path) -> str:
@@ -42,13 +43,13 @@ def address_of(tour: Path) -> str:
 def report_images(page: Page, tour: Path) -> bytes:
     """The report's viewer: three planes in the bone window."""
     shown(page, address_of(tour), '[data-plane="all"]', '[data-low="-500"]')
-    return page.picture("#viewer")
+    return picture(page, "#viewer")
 
 
 def report_uncertainty(page: Page, tour: Path) -> bytes:
     """The report's charts of how far its standard deviations can be trusted."""
     shown(page, address_of(tour))
-    return page.picture("#uncertainty")
+    return picture(page, "#uncertainty")
 
 
 def viewer(page: Page, tour: Path) -> bytes:
@@ -61,7 +62,7 @@ def viewer(page: Page, tour: Path) -> bytes:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         shown(page, address, '[data-plane="sagittal"]', '[data-low="-500"]')
-        return page.picture("#viewer")
+        return picture(page, "#viewer")
     finally:
         server.shutdown()
         server.server_close()
@@ -90,7 +91,7 @@ def main() -> None:
                 shot = PICTURES[name](page, arguments.tour)
                 with new_file(arguments.out / f"{name}.png", overwrite=True) as part:
                     part.write_bytes(shot)
-    except (MrtoctError, FileNotFoundError, RuntimeError, TimeoutError) as error:
+    except (MrtoctError, NoBrowserError, Error) as error:
         sys.exit(f"screenshots: {error}")
 
 

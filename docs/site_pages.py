@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
 from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
@@ -28,19 +27,18 @@ MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 def commands() -> str:
     """Return a section for every command: usage, what it does, arguments, options."""
-    from mrtoct.cli.app import app
-
-    return "\n\n".join(_command(*leaf) for leaf in leaves(app))
+    return "\n\n".join(_command(*leaf) for leaf in leaves())
 
 
-def leaves(app: typer.Typer, name: str = "mrtoct") -> Iterator[tuple[str, Any, Function]]:
+def leaves() -> Iterator[tuple[str, Any, Function]]:
     """Yield each command's full name, how typer parses it, and the function that it calls."""
-    group: Any = typer.main.get_command(app)
-    for info in app.registered_commands:
-        word = info.name or getattr(info.callback, "__name__", "").replace("_", "-")
-        yield f"{name} {word}", group.commands[word], info.callback
-    for inner in app.registered_groups:
-        yield from leaves(inner.typer_instance, f"{name} {inner.name}")
+    from mrtoct.cli.app import COMMANDS, functions, load
+
+    for name in COMMANDS:
+        command = load(name)
+        for full, function in functions(name).items():
+            own = command.commands[full.split()[-1]] if hasattr(command, "commands") else command
+            yield f"mrtoct {full}", own, function
 
 
 def _command(path: str, command: Any, function: Function) -> str:
@@ -102,13 +100,13 @@ def _unwrapped(text: str) -> str:
 
 def recipe_keys() -> str:
     """Return a table of keys for every section of a recipe, from the model that checks them."""
-    from mrtoct.networks.generator import CONFIGS
+    from mrtoct.networks.registry import NETWORKS
     from mrtoct.training.recipe import Recipe
 
     parts = []
     for name, field in Recipe.model_fields.items():
         if name == "model":
-            parts += [_section(f"model of kind {kind}", c) for kind, c in CONFIGS.items()]
+            parts += [_section(f"model of kind {kind}", c) for kind, c in NETWORKS.items()]
         elif owner := _owner(field.annotation):
             parts.append(_section(name, owner))
     return "\n\n".join(parts)
@@ -123,11 +121,16 @@ def _owner(annotation: Any) -> type | None:
 def _section(title: str, owner: type) -> str:
     from sphinx.pycode import ModuleAnalyzer
 
+    from mrtoct.training.losses import LOSSES
+    from mrtoct.training.recipe import LossTerm
+
     said = ModuleAnalyzer.for_module(owner.__module__).find_attr_docs()
     rows, below = [], []
     for key, annotation, default in _fields(owner):
         if key in ("kind", "in_channels", "out_channels"):
             continue  # decided by the title and by the data
+        if (owner, key) == (LossTerm, "term"):
+            annotation = Literal[tuple(LOSSES)]
         inner = _owner(annotation)
         if inner:
             below.append(_section(f"{title}.{key}", inner))
@@ -157,7 +160,7 @@ _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 def _bound(metadata: Any) -> str:
     """Return "≥ 1" for annotated_types.Ge(1) and so on."""
     word = type(metadata).__name__.lower()
-    return f"{_SIGNS[word]} {getattr(metadata, word):g}"
+    return f"{_SIGNS[word]} {getattr(metadata, word):.10g}"
 
 
 def _allowed(annotation: Any) -> str:

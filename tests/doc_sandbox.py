@@ -33,11 +33,12 @@ import numpy as np
 
 from doc_examples import ROOT, Block, commands, mrtoct_arguments, parse
 from doc_kit import COARSE, PATIENTS, Kit
+from mrtoct.io.as_volume import VolumeLike, as_volume
 from mrtoct.phantom import TINY
 from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.registration.search import LEVELS
 from mrtoct.registration.starts import StartSettings
-from mrtoct.volume import Array, Volume
+from mrtoct.volume import Array
 from small_study import small_experiments
 
 MADE = {
@@ -60,6 +61,16 @@ CALLS |= {"write_transform": 0, "write_rire_transform": 0}
 PLAIN_COMMANDS = ("cp", "mkdir", "ls", "cat", "head")
 INSTALLED = ({"-m", "venv"}, {"install"}, {"pytest"}, {"activate"})
 """Words of commands whose work is done where tests run."""
+
+
+# Where a function is that is replaced by a smaller one: at home and where it was imported to.
+LOAD_RECIPE = ("mrtoct.load_recipe", "mrtoct.training.recipe_file.load_recipe")
+LOAD_RECIPE += tuple(f"mrtoct.cli.{name}.load_recipe" for name in ("prepare", "train", "tour"))
+PREPARE_COHORT = ("mrtoct.prepare_cohort", "mrtoct.prepare.cohort.prepare_cohort")
+PREPARE_COHORT += ("mrtoct.cli.prepare.prepare_cohort",)
+REGISTER = ("mrtoct.register", "mrtoct.registration.register.register")
+REGISTER += ("mrtoct.cli.register.register_pair", "mrtoct.prepare.subject.register")
+REGISTER += ("mrtoct.prepare.channels.register", "mrtoct.registration.assess.register")
 
 
 class Reader:
@@ -99,7 +110,8 @@ class Reader:
         for path in made:
             self._remove(path)
         for word in arguments:
-            self._lay(word.rpartition("=")[2].partition("#")[0], made)
+            for entry in word.split(","):
+                self._lay(entry.rpartition("=")[2].partition("#")[0], made)
         status, err = mrtoct(arguments)
         assert status == 0, f"{where}: mrtoct {' '.join(arguments)}: {err}"
 
@@ -112,7 +124,9 @@ class Reader:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     self._lay(node.value, made)
-            exec(compile(ast.Module([statement], []), str(block.page), "exec"), self._names)
+            module = ast.Module([statement], [])
+            # A reader's own script has none of this file's future imports.
+            exec(compile(module, str(block.page), "exec", dont_inherit=True), self._names)
 
     def _lay(self, path: str, made: list[str]) -> None:
         first = Path(path).parts[:1]
@@ -167,15 +181,12 @@ def shortened(arguments: list[str]) -> list[str]:
 
 def short_recipe(name: str | Path) -> Any:
     """Read a recipe, which checks it, and return a small one of its kind."""
-    from mrtoct.networks.context_gan import ContextGeneratorConfig
-    from mrtoct.networks.head_unet import HeadUNetConfig
     from mrtoct.training.recipe import TrainingSection
     from mrtoct.training.recipe_file import parse_recipe
 
     path = ROOT / "src" / "mrtoct" / "recipes" / f"{name}.toml"
     path = path if path.is_file() else Path(name)
     recipe = parse_recipe(path.read_text(encoding="utf-8"), str(name))
-    cascade = isinstance(recipe.model, ContextGeneratorConfig)
     rounds = min(2, recipe.auto_context.iterations)
     training = TrainingSection(steps=2, batch=2, validate_every=1, precision="float32")
     changes = {
@@ -186,12 +197,12 @@ def short_recipe(name: str | Path) -> Any:
     sections = {key: getattr(recipe, key).model_copy(update=u) for key, u in changes.items()}
     if recipe.adversarial:
         sections["adversarial"] = recipe.adversarial.model_copy(update={"width": 2})
-    if isinstance(recipe.model, HeadUNetConfig):
-        model: Any = replace(recipe.model, widths=(8, 8), detail=4)
-    elif cascade:
-        model = replace(recipe.model, width=2)
-    else:
-        model = replace(recipe.model, width=2, depth=3)
+    small: dict[str, dict[str, Any]] = {
+        "heads": {"widths": (8, 8), "detail": 4},
+        "patches": {"width": 2},
+        "slices": {"width": 2, "depth": 3},
+    }
+    model: Any = replace(recipe.model, **small[recipe.model.sees])
     return recipe.model_copy(update={**sections, "model": model, "training": training})
 
 
@@ -199,9 +210,13 @@ _REGISTERED: dict[str, Registration] = {}
 
 
 def short_register(
-    fixed: Volume, moving: Volume, settings: RegistrationSettings, initial: Array | None = None
+    fixed: VolumeLike,
+    moving: VolumeLike,
+    settings: RegistrationSettings = RegistrationSettings(),
+    initial: Array | None = None,
 ) -> Registration:
     """Register a pair coarsely, or return what came of the same pair before."""
+    fixed, moving = as_volume(fixed, ("HU", "a.u."), "CT"), as_volume(moving, "a.u.", "MR")
     digest = hashlib.sha256(repr(initial).encode())
     for volume in (fixed, moving):
         digest.update(np.ascontiguousarray(volume.voxels).tobytes())
@@ -233,25 +248,29 @@ def substituted(rire: str, package: Path) -> Iterator[None]:
         raise KeyboardInterrupt
 
     small = {
-        "mrtoct.training.recipe_file.load_recipe": short_recipe,
-        "mrtoct.prepare.cohort.prepare_cohort": prepare_small,
-        "mrtoct.registration.register.register": short_register,
-        "mrtoct.prepare.subject.register": short_register,
-        "mrtoct.prepare.channels.register": short_register,
-        "mrtoct.registration.assess.register": short_register,
+        **dict.fromkeys(LOAD_RECIPE, short_recipe),
+        **dict.fromkeys(PREPARE_COHORT, prepare_small),
+        **dict.fromkeys(REGISTER, short_register),
         "mrtoct.study.plan.paper_experiments": lambda: small_experiments()[:3],
-        "mrtoct.phantom.DEMO": TINY,
-        "mrtoct.phantom.RIRE": COARSE,
+        "mrtoct.cli.phantom.DEMO": TINY,
+        "mrtoct.cli.phantom.RIRE": COARSE,
         "mrtoct.cli.tour.SUBJECTS": 3,
         "mrtoct.cli.demo.head_settings": lambda: TINY,
         "mrtoct.translation.pretrained.shipped.FOLDER": package,
-        "mrtoct.datasets.rire.catalog.BASE": rire,
+        "mrtoct.cli.fetch.BASE": rire,
         "mrtoct.datasets.rire.catalog.subjects": lambda: offered,
         "mrtoct.cli.fetch._ask": lambda: None,
         "http.server.ThreadingHTTPServer.serve_forever": interrupted,
         "webbrowser.open": lambda address: True,
     }
+    added = (
+        "mrtoct.networks.registry.NETWORKS",
+        "mrtoct.training.losses.LOSSES",
+        "mrtoct.datasets.listing.LAYOUTS",
+    )
     with ExitStack() as patches:
+        for registry in added:  # what a page registers is forgotten after it
+            patches.enter_context(patch.dict(registry))
         for name, value in small.items():
             patches.enter_context(patch(name, value))
         yield

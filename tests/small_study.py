@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
+from mrtoct.hardware.progress import Update
 from mrtoct.study.experiments import Experiment
 from mrtoct.training.recipe import Recipe
 
@@ -44,25 +43,18 @@ class Heard:
 
     def __init__(self, stop: tuple[str, int] | None = None) -> None:
         self.said: list[str] = []
+        self.finished: list[str] = []
         self.trained: dict[str, list[int]] = {}
         self.judged: dict[str, int] = {}
         self._stop = stop
 
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    @contextmanager
-    def training(self, title, recipe):  # type: ignore[no-untyped-def]
-        steps = self.trained.setdefault(title, [])
-
-        def on_step(step: int, point: object) -> None:
-            steps.append(step)
-            if (title, step) == self._stop:
+    def __call__(self, update: Update) -> None:
+        if update.title.startswith("judge "):
+            self.judged[update.title.removeprefix("judge ")] = update.total or 0
+        elif update.message:
+            done = f"{update.title}: {update.done} steps, "
+            (self.finished if update.message.startswith(done) else self.said).append(update.message)
+        else:
+            self.trained.setdefault(update.title, []).append(update.done)
+            if (update.title, update.done) == self._stop:
                 raise KeyboardInterrupt
-
-        yield on_step
-
-    @contextmanager
-    def judging(self, title, subjects):  # type: ignore[no-untyped-def]
-        self.judged[title] = subjects
-        yield lambda done, name: None

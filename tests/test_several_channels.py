@@ -10,14 +10,14 @@ import pytest
 
 from mrtoct.errors import CohortError
 from mrtoct.judging.baselines import fitted_map
-from mrtoct.judging.case import Case
-from mrtoct.judging.stores import baseline_map, cases, plan
+from mrtoct.judging.run import SCT, judge_run
+from mrtoct.judging.store import baseline_of, choose, subjects_of
 from mrtoct.phantom import TINY, PhantomSubject, make_subject
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
-from mrtoct.report.assess import assess
+from mrtoct.report.of_run import contents_of_run
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
@@ -98,7 +98,7 @@ def test_a_recipe_may_take_some_of_the_channels(store: Path, tmp_path: Path) -> 
     best = train(store, tmp_path / "run", recipe)
     assert read_bundle(best)[0].channels == ("T2",)
     # Judged on what it was trained on, beside a map from T2.
-    (result,) = assess(tmp_path / "run")
+    (result,) = contents_of_run(tmp_path / "run", judge_run(tmp_path / "run")).subjects
     subject = read_subject(store, result.name)
     np.testing.assert_array_equal(result.mr.voxels, subject.channels["T2"].voxels)
     translator = Translator.load(best, "cpu")
@@ -107,11 +107,15 @@ def test_a_recipe_may_take_some_of_the_channels(store: Path, tmp_path: Path) -> 
     on_t1 = fitted_map(store, ["a"], (), MrScaling())
     on_t2 = fitted_map(store, ["a"], ("T2",), MrScaling())
     assert on_t1.hu != on_t2.hu
-    mapped, _ = baseline_map(store, best, translator)
+    mapped, _ = baseline_of(store, best, translator.bundle)
     assert mapped is not None
-    chosen = plan(store, {"u-net": translator}, [best], [])
-    (case,) = cases(store, chosen, {"u-net": translator}, mapped=(mapped, translator))
-    assert isinstance(case, Case)
+    (judged,) = subjects_of(store, choose(store, [], [best]).roles)
+    made = mapped.make(judged).sct
+    scaled = MrScaling().apply(
+        subject.channels["T2"].voxels, subject.with_channels(["T2"]).mr_head.voxels
+    )
+    inside = subject.head.voxels & subject.covered.voxels
+    np.testing.assert_array_equal(made.voxels, on_t2.apply(scaled, inside))
     wrong = tiny_recipe(data={"channels": ["T1", "FLAIR"]})
     with pytest.raises(CohortError, match="wants the MR channels T1, FLAIR; the store has T1, T2"):
         train(store, tmp_path / "other", wrong)
@@ -128,7 +132,7 @@ def test_doubtful_subjects_are_left_out_unless_asked_for(store: Path, run: Path,
     for name in ("a", "b"):
         write_subject(other, read_subject(store, name))
     write_manifest(other, none)
-    with pytest.raises(CohortError, match=r"--keep-doubtful\); a: it is flat"):
+    with pytest.raises(CohortError, match="a: it is flat; pass keep_doubtful=True"):
         train(other, tmp_path / "none", tiny_recipe())
 
 
@@ -156,9 +160,10 @@ def test_translation_wants_every_channel_and_registers_them(
 
 
 def test_a_run_is_judged_on_all_channels(run: Path) -> None:
-    (result,) = assess(run)
-    assert result.name in ("a", "b")
-    assert result.evaluations["u-net"].body.mae > 0
+    (judged,) = judge_run(run).subjects
+    assert judged.subject in ("a", "b")
+    assert (run / "evaluation" / judged.subject / SCT).is_file()
+    assert judged.evaluations["tiny"].body.mae > 0
 
 
 def test_a_channel_that_does_not_fit_is_told(head: PhantomSubject, run: Path) -> None:

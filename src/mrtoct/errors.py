@@ -4,9 +4,39 @@ Library code raises these; the command line prints the message and exits with st
 names what was received, what is allowed and, where there is one, the file.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
 
 class MrtoctError(Exception):
-    """Base of every error that the person running mrtoct can do something about."""
+    """Base of every error that the person running mrtoct can do something about.
+
+    Keywords name switches that would help, each with what for, as the function that was called
+    names them: FileError("ct.nii exists already", overwrite="to replace it"). A message does not
+    know whether it is read in Python or in a terminal, so neither is spelt in it.
+    """
+
+    def __init__(self, message: str, **ways_out: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.ways_out = ways_out
+
+    def __str__(self) -> str:
+        return self.sentence(lambda switch: f"{switch}=True")
+
+    def sentence(self, spelt: Callable[[str], str | None]) -> str:
+        """Return the message with the ways out, each switch as spelt says; those without are not
+        there.
+        """
+        named = ((spelt(switch), purpose) for switch, purpose in self.ways_out.items())
+        ways = [f"{word} {purpose}" for word, purpose in named if word]
+        return f"{self.message}; pass {' or '.join(ways)}" if ways else self.message
+
+    def about(self, subject: object) -> Self:
+        """Return the same error with a file's or subject's name before its message."""
+        return type(self)(f"{subject}: {self.message}", **self.ways_out)
 
 
 class FileError(MrtoctError):

@@ -46,7 +46,7 @@ def said(result):
 def test_subjects_are_looked_at_in_parallel(cohort):
     seen = []
     listing = only(cohort, "s1", "s2")
-    result = check_cohort(listing, workers=2, on_subject=lambda s: seen.append(s.name))
+    result = check_cohort(listing, workers=2, watcher=lambda update: seen.append(update.note))
     assert result.usable
     assert sorted(seen) == [s.name for s in result.subjects] == ["s1", "s2"]
     assert [s.verdict for s in result.subjects] == ["ok", "ok"]

@@ -60,6 +60,8 @@ def test_odd_grids_are_named(odd, expected):
 def header_file(path, sform, qform):
     image = nib.Nifti1Image(np.zeros((40, 50, 30), np.int16), np.eye(4))
     image.set_sform(sform, code=int(sform is not None))
+    if sform is not None:
+        image.header.set_zooms(np.linalg.norm(sform[:3, :3], axis=0))
     image.set_qform(qform, code=int(qform is not None))
     nib.save(image, path)
     return path

@@ -8,31 +8,8 @@ import sys
 import pytest
 
 import mrtoct as package
-from mrtoct.cli.app import app
+from mrtoct.cli.app import COMMANDS, GROUPS, functions
 
-COMMANDS = (
-    "translate",
-    "demo",
-    "inspect",
-    "convert",
-    "curves",
-    "ultrasound",
-    "mumap",
-    "structures",
-    "compare-dose",
-    "tour",
-    "phantom",
-    "simulate",
-    "series",
-    "check",
-    "register",
-    "score",
-    "prepare",
-    "train",
-    "evaluate",
-    "report",
-    "reproduce",
-)
 HEAVY = {
     "torch", "numpy", "SimpleITK", "nibabel", "scipy", "skimage", "matplotlib", "pydantic",
     "lightning_fabric", "safetensors",
@@ -40,13 +17,21 @@ HEAVY = {
 
 
 def test_help_does_not_wait_for_libraries():
-    script = "import sys, mrtoct.cli.app; print(*sys.modules)"
-    modules = subprocess.run(
+    script = (
+        "import sys; sys.argv = ['mrtoct', '--help']\n"
+        "from mrtoct.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: print('MODULES', *sys.modules)"
+    )
+    shown, _, loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout.split()
+    ).stdout.partition("MODULES")
+    assert "Translate a head MR into a synthetic CT." in shown
+    modules = loaded.split()
     assert "typer" in modules
     assert not HEAVY & {name.partition(".")[0] for name in modules}
     assert "importlib.metadata" not in modules  # 50 ms for a version that nobody asked for
+    assert not any(name.startswith("mrtoct.cli.t") for name in modules)  # no command's own module
 
 
 def test_the_version_is_the_packages(mrtoct):
@@ -57,31 +42,35 @@ def test_the_overview_names_all_commands(mrtoct):
     text = mrtoct("--help").out
     lines = [line.split() for line in text.splitlines()]
     assert [c for c in (line[1] for line in lines if len(line) > 2) if c in COMMANDS] == [*COMMANDS]
-    assert any(line[1:2] == ["fetch"] for line in lines)
+    shown = " ".join(text.replace("│", " ").split())
+    assert all(line in shown for line in COMMANDS.values())
     assert "not a medical device" in text
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in GROUPS])
+def test_a_commands_line_in_the_overview_is_its_first_sentence(command):
+    first = (functions(command)[command].__doc__ or "").partition("\n\n")[0]
+    assert COMMANDS[command] == " ".join(first.split())
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in GROUPS])
 def test_help_fits_a_terminal_and_loses_no_words(mrtoct, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     result = mrtoct(command, "--help")
     assert (result.status, result.err) == (0, "")
     assert max(map(len, result.out.splitlines())) <= 80
     shown = " ".join(result.out.replace("│", " ").split())
-    registered = next(
-        c for c in app.registered_commands if c.callback.__name__.replace("_", "-") == command
-    )
     # Markdown swallows what looks like a tag.
-    assert " ".join(registered.callback.__doc__.split()) in shown
+    assert " ".join(functions(command)[command].__doc__.split()) in shown
 
 
 def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
-    import mrtoct.phantom.cohort as cohort
+    import mrtoct.cli.phantom as command
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cohort, "write_cohort", interrupted)
+    monkeypatch.setattr(command, "write_cohort", interrupted)
     result = mrtoct("phantom", tmp_path / "new")
     assert result.status == 130
     assert result.err.strip().endswith("mrtoct: interrupted; what was finished is kept")
@@ -97,12 +86,12 @@ def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
     ],
 )
 def test_errors_of_the_machine_are_one_sentence(mrtoct, monkeypatch, tmp_path, error, sentence):
-    import mrtoct.phantom.cohort as cohort
+    import mrtoct.cli.phantom as command
 
     def failing(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(cohort, "write_cohort", failing)
+    monkeypatch.setattr(command, "write_cohort", failing)
     result = mrtoct("phantom", tmp_path / "new")
     assert result.status == 1
     assert result.err.strip().splitlines()[-1] == sentence
@@ -114,3 +103,39 @@ def test_wrong_usage_is_told_with_status_2(mrtoct):
     assert "SCT" in result.err
     assert mrtoct("phantom", "x", "--subjects", 0).status == 2
     assert mrtoct("phantom", "x", "--preset", "huge").status == 2
+
+
+def test_a_group_has_its_own_commands(mrtoct):
+    assert list(functions("fetch")) == ["fetch rire"]
+    assert "rire" in mrtoct("fetch", "--help").out
+    assert "--accept-license" in mrtoct("fetch", "rire", "--help").out
+
+
+def test_a_misspelt_command_is_told_with_the_nearest(mrtoct):
+    result = mrtoct("tranlsate", "a", "b")
+    assert result.status == 2
+    assert "Did you mean 'translate'" in result.err
+
+
+@pytest.mark.parametrize("command", ["translate", "demo", "tour", "train", "reproduce", "register"])
+def test_every_command_that_computes_on_a_device_takes_one(mrtoct, command):
+    assert "--device" in mrtoct(command, "--help").out
+
+
+def test_home_is_found_wherever_a_path_is_written(mrtoct, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "mine.toml").write_text("[training]\nstep = 3\n")
+    said = mrtoct("prepare", tmp_path, "~/store", "--recipe=~/mine.toml").sentence
+    assert said.startswith(f"{tmp_path / 'mine.toml'}: unknown key 'training.step'")
+    said = mrtoct("view", tmp_path / "a.nii", "--mask", "b.nii,~/c.nii").sentence
+    assert said == f"{tmp_path / 'a.nii'} does not exist"
+
+
+def test_a_list_is_one_word_with_commas():
+    from mrtoct.cli.options import listed
+
+    assert listed(["T1, T2,PD"]) == ("T1", "T2", "PD")
+    assert listed(["a", "b,a"]) == ("a", "b")  # a repeated option adds, the last does not win
+    assert listed(["mask\\, left.nii,right.nii"]) == ("mask, left.nii", "right.nii")
+    assert listed([]) == listed([""]) == listed([" , "]) == ()

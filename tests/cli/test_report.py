@@ -32,7 +32,7 @@ def test_figures_are_made_beside_the_page(first, judged_run):
         wide = matplotlib.image.imread(folder / f"{figure}.png").shape[1]
         assert wide == pytest.approx(180 / 25.4 * 300, abs=1.5)
     captions = (folder / "CAPTIONS.md").read_text(encoding="utf-8")
-    assert "1 test subject; synthetic CT by u-net" in captions
+    assert "1 test subject; synthetic CT by small" in captions
     assert "head on the CT, where the MR was measured" in captions
     assert f"figures: {folder}" in " ".join(first.err.split("\n"))
 
@@ -50,7 +50,7 @@ def test_figures_are_not_replaced_unasked(first, mrtoct, judged_run):
 def test_figures_of_a_run_with_a_page_leave_the_page(first, mrtoct, judged_run, monkeypatch):
     page, drawn = judged_run / "report.html", []
     monkeypatch.setattr(
-        "mrtoct.report.publication.write_figures",
+        "mrtoct.cli.report.write_figures",
         lambda folder, results, overwrite: drawn.append((folder.name, overwrite)),
     )
     before = page.read_bytes(), page.stat().st_mtime_ns

@@ -38,7 +38,8 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
     assert "Not finished yet: unet-mae-gdl, pix2pix, pix2pix-boost, context-gan, modern." in text
 
     again = mrtoct("reproduce", store, study, "--only", "unet-mae")
-    assert "was made with a --budget of 0.0333333 minutes and no --folds" in again.sentence
+    assert "was made with a budget of 0.0333333 minutes and one split" in again.sentence
+    assert again.sentence.endswith("; pass --overwrite for all experiments to start anew")
 
 
 @pytest.mark.parametrize(

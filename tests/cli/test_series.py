@@ -23,6 +23,7 @@ from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.phantom import TINY, make_subject
 from mrtoct.resample import resample
 from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.geometry import Slices
 
 AXIAL = plane_directions()
 STORED = np.random.default_rng(0).integers(0, 900, (6, 5, 4)).astype(np.uint16)
@@ -106,7 +107,7 @@ def head(tmp_path_factory):
                  SeriesNumber=6, SeriesDescription="sagittal", SliceThickness=4)  # fmt: skip
     torch.manual_seed(0)
     config = UNetConfig(width=4, depth=3)
-    bundle = Bundle(config, ("T1",), (6.0, 6.0, 6.0), (32, 48))
+    bundle = Bundle(config, ("T1",), (6.0, 6.0, 6.0), Slices((32, 48)))
     write_bundle(root / "bundle", bundle, UNet(config).state_dict())
     return root
 

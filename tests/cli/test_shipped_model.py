@@ -15,6 +15,7 @@ from mrtoct.io.files import read_volume, write_volume
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.phantom import TINY, make_subject
 from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.geometry import Slices
 from mrtoct.translation.pretrained import shipped
 from mrtoct.translation.translator import Translator
 from shipped_model import PROVENANCE, write_shipped
@@ -37,7 +38,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a training leaves, without a deviation."""
     told = {"mrtoct": "7.7", "recipe": {"name": "small"}, "subjects": {"train": 12}}
     config = UNetConfig(width=4, depth=3)
-    bundle = Bundle(config, ("T1",), (6.0, 6.0, 6.0), (32, 48), provenance=told)
+    bundle = Bundle(config, ("T1",), (6.0, 6.0, 6.0), Slices((32, 48)), provenance=told)
     folder = tmp_path_factory.mktemp("run") / "best"
     write_bundle(folder, bundle, UNet(config).state_dict())
     return folder

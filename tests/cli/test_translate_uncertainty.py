@@ -31,7 +31,7 @@ def test_nothing_is_written_where_it_cannot_be_done(made, mrtoct, tmp_path):
     old = tmp_path / "old"
     shutil.copytree(made.best, old)
     record = json.loads((old / "bundle.json").read_text())
-    del record["deviation"]
+    record["translator"]["deviation"] = None
     (old / "bundle.json").write_text(json.dumps(record))
     result = mrtoct("translate", made.mr, sct, "--model", old, "--uncertainty", sd)
     assert result.sentence.startswith(f"{old}: this bundle cannot estimate its uncertainty")

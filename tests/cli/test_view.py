@@ -26,6 +26,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["view", *map(str, arguments)], standalone_mode=False)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_it_serves_until_it_is_interrupted(head):
     command = [sys.executable, "-c", "from mrtoct.cli.app import main; main()"]
     process = subprocess.Popen(

@@ -9,7 +9,7 @@ import pytest
 
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
 from mrtoct.phantom import TINY, make_subject
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.mask import head_mask_ct
@@ -91,7 +91,7 @@ def test_evaluate_prints_one_json_object_and_nothing_else(mrtoct, pair):
     ct = read_volume(pair / "ct.nii.gz", "HU")
     sct = read_volume(pair / "sct.nii.gz", "HU")
     head = head_mask_ct(ct)
-    expected = evaluate(sct, ct, head, "head found on the CT")
+    expected = evaluation_of(sct, ct, head, "head found on the CT")
     assert values == json.loads(json.dumps(expected.to_json()))
     assert Evaluation.from_json(values).body.mae == pytest.approx(
         np.abs(sct.voxels.astype(float) - ct.voxels)[head.voxels].mean()
@@ -127,18 +127,18 @@ def test_report_judges_the_test_subject_and_writes_a_page(made, mrtoct, tmp_path
     result = mrtoct("report", made.run, "--out", page)
     assert result.status == 0, result.err
     html = page.read_text(encoding="utf-8")
-    assert "u-net" in html
+    assert "small" in html
     (folder,) = (made.run / "evaluation").iterdir()
     values = json.loads((folder / "metrics.json").read_text())
     assert values["role"] == "test"
-    assert set(values["methods"]) == {"u-net", "intensity map", "water"}
+    assert set(values["methods"]) == {"small", "intensity map", "water"}
     assert folder.name in html
     # The numbers are those of the volume that was left beside them.
     subject = read_subject(made.store, folder.name)
     sct = read_volume(folder / "sct.nii.gz", "HU")
     inside = subject.head.voxels & subject.covered.voxels
     mae = np.abs(sct.voxels.astype(float) - subject.ct.voxels)[inside].mean()
-    assert values["methods"]["u-net"]["body"]["mae"] == pytest.approx(mae)
+    assert values["methods"]["small"]["body"]["mae"] == pytest.approx(mae)
     assert 50 < mae < 1000  # barely trained
     assert f" {mae:.1f} │" in result.out
 

@@ -33,10 +33,10 @@ def test_what_was_found_and_what_is_allowed_are_said(tmp_path):
         list_subjects(tmp_path / "one")
     with pytest.raises(CohortError, match="'bids' is unknown; allowed: auto, plain, rire"):
         list_subjects(tmp_path, "bids")
-    with pytest.raises(FileError, match="is a folder; a cohort is"):
+    with pytest.raises(FileError, match="is a folder; a table is a file"):
         list_subjects(tmp_path, "table")
     (tmp_path / "c.csv").write_text("subject,ct,mr\na,one/ct.nii,one/mr.nii\n")
-    with pytest.raises(CohortError, match="is a table; the layout plain is of a folder"):
+    with pytest.raises(FileError, match="is a file that is not of the layout plain; a cohort is"):
         list_subjects(tmp_path / "c.csv", "plain")
 
 

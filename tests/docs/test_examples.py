@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,14 +76,15 @@ def known(words: list[str], where: str) -> None:
     """Fail if a command in the text, which may lack arguments, or one of its options is unknown."""
     import typer
 
-    from mrtoct.cli.app import app
+    from mrtoct.cli.app import COMMANDS, app, load
 
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     while words and hasattr(command, "commands") and words[0][0] not in "-[.":
         if words[0].isupper():  # mrtoct COMMAND --help
             return
         assert words[0] in command.commands, f"{where}: no command {words[0]}"
-        command, words = command.commands[words[0]], words[1:]
+        inner = command.commands[words[0]]
+        command, words = load(words[0]) if words[0] in COMMANDS else inner, words[1:]
     options = {"--help", "-h", "--version"}.union(
         *((*p.opts, *p.secondary_opts) for p in command.params)
     )

@@ -70,10 +70,8 @@ def written() -> str:
 
 
 def test_every_command_is_explained() -> None:
-    from mrtoct.cli.app import app
-
     text = written()
-    for name, _, _ in site_pages.leaves(app):
+    for name, _, _ in site_pages.leaves():
         assert re.search(rf"{name}\b", text), f"no page says what {name} is for"
 
 
@@ -85,12 +83,10 @@ def test_every_recipe_is_in_the_table() -> None:
 
 
 def test_the_commands_page_has_every_option() -> None:
-    from mrtoct.cli.app import app
-
     sections = dict(
         re.findall(r"^## (mrtoct [\w -]+)$(.*?)(?=^## |\Z)", site_pages.commands(), re.M | re.S)
     )
-    leaves = list(site_pages.leaves(app))
+    leaves = list(site_pages.leaves())
     assert list(sections) == [name for name, _, _ in leaves]
     assert "mrtoct fetch rire" in sections
     for name, command, _ in leaves:
@@ -111,7 +107,7 @@ def test_tables_of_generated_pages_have_whole_rows() -> None:
 
 def known_keys() -> dict[str, set[str]]:
     """The keys of each section of a recipe, of any kind of model."""
-    from mrtoct.networks.generator import CONFIGS
+    from mrtoct.networks.registry import NETWORKS
     from mrtoct.training.recipe import LossTerm, Recipe
 
     sections: dict[str, set[str]] = {}
@@ -119,7 +115,7 @@ def known_keys() -> dict[str, set[str]]:
         owner = LossTerm if name == "loss" else site_pages._owner(field.annotation)
         if name == "model":
             decided = {"in_channels", "out_channels"}
-            sections[name] = {f.name for c in CONFIGS.values() for f in fields(c)} - decided
+            sections[name] = {f.name for c in NETWORKS.values() for f in fields(c)} - decided
         elif hasattr(owner, "model_fields"):
             sections[name] = set(owner.model_fields)
         elif owner is not None:

@@ -45,7 +45,7 @@ def test_an_interrupted_file_leaves_only_what_was_there(tmp_path, error, before)
 def test_an_existing_file_needs_overwrite(tmp_path):
     target = tmp_path / "note.txt"
     write_text(target, "old")
-    with pytest.raises(FileError, match=r"note\.txt exists already; pass --overwrite"):
+    with pytest.raises(FileError, match=r"note\.txt exists already; pass overwrite=True"):
         write_text(target, "new")
     assert target.read_text() == "old"
     write_text(target, "new", overwrite=True)

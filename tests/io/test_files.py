@@ -14,7 +14,7 @@ from mrtoct.io.files import as_int16, ending, read_volume, write_volume
 from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid, random_volume
 
-FORMATS = (".nii", ".nii.gz", ".mha", ".mhd")
+FORMATS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
 GRIDS = {
     "oblique": oblique_grid(),
     "flipped": oblique_grid(flip=(-1, 1, 1)),
@@ -217,10 +217,10 @@ def test_voxels_that_are_no_numbers_are_neither_read_nor_written(tmp_path, suffi
         write_volume(path, volume.with_voxels(voxels), overwrite=True)
     np.testing.assert_array_equal(read_volume(path, "a.u.").voxels, volume.voxels)
 
-    from mrtoct.io import metaimage, nifti
+    from mrtoct.io import metaimage, nifti, nrrd
 
-    write = nifti.write if "nii" in suffix else metaimage.write
-    write(path, volume.with_voxels(voxels), overwrite=True)
+    write = {".nii": nifti.write, ".nii.gz": nifti.write, ".nrrd": nrrd.write}
+    write.get(suffix, metaimage.write)(path, volume.with_voxels(voxels), overwrite=True)
     with pytest.raises(ValueRangeError, match=r"2 voxels are NaN or infinite"):
         read_volume(path, "a.u.")
 
@@ -328,3 +328,18 @@ def test_a_sheared_grid_is_kept_by_nifti_and_refused_by_metaimage(tmp_path):
         with pytest.raises(GeometryError, match=r"s\.mh.: MetaImage cannot hold a sheared grid"):
             write_volume(tmp_path / f"s{suffix}", volume)
     assert [p.name for p in tmp_path.iterdir()] == ["s.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("scan.zip", "unpack it, and name the folder"),
+        ("scan.hdr", "Analyze does not say where left is"),
+        ("scan.img", "Analyze does not say where left is"),
+        ("scan.mgz", "convert it to NIfTI, as by mri_convert"),
+    ],
+)
+def test_files_that_are_met_often_are_named_with_what_to_do(tmp_path, name, remedy):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(FileError, match=rf"{name} is not a volume .* and DICOM; {remedy}"):
+        read_volume(tmp_path / name, "a.u.")

@@ -158,8 +158,63 @@ def test_no_orientation_at_all_is_read_with_a_warning(tmp_path, caplog):
         back = read_volume(tmp_path / "n.nii", "HU")
     np.testing.assert_array_equal(back.affine, nib.load(tmp_path / "n.nii").affine)
     assert [r.getMessage() for r in caplog.records] == [
-        "n.nii states no orientation; left and right are taken as by default"
+        "n.nii: states no orientation (sform and qform codes are 0), so left and right are "
+        "guessed; convert it again from the scanner's DICOM files"
     ]
+
+
+def two_ways(path: Path, sform: np.ndarray, qform: np.ndarray, qform_code: int) -> Path:
+    """A file whose sform, and whose qform with pixdim, are these."""
+    image = nib.Nifti1Image(np.zeros((5, 6, 7), np.int16), qform)
+    image.set_qform(qform, code=qform_code)
+    content = bytearray(image.to_bytes())
+    content[252:256] = np.array([qform_code, 1], np.int16).tobytes()
+    content[280:328] = sform[:3].astype(np.float32).tobytes()
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("qform_code", [0, 1])
+def test_a_sform_of_unit_vectors_gives_way_to_the_qform(tmp_path, caplog, qform_code):
+    qform = oblique_grid(shape=(5, 6, 7), spacing=(1.2, 1.2, 3.0)).affine
+    sform = qform.copy()
+    sform[:3, :3] /= np.linalg.norm(sform[:3, :3], axis=0)
+    path = two_ways(tmp_path / "u.nii", sform, qform, qform_code)
+    with caplog.at_level(logging.WARNING):
+        back = read_volume(path, "HU")
+    np.testing.assert_allclose(back.affine, qform, atol=1e-4)
+    (said,) = (r.getMessage() for r in caplog.records)
+    assert said == (
+        "u.nii: its sform has voxels of 1 x 1 x 1 mm, its pixdim of 1.2 x 1.2 x 3 mm; the qform, "
+        "which agrees, is used"
+    )
+
+
+def test_a_spacing_that_nothing_settles_is_refused(tmp_path):
+    qform = np.diag([1.2, 1.2, 3.0, 1])  # uncoded, and in other directions than the sform
+    sform = oblique_grid(spacing=(1.0, 1.0, 1.0), degrees=(40, 0, 0)).affine
+    with pytest.raises(GeometryError, match=r"u\.nii: its sform .* no qform settles"):
+        read_volume(two_ways(tmp_path / "u.nii", sform, qform, 0), "HU")
+
+
+def test_two_places_are_named_wherever_a_file_is_read(tmp_path, caplog):
+    sform = oblique_grid(spacing=(1.0, 1.0, 3.0)).affine
+    qform = sform.copy()
+    qform[:3, 3] += (20, 0, 0)
+    with caplog.at_level(logging.WARNING):
+        back = read_volume(two_ways(tmp_path / "u.nii", sform, qform, 1), "HU")
+    np.testing.assert_allclose(back.affine, sform, atol=1e-4)
+    assert "place voxels up to 20 mm apart; they should agree. The sform is used" in caplog.text
+
+
+def test_a_sheared_grid_is_written_with_a_word_about_itk(tmp_path, caplog):
+    affine = np.diag([1.0, 1, 3, 1])
+    affine[0, 1] = 0.02
+    volume = random_volume(Grid((5, 6, 7), affine))
+    with caplog.at_level(logging.WARNING):
+        write_volume(tmp_path / "s.nii.gz", volume)
+    assert "s.nii.gz: its axes are not at right angles" in caplog.text
+    np.testing.assert_allclose(read_volume(tmp_path / "s.nii.gz", "HU").affine, affine, atol=1e-6)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1000), ("micron", 0.001), ("mm", 1),

@@ -97,7 +97,9 @@ def test_says_why_a_file_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not exist"):
         read_transform(tmp_path / "none.tfm")
     (tmp_path / "bad.tfm").write_text("point x y z\n")
-    with pytest.raises(FileError, match=r"bad\.tfm is damaged"):
+    with pytest.raises(
+        FileError, match=r"bad\.tfm cannot be used as an ITK text transform: it does not begin"
+    ):
         read_transform(tmp_path / "bad.tfm")
     (tmp_path / "a.mat").write_bytes(b"\0")
     with pytest.raises(FileError, match=r"allowed: \.tfm"):

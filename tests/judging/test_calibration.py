@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from math import erf, sqrt
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.judging.calibration import (
     BINS,
+    CalibrationCurve,
     calibration_curve,
     cohort_curve,
     head_voxels,
@@ -107,12 +109,16 @@ def test_voxels_of_a_head_where_a_deviation_was_estimated() -> None:
         head_voxels(sct, elsewhere, ct, mask)
 
 
-def test_a_cohort_counts_voxels_not_heads() -> None:
-    first, second = normal_errors(900, seed=1), normal_errors(100, seed=2)
-    pooled = cohort_curve([first, second])
-    joined = calibration_curve(*(np.concatenate(both) for both in zip(first, second, strict=True)))
-    assert pooled == joined
-    assert json.loads(json.dumps(pooled.to_json()))["observed"] == list(pooled.observed)
+def test_a_cohort_counts_heads_not_voxels() -> None:
+    large, small = (calibration_curve(*normal_errors(n, seed=n)) for n in (900, 100))
+    both = cohort_curve([large, small])
+    assert both.voxels == 1000
+    assert both.rmse == pytest.approx((large.rmse + small.rmse) / 2)
+    np.testing.assert_allclose(both.observed, np.mean([large.observed, small.observed], axis=0))
+    assert cohort_curve([small]) == small
+    assert CalibrationCurve.from_json(json.loads(json.dumps(asdict(both)))) == both
+    with pytest.raises(ValueRangeError, match="at least one subject"):
+        cohort_curve([])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 
 from mrtoct.errors import CohortError, FileError
-from mrtoct.judging.folders import find, match, some, volumes_in
+from mrtoct.judging.folders import find, match, volumes_in
+from mrtoct.judging.roles import some
 
 
 @pytest.mark.parametrize("sct", ["folders", "before", "after", "bare"])
@@ -11,12 +12,14 @@ from mrtoct.judging.folders import find, match, some, volumes_in
 def test_every_way_of_naming_finds_every_subject(folders, sct, ct):
     made, real = folders.write("made", "sct", sct), folders.write("real", "ct", ct)
     matched = match({"a": made}, real)
-    assert [case.subject for case in matched.cases] == ["1BA001", "1BA005", "head.2"]
+    assert [subject.name for subject in matched.subjects] == ["1BA001", "1BA005", "head.2"]
     assert matched.unmatched == {}
-    for case in matched.cases:
-        assert case.subject in str(case.scts["a"].relative_to(folders.root))
-        assert case.subject in str(case.ct.relative_to(folders.root))
-        assert (case.mask, case.mask_source) == (None, "head found on the CT")
+    (method,) = matched.methods
+    assert method.name == "a"
+    for subject in matched.subjects:
+        assert subject.name in str(method.make(subject).sct.relative_to(folders.root))
+        assert subject.name in str(subject.ct.relative_to(folders.root))
+        assert (subject.mask, subject.mask_source) == (None, "head found on the CT")
 
 
 def test_volumes_of_every_kind_may_share_a_folder(folders):
@@ -24,11 +27,12 @@ def test_volumes_of_every_kind_may_share_a_folder(folders):
         folders.write("all", kind, layout)
     together = folders.root / "all"
     (together / "notes.txt").write_text("not a volume")
-    (case, *_) = match({"a": together}, together, together).cases
-    assert case.scts["a"].name == "sct_1BA001.mha"
-    assert case.ct.name == "1BA001-CT.nii"
-    assert case.mask.name == "1BA001-MASK.nii"
-    assert case.mask_source == "masks in all"
+    matched = match({"a": together}, together, together)
+    subject = matched.subjects[0]
+    assert matched.methods[0].make(subject).sct.name == "sct_1BA001.mha"
+    assert subject.ct.name == "1BA001-CT.nii"
+    assert subject.mask.name == "1BA001-MASK.nii"
+    assert subject.mask_source == "masks in all"
     # Bare names are those of no other kind.
     folders.write("real", "ct", "bare")
     folders.write("real", "mask", "after")
@@ -43,7 +47,7 @@ def test_who_lacks_something_is_named(folders):
     (rival / "1BA005.nii.gz").unlink()
     (real / "head.2.nii.gz").rename(real / "else.nii.gz")
     matched = match({"made": made, "rival": rival}, real, masks)
-    assert [case.subject for case in matched.cases] == ["1BA001"]
+    assert [subject.name for subject in matched.subjects] == ["1BA001"]
     assert matched.unmatched == {
         f"no synthetic CT in {rival}": ["1BA005", "else"],
         f"no synthetic CT in {made}": ["else"],

@@ -6,16 +6,17 @@ import pytest
 from scipy import stats
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.levels import LevelError
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
+from mrtoct.judging.metrics.levels import LevelError
+from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS
 from mrtoct.judging.metrics.seams import Seam, TileGrid
-from mrtoct.judging.summary import METRICS, SEAM_METRICS, compare, summarise, summarise_levels
+from mrtoct.judging.summary import compare, summarise, summarise_levels
 from mrtoct.volume import Grid, Volume
 
-BODY_MAE = next(m for m in METRICS if m.key == "body.mae")
-BODY_ME = next(m for m in METRICS if m.key == "body.me")
-DICE = next(m for m in METRICS if m.key == "bone.dice")
-DISCONTINUITY = next(m for m in METRICS if m.key == "slice_discontinuity")
+BODY_MAE = METRICS["body.mae"]
+BODY_ME = METRICS["body.me"]
+DICE = METRICS["bone.dice"]
+DISCONTINUITY = METRICS["slice_discontinuity"]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def base():
     grid = Grid((8, 8, 8), np.diag([2.0, 2, 2, 1]))
     ct = Volume(generator.normal(100, 300, grid.shape), grid, "HU")
     sct = ct.with_voxels(ct.voxels + 10)
-    return evaluate(sct, ct, ct.with_voxels(np.ones(grid.shape), "label"), "all")
+    return evaluation_of(sct, ct, ct.with_voxels(np.ones(grid.shape), "label"), "all")
 
 
 def with_mae(base, values):
@@ -56,7 +57,7 @@ def test_few_subjects_have_a_range_and_no_claim():
 
 
 def test_every_metric_is_found_in_an_evaluation(base):
-    values = {m.key: m.of(base) for m in METRICS}
+    values = {m.key: m.of(base) for m in METRICS.values()}
     assert values["body.mae"] == pytest.approx(10)
     assert values["body.me"] == pytest.approx(10)
     assert values["slice_discontinuity"] == pytest.approx(1)
@@ -89,8 +90,8 @@ def test_better_depends_on_the_metric(base):
     six = [base] * 6
     low_bias = [replace(base, body=replace(base.body, me=-3.0))] * 6
     high_dice = [replace(base, bone=replace(base.bone, dice=base.bone.dice + 0.01))] * 6
-    rough = [replace(base, slice_discontinuity=1.4)] * 6
-    smooth = [replace(base, slice_discontinuity=0.9)] * 6
+    rough = [replace(base, measured={"slice_discontinuity": 1.4})] * 6
+    smooth = [replace(base, measured={"slice_discontinuity": 0.9})] * 6
     # -3 HU is nearer to 0 than +10 HU, although the difference is negative either way.
     assert compare(low_bias, six, BODY_ME).verdict == "better"
     assert compare(low_bias, six, BODY_ME).difference.mean == pytest.approx(-13)
@@ -110,8 +111,8 @@ def test_unequal_numbers_of_subjects_are_refused(base):
 
 def test_what_was_not_measured_is_undefined(base):
     tiled = replace(base, seam=Seam(TileGrid((4, 4, 4)), 12, 1.5, 0.75))
-    assert [m.of(tiled) for m in SEAM_METRICS] == [1.5, 0.75]
-    assert all(math.isnan(m.of(base)) for m in SEAM_METRICS)
+    assert [m.of(tiled) for m in SEAM_METRICS.values()] == [1.5, 0.75]
+    assert all(math.isnan(m.of(base)) for m in SEAM_METRICS.values())
 
 
 def test_levels_are_summarised_over_the_subjects_that_reach_them(base):

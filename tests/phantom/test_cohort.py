@@ -19,8 +19,9 @@ COARSE = replace(TINY, anatomy_spacing=5.0, contrasts=("T1", "T2"))
 
 def test_the_files_hold_the_subjects_of_the_seed(tmp_path):
     told = []
-    names = write_cohort(tmp_path / "c", 2, seed=7, settings=COARSE, on_subject=told.append)
-    assert names == told == ["phantom-001", "phantom-002"]
+    names = write_cohort(tmp_path / "c", 2, seed=7, settings=COARSE, watcher=told.append)
+    assert names == [update.note for update in told] == ["phantom-001", "phantom-002"]
+    assert [(update.done, update.total) for update in told] == [(1, 2), (2, 2)]
     second = make_subject([7, 1], COARSE)
     folder = tmp_path / "c" / "phantom-002"
     for name, unit, expected in (
@@ -43,7 +44,7 @@ def test_existing_folders_are_kept_unless_told_otherwise(tmp_path):
     write_cohort(tmp_path, 2, settings=COARSE)
     (tmp_path / "notes.txt").write_text("mine")
     before = (tmp_path / "phantom-001" / "ct.nii.gz").read_bytes()
-    with pytest.raises(FileError, match="exists already; name a new folder or pass --overwrite"):
+    with pytest.raises(FileError, match="exists already; name a new folder; pass overwrite=True"):
         write_cohort(tmp_path, 1, seed=2, settings=COARSE)
     assert (tmp_path / "phantom-001" / "ct.nii.gz").read_bytes() == before
     write_cohort(tmp_path, 1, seed=2, settings=COARSE, overwrite=True)

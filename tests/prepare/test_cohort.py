@@ -37,11 +37,13 @@ def run(source, store, settings=SETTINGS, **options):
     """Return the manifest and what was said of each subject."""
     said = {}
 
-    def on_progress(progress):
-        said[progress.name] = progress.outcome
-        assert progress.done == len(said) <= progress.total
+    def hear(update):
+        name, outcome = update.note.split()
+        said[name] = outcome
+        assert update.done == len(said) <= update.total
+        assert not update.message or update.message.startswith(f"{name}: ")
 
-    return prepare_cohort(source, store, settings, on_progress=on_progress, **options), said
+    return prepare_cohort(source, store, settings, watcher=hear, **options), said
 
 
 def stamp(store, name):
@@ -134,7 +136,7 @@ def test_other_settings_need_overwrite(source, tmp_path, other):
     store = tmp_path / "store"
     run(source, store)
     before = stamp(store, "a")
-    with pytest.raises(CohortError, match=r"prepared with other settings.*--overwrite"):
+    with pytest.raises(CohortError, match=r"other settings.*; pass overwrite=True to redo it"):
         run(source, store, other)
     assert stamp(store, "a") == before
     assert read_manifest(store).settings["spacing"] == [6, 6, 6]

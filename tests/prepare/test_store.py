@@ -171,7 +171,9 @@ def test_files_that_are_no_records_are_named(tmp_path, content):
         (tmp_path / "manifest.json", lambda: read_manifest(tmp_path)),
     ):
         path.write_bytes(content)
-        with pytest.raises(CohortError, match=rf"{path.name} is .*damaged; prepare"):
+        with pytest.raises(
+            CohortError, match=rf"{path.name} is damaged: .*; prepare the store again"
+        ):
             read()
 
 
@@ -190,7 +192,10 @@ def test_what_is_no_store_is_told_so(tmp_path):
     with pytest.raises(CohortError, match=r"is not a store \(no manifest\.json\)"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 99}')
-    with pytest.raises(CohortError, match="store format 99, this version reads 2"):
+    with pytest.raises(
+        CohortError,
+        match="is of format 99, and this version of mrtoct reads 2; prepare the store again",
+    ):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 2, "subjects": []}')
     with pytest.raises(CohortError, match=r"manifest\.json is damaged"):

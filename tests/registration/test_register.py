@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from analytic_head import TRUE, error, head_pair, rigid, scan, t2_scan, turned
-from mrtoct.errors import RegistrationError
-from mrtoct.io.files import read_volume
+from mrtoct.errors import RegistrationError, ValueRangeError
+from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
 from mrtoct.registration.register import LEVELS, RegistrationSettings, register
 from mrtoct.registration.starts import StartSettings
@@ -99,6 +99,21 @@ def test_coverage_counts_the_body_inside_the_mr(pair: tuple[Volume, Volume]) -> 
     expected = ((index[:, 2] >= low - 0.5) & (index[:, 2] <= high - 0.5)).mean()
     assert 0.3 < expected < 0.8
     assert found.coverage == pytest.approx(expected, abs=0.03)
+
+
+def test_a_path_and_an_image_are_registered_as_the_volumes_are(
+    pair: tuple[Volume, Volume], tmp_path: Path
+) -> None:
+    settings = RegistrationSettings(LEVELS[:1], starts=NEAR.starts)
+    ct, mr = pair
+    write_volume(tmp_path / "ct.nii", ct)
+    expected = register(read_volume(tmp_path / "ct.nii", "HU"), mr, settings)
+    found = register(str(tmp_path / "ct.nii"), mr.to_simpleitk(), settings)
+    np.testing.assert_allclose(found.transform, expected.transform, atol=0.05)
+    with pytest.raises(ValueRangeError, match=r"the moving MR is in HU, it must be in a\.u\."):
+        register(mr, ct, settings)
+    with pytest.raises(ValueRangeError, match="the fixed volume is in label, it must be in HU or"):
+        register(ct.with_voxels(ct.voxels, "label"), mr, settings)
 
 
 def test_refuses_what_cannot_be_registered(pair: tuple[Volume, Volume]) -> None:

@@ -1,10 +1,13 @@
 """Small made-up subjects, asymmetric along every axis so that a flipped picture is noticed."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 
+from browser import NoBrowserError, chromium
 from mrtoct.judging.baselines import water
-from mrtoct.judging.metrics.evaluate import evaluate
+from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.report.contents import SubjectResult
 from mrtoct.volume import Grid, Volume
 
@@ -30,8 +33,8 @@ def make_subject(name="sub-01", role="test", seed=0, affine=RAS, noise=20.0):
         "mask": Volume(mask, grid, "label"),
     }
     evaluations = {
-        "u-net": evaluate(volumes["sct"], volumes["ct"], volumes["mask"], "made-up box"),
-        "water": evaluate(
+        "u-net": evaluation_of(volumes["sct"], volumes["ct"], volumes["mask"], "made-up box"),
+        "water": evaluation_of(
             volumes["ct"].with_voxels(water(mask)), volumes["ct"], volumes["mask"], "made-up box"
         ),
     }
@@ -50,3 +53,14 @@ def subjects():
         make_subject("sub-02", "test", 2, noise=60),
         make_subject("sub-10", "validation", 3, noise=40),
     ]
+
+
+@pytest.fixture(scope="module")
+def tab():
+    """A tab of a browser; tests that need one skip where there is none."""
+    with ExitStack() as stack:
+        try:
+            page = stack.enter_context(chromium())
+        except NoBrowserError as error:
+            pytest.skip(str(error))
+        yield page

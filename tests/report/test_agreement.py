@@ -1,4 +1,4 @@
-"""Counts and limits against every voxel at once."""
+"""Shares and limits against every voxel at once; both heads have the same number of them."""
 
 from dataclasses import replace
 
@@ -42,11 +42,13 @@ def test_every_voxel_is_counted_once_by_tissue_and_by_mean(found, voxels):
     for name, where in {
         "soft tissue": (ct >= -250) & (ct <= 250), "bone": ct > 250, "air": ct < -250
     }.items():  # fmt: skip
-        assert found.by_class[name].sum() == (where & inside).sum() > 0
+        assert found.by_class[name].sum() == pytest.approx((where & inside).mean())
+        assert (where & inside).any()
     mean = (sct + ct) / 2
     one = found.joint[np.searchsorted(MEANS, 25.0), np.searchsorted(DIFFERENCES, -25.0)]
     both = (mean >= 25) & (mean < 25 + STEP_HU) & (error >= -25) & (error < 0)
-    assert one == both.sum() > 0
+    assert one == pytest.approx(both.mean())
+    assert both.any()
 
 
 def test_padding_below_air_counts_as_air(subjects):
@@ -54,6 +56,18 @@ def test_padding_below_air_counts_as_air(subjects):
     padded = replace(subject, sct=subject.sct.with_voxels(subject.sct.voxels * 0 - 3024))
     raised = replace(subject, sct=subject.sct.with_voxels(subject.sct.voxels * 0 - 1024))
     assert agreement([padded]).mean == agreement([raised]).mean
+
+
+def test_a_subject_counts_once_however_large_its_head(subjects):
+    one, other = subjects[:2]
+    some = other.mask.voxels.copy()
+    some[10:] = False
+    smaller = replace(other, mask=other.mask.with_voxels(some))
+    means = [agreement([s]).mean for s in (one, smaller)]
+    both = agreement([one, smaller])
+    assert both.mean == pytest.approx(np.mean(means))
+    alone = agreement([one]).joint + agreement([smaller]).joint
+    np.testing.assert_allclose(both.joint, alone / 2)
 
 
 def test_lines_are_at_the_mean_and_the_limits(found):

@@ -6,12 +6,8 @@ import math
 import pytest
 from rich.console import Console
 
-from mrtoct.judging.summary import (
-    METRICS,
-    LevelSummary,
-    PairedDifference,
-    summarise,
-)
+from mrtoct.judging.metrics.metric import METRICS
+from mrtoct.judging.summary import LevelSummary, PairedDifference, summarise
 from mrtoct.report.evaluation_tables import (
     cohort_table,
     labels,
@@ -20,8 +16,8 @@ from mrtoct.report.evaluation_tables import (
     with_spread,
 )
 
-MAE = next(m for m in METRICS if m.key == "body.mae")
-HD95 = next(m for m in METRICS if m.key == "bone.hd95_mm")
+MAE = METRICS["body.mae"]
+HD95 = METRICS["bone.hd95_mm"]
 
 
 def printed(table):

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.summary import METRICS
+from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.report.headline import comparison, headline, judged, methods_of, number, signed
 
-BODY_MAE = [m for m in METRICS if m.key == "body.mae"]
+BODY_MAE = [METRICS["body.mae"]]
 
 
 def cohort(subject, ours, rivals, role="test"):

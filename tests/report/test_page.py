@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import FileError, GeometryError, ValueRangeError
-from mrtoct.judging.calibration import cohort_curve, head_voxels
-from mrtoct.report.page import PageContents, PreparationRow, SubjectResult, render, write_page
+from mrtoct.judging.calibration import calibration_curve, head_voxels
+from mrtoct.judging.curves import bias_of, levels_of
+from mrtoct.report.contents import PageContents, PreparationRow, SubjectResult
+from mrtoct.report.page import render, write_page
 from mrtoct.volume import Grid, Volume
 
 CURVES = [
@@ -130,7 +132,7 @@ def test_uncertainty_is_shown_where_it_was_estimated(contents, subjects):
     generator = np.random.default_rng(5)
     deviation = subjects[0].ct.with_voxels(generator.uniform(5, 60, subjects[0].ct.grid.shape))
     judged = replace(subjects[0], deviation=deviation)
-    curve = cohort_curve([head_voxels(judged.sct, deviation, judged.ct, judged.mask)])
+    curve = calibration_curve(*head_voxels(judged.sct, deviation, judged.ct, judged.mask))
     changed = replace(contents, subjects=[judged, *subjects[1:]], calibration=curve)
     outline = Outline(render(changed))
     assert {"uncertainty", "voxels-0-deviation"} <= set(outline.ids)
@@ -139,17 +141,38 @@ def test_uncertainty_is_shown_where_it_was_estimated(contents, subjects):
     assert f"{100 * curve.coverage(0.6827):.0f} % of the voxels lie within one" in text
 
 
-def test_the_head_is_shown_from_its_lowest_to_its_highest_slice(html, subjects):
-    [chart] = re.findall(r"<svg[^>]*transverse slices from the lowest.*?</svg>", html)
-    assert {s.name for s in subjects[:2]} <= set(re.findall("<title>(.*?)</title>", chart))
-    # The last point of the bold line is the mean of the subjects' highest slices.
-    [bold] = re.findall(r'points="([^"]*)" class="line" [^>]*><title>u-net', chart)
-    low, high = (float(v) for v in re.search(r'data-y="(\S+) (\S+)"', chart).groups())
-    _, _, top, bottom = (float(v) for v in re.search(r'data-plot="([^"]*)"', chart)[1].split())
-    y = float(bold.split()[-1].split(",")[1])
-    shown = low + (bottom - y) / (bottom - top) * (high - low)
-    real = np.mean([s.evaluations["u-net"].slice_profile[-1].mae for s in subjects[:2]])
-    assert shown == pytest.approx(real, rel=0.02)
+def points_of(chart, name):
+    """The data points of a chart's bold line of a name."""
+    [bold] = re.findall(rf'points="([^"]*)" class="line" [^>]*><title>{name}', chart)
+    across, along = (
+        [float(v) for v in re.search(rf'data-{axis}="([^"]*)"', chart)[1].split()] for axis in "xy"
+    )
+    left, right, top, bottom = (
+        float(v) for v in re.search(r'data-plot="([^"]*)"', chart)[1].split()
+    )
+    found = []
+    for pair in bold.split():
+        x, y = (float(v) for v in pair.split(","))
+        found.append(
+            (
+                across[0] + (x - left) / (right - left) * (across[1] - across[0]),
+                along[0] + (bottom - y) / (bottom - top) * (along[1] - along[0]),
+            )
+        )
+    return found
+
+
+def test_the_curves_are_those_of_the_figures_with_the_subject_as_the_unit(html, subjects):
+    ours = [s.evaluations["u-net"] for s in subjects[:2]]
+    [levels] = re.findall(r"<svg[^>]*by level of the head.*?</svg>", html)
+    expected = [((e.from_mm + e.to_mm) / 2, e.mae.mean) for e in levels_of(ours)]
+    np.testing.assert_allclose(points_of(levels, "u-net"), expected, rtol=0.02, atol=0.2)
+    [bias] = re.findall(r"<svg[^>]*against mean real HU.*?</svg>", html)
+    expected = [(p.ct, p.sct.mean) for p in bias_of(ours)]
+    np.testing.assert_allclose(points_of(bias, "u-net"), expected, rtol=0.02, atol=8)
+    assert {s.name for s in subjects[:2]} <= set(re.findall("<title>(.*?)</title>", bias))
+    # Two subjects have no interval, but a range.
+    assert levels.count('class="band"') == 2
 
 
 def test_subjects_must_fit_together(subjects):

@@ -5,28 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrtoct.judging.metrics.tissue import BiasBin
+from mrtoct.judging.curves import bias_of
 from mrtoct.judging.summary import summarise
 from mrtoct.report.panels import paper_style
-from mrtoct.report.plots import TISSUES, accuracy_figure, bias_points, levels_figure
-
-
-def with_bins(evaluation, *bins):
-    return replace(evaluation, bias_curve=tuple(BiasBin(*b) for b in bins))
-
-
-def test_bias_is_the_mean_over_subjects_that_fill_a_bin(subjects):
-    one = subjects[0].evaluations["u-net"]
-    cohort = [
-        with_bins(one, (0.0, 10.0, 100), (98.0, 50.0, 100), (-210.0, 5.0, 29)),
-        with_bins(one, (4.0, 40.0, 900), (104.0, 70.0, 30)),
-        with_bins(one, (2.0, 25.0, 30), (1000.0, 900.0, 500)),
-    ]
-    points = bias_points(cohort)
-    # A subject counts once, however many voxels; -200 HU is too few voxels, 1000 HU one of three.
-    assert [x for x, _ in points] == pytest.approx([2.0, 101.0])
-    assert [s.mean for _, s in points] == pytest.approx([25.0, 60.0])
-    assert (points[0][1].least, points[0][1].most) == (10.0, 40.0)
+from mrtoct.report.plots import TISSUES, accuracy_figure, levels_figure
 
 
 def band(collection):
@@ -47,12 +29,12 @@ def test_accuracy_shows_what_was_measured(subjects):
     with paper_style():
         bias, tissues = accuracy_figure(methods).axes
     line, identity = bias.lines
-    points = bias_points(methods["u-net"])
-    np.testing.assert_allclose(line.get_xydata(), [(x, s.mean) for x, s in points])
+    points = bias_of(methods["u-net"])
+    np.testing.assert_allclose(line.get_xydata(), [(p.ct, p.sct.mean) for p in points])
     (filled,) = bias.collections
     limits = band(filled)
-    for x, summary in points:  # of three subjects their range, not an interval
-        assert limits[round(x, 6)] == pytest.approx((summary.least, summary.most))
+    for p in points:  # of three subjects their range, not an interval
+        assert limits[round(p.ct, 6)] == pytest.approx((p.sct.least, p.sct.most))
     assert identity.get_slope() == 1
 
     dots = [line for line in tissues.lines if line.get_marker() == "o"]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from mrtoct.errors import FileError
 from mrtoct.report import publication
 from mrtoct.report.panels import paper_style
-from mrtoct.report.publication import CAPTIONS, check_figures, save, write_figures
+from mrtoct.report.publication import CAPTIONS, require_no_figures, save, write_figures
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_nothing_is_replaced_unless_asked(few, tmp_path):
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     assert set(before) == {"one.png", "one.pdf", "two.png", "two.pdf", CAPTIONS}
     (tmp_path / CAPTIONS).write_text("mine")
-    with pytest.raises(FileError, match=r"CAPTIONS\.md exists already; pass --overwrite"):
+    with pytest.raises(FileError, match=r"CAPTIONS\.md exists already; pass overwrite=True"):
         write_figures(tmp_path, few)
     assert (tmp_path / CAPTIONS).read_text() == "mine"
     write_figures(tmp_path, few, overwrite=True)
@@ -134,14 +134,14 @@ def test_all_or_none_is_written(few, tmp_path, monkeypatch):
     "taken", ["subject-a.png", "uncertainty-b.pdf", "overview.pdf", "levels.png", CAPTIONS]
 )
 def test_what_could_not_be_written_is_said_before_the_work(tmp_path, taken):
-    check_figures(tmp_path, ["a", "b"], overwrite=False)
-    check_figures(tmp_path / "new", ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path, ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path / "new", ["a", "b"], overwrite=False)
     (tmp_path / taken).touch()
     with pytest.raises(FileError, match=taken.replace(".", r"\.")):
-        check_figures(tmp_path, ["a", "b"], overwrite=False)
-    check_figures(tmp_path, ["a", "b"], overwrite=True)
+        require_no_figures(tmp_path, ["a", "b"], overwrite=False)
+    require_no_figures(tmp_path, ["a", "b"], overwrite=True)
     with pytest.raises(FileError, match="is a file; the name of a folder"):
-        check_figures(tmp_path / taken, ["a", "b"], overwrite=True)
+        require_no_figures(tmp_path / taken, ["a", "b"], overwrite=True)
 
 
 def test_a_large_cohort_takes_several_pages(subjects, monkeypatch):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from browser import chromium, program
+from browser import complaints, pixels, press, show
 from mrtoct.errors import FileError
 from mrtoct.report.serve import scene_server
 from mrtoct.report.volumes import NamedVolume, scene_of_volumes
@@ -90,22 +90,21 @@ def test_a_taken_port_is_named():
             scene_server(coded, port=port)
 
 
-@pytest.mark.skipif(program() is None, reason="needs Chromium on PATH, on Linux")
-def test_the_served_page_works_in_a_browser():
-    with chromium() as page, serving() as (address, _):
-        page.open(address)
-        page.settle()
-        page.run("viewer.focus()")
-        titles = page.run("[...document.querySelectorAll('figcaption')].map(f => f.innerText)")
+def test_the_served_page_works_in_a_browser(tab):
+    wrong = complaints(tab)
+    with serving() as (address, _):
+        show(tab, address)
+        tab.focus("#viewer")
+        titles = tab.evaluate("[...document.querySelectorAll('figcaption')].map(f => f.innerText)")
         assert titles == ["ct.nii.gz", "mr.nii.gz"]
-        first = page.pixels("canvas[data-layer=layer0]")
-        page.press("PageUp")
-        assert page.pixels("canvas[data-layer=layer0]") != first
-        assert "Slice 19 of 19" in page.run("document.getElementById('position').textContent")
-        page.press("o")  # the mask, over everything: orange has no grey
-        painted = np.reshape(page.pixels("canvas[data-layer=layer1]"), (64, 64, 3)).astype(int)
+        first = pixels(tab, "canvas[data-layer=layer0]")
+        press(tab, "PageUp")
+        assert pixels(tab, "canvas[data-layer=layer0]") != first
+        assert "Slice 19 of 19" in tab.evaluate("document.getElementById('position').textContent")
+        press(tab, "o")  # the mask, over everything: orange has no grey
+        painted = np.reshape(pixels(tab, "canvas[data-layer=layer1]"), (64, 64, 3)).astype(int)
         middle = painted[24:40, 24:40]
         assert (middle[..., 0] > middle[..., 2] + 40).all()
-        readout = page.run("document.getElementById('readout').textContent")
+        readout = tab.evaluate("document.getElementById('readout').textContent")
         assert "<head>.nii.gz 1" in readout
-        assert page.complaints == []
+        assert wrong == []

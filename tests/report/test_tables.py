@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from mrtoct.judging.summary import METRICS
+from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.report.tables import method_table, subject_table
 
 
@@ -27,7 +27,7 @@ def test_method_table_shows_mean_and_deviation(subjects):
     assert row_of(text, "MAE, body")[1] == f"{mean:.1f} ± {deviation:.1f}"
     assert row_of(text, "Dice, bone")[2] == "0.000 ± 0.000"
     assert "3 subjects" in text
-    assert all(metric.title in text for metric in METRICS)
+    assert all(metric.title in text for metric in METRICS.values())
 
 
 def test_one_subject_has_no_deviation(subjects):

@@ -10,7 +10,7 @@ import torch
 
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.augment import Augmentation, augment
-from mrtoct.sampling.planes import check_planes, in_plane, subject_in_plane
+from mrtoct.sampling.planes import in_plane, require_planes, subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.volume import Grid
@@ -131,9 +131,9 @@ def test_planes_that_do_not_fit(
     planes: tuple[str, ...], spacing: tuple[float, float, float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        check_planes(planes, spacing)
+        require_planes(planes, spacing)
 
 
 def test_planes_that_fit() -> None:
-    check_planes(("transverse",), (1.0, 1.0, 3.0))
-    check_planes(("sagittal", "coronal"), (0.65, 0.65, 0.651))
+    require_planes(("transverse",), (1.0, 1.0, 3.0))
+    require_planes(("sagittal", "coronal"), (0.65, 0.65, 0.651))

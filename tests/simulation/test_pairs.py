@@ -81,7 +81,7 @@ def test_what_is_there_is_kept_unless_told_otherwise(sources: Path, tmp_path: Pa
     (tmp_path / "old-001" / "truth").mkdir(parents=True)
     (tmp_path / "old-001" / "truth" / "simulation.json").write_text("{}")
     file = sources / "labels" / "two.nii.gz"
-    with pytest.raises(FileError, match="exists already; name a new folder or pass --overwrite"):
+    with pytest.raises(FileError, match="exists already; name a new folder; pass overwrite=True"):
         write_pairs(file, tmp_path)
     assert write_pairs(file, tmp_path, effects="plain", overwrite=True) == ["two-001"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes", "two-001"]

@@ -18,7 +18,7 @@ from small_study import Heard, small_experiments
 def without_ms_ssim(patch: pytest.MonkeyPatch) -> None:
     """It pads these heads of 24^3 voxels to 97^3, and nothing here depends on it."""
     patch.setattr(
-        "mrtoct.judging.metrics.evaluate.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
+        "mrtoct.judging.metrics.evaluation.synthrad_2025", lambda *_: SynthRad2025(1.0, 2.0, 0.5)
     )
 
 
@@ -50,7 +50,7 @@ def study(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mrtoct.study.plan.paper_experiments", small_experiments)
         without_ms_ssim(patch)
-        reproduce(four, folder, Heard(), cohort="Four *heads*")
+        reproduce(four, folder, watcher=Heard(), cohort="Four *heads*")
     return folder
 
 

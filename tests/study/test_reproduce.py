@@ -14,13 +14,16 @@ import pytest
 from mrtoct.errors import FileError
 from mrtoct.io.files import read_volume
 from mrtoct.judging.baselines import IntensityMap
+from mrtoct.judging.judged import read_judged
+from mrtoct.judging.named import Request, judge_cohort
+from mrtoct.judging.run import judge_run
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_subject
 from mrtoct.study.plan import Settings
 from mrtoct.study.reproduce import reproduce
 from mrtoct.study.results import Results
 from mrtoct.translation.bundle import WEIGHTS
-from mrtoct.translation.predict import predict_stage
+from mrtoct.translation.predict_patches import predict_stage
 from mrtoct.translation.translator import Translator
 from small_study import Heard, small_experiments
 
@@ -50,7 +53,7 @@ def weights(study: Path) -> dict[str, bytes]:
 
 def again(four: Path, study: Path, **options: object) -> tuple[Results, Heard]:
     heard = Heard()
-    return reproduce(four, study, heard, **options), heard  # type: ignore[arg-type]
+    return reproduce(four, study, watcher=heard, **options), heard  # type: ignore[arg-type]
 
 
 def test_every_method_is_judged_on_everybody(study: Path) -> None:
@@ -62,7 +65,7 @@ def test_every_method_is_judged_on_everybody(study: Path) -> None:
         assert roles == dict.fromkeys(split["train"], "train") | dict.fromkeys(
             split["validation"], "validation"
         )
-        assert all((s["evaluation"] is None) == (s["role"] == "train") for s in values["subjects"])
+        assert all(s["evaluation"]["paper"]["mae"] > 0 for s in values["subjects"])
 
 
 @pytest.mark.parametrize("stage", [1, 2])
@@ -78,16 +81,38 @@ def test_the_figures_are_those_of_the_bundles(four: Path, study: Path, stage: in
         where = np.argwhere(inside)
         box = tuple(slice(a, b + 1) for a, b in zip(where.min(0), where.max(0), strict=True))
         error = sct.voxels[box].astype(float) - subject.ct.voxels[box]
-        assert values["paper"]["mae"] == pytest.approx(np.abs(error).mean())
-        assert values["paper"]["psnr_65535"] == pytest.approx(
+        assert values["evaluation"]["paper"]["mae"] == pytest.approx(np.abs(error).mean())
+        assert values["evaluation"]["paper"]["psnr_65535"] == pytest.approx(
             10 * np.log10(65535**2 / (error**2).mean())
         )
+        folder = study / "fold-1" / "results" / f"context-gan-{stage}" / subject.name
+        assert (folder / "sct.nii.gz").is_file() == (values["role"] == "validation")
         if values["role"] == "validation":
-            folder = study / "fold-1" / "results" / f"context-gan-{stage}" / subject.name
             stored = read_volume(folder / "sct.nii.gz", "HU")
             np.testing.assert_array_equal(stored.voxels, sct.voxels)
             mae = np.abs(sct.voxels[inside].astype(float) - subject.ct.voxels[inside]).mean()
             assert values["evaluation"]["body"]["mae"] == pytest.approx(mae)
+
+
+def test_a_study_a_report_and_an_evaluation_give_the_same_numbers(
+    four: Path, study: Path, tmp_path: Path
+) -> None:
+    """To the last digit, whoever asks: there is one judge."""
+    run = Path(shutil.copytree(study / "fold-1" / "runs" / "pix2pix", tmp_path / "run"))
+    (name,) = record(study)["splits"][0]["validation"]
+    in_study = {
+        method: each["evaluation"]
+        for method in ("pix2pix", "intensity-map", "water")
+        for each in record(study)["methods"][method]["subjects"]
+        if each["subject"] == name
+    }
+    (reported,) = judge_run(run, store=four).subjects
+    (evaluated,) = judge_cohort(Request(run / "best", four)).subjects
+    kept, _ = read_judged(run / "evaluation" / name / "metrics.json")
+    assert reported.subject == evaluated.subject == name
+    for judged in (reported, evaluated, kept):
+        found = [e.to_json() for e in judged.evaluations.values()]
+        assert json.dumps(found) == json.dumps(list(in_study.values()))
 
 
 def test_a_cascade_is_computed_once_for_all_its_stages(
@@ -102,7 +127,7 @@ def test_a_cascade_is_computed_once_for_all_its_stages(
         computed.append(stage)
         return predict_stage(network, bundle, stage, mr, context, head)
 
-    monkeypatch.setattr("mrtoct.translation.predict.predict_stage", counted)
+    monkeypatch.setattr("mrtoct.translation.predict_patches.predict_stage", counted)
     _, heard = again(four, copy, cohort="Four *heads*")
     assert computed == [0, 1] * 4
     assert heard.judged == {"context-gan-1, context-gan-2": 4}
@@ -168,10 +193,12 @@ def test_a_killed_study_goes_on_where_it_was(
 ) -> None:
     folder = tmp_path / "study"
     with pytest.raises(KeyboardInterrupt):
-        reproduce(four, folder, Heard(stop), only=(stop[0],))
+        reproduce(four, folder, watcher=Heard(stop), only=(stop[0],))
     name, step = stop
     _, heard = again(four, folder, only=(name,))
     assert heard.trained[name][0] == step + 1  # kept at every step
+    assert [text.partition(":")[0] for text in heard.finished] == [name]
+    assert "validation MAE" in heard.finished[0]
     uninterrupted = weights(study)
     made = weights(folder)
     assert made
@@ -223,7 +250,9 @@ def test_overwrite_does_what_is_named_anew_and_nothing_else(four: Path, copy: Pa
 def test_other_settings_are_refused_until_told_to_start_anew(four: Path, copy: Path) -> None:
     before = weights(copy)
     for options in ({}, {"only": ("unet-mae",), "overwrite": True}):
-        with pytest.raises(FileError, match="was made with no --budget and no --folds, not no --b"):
+        with pytest.raises(
+            FileError, match="no time budget and one split, not no time budget and 2 folds"
+        ):
             again(four, copy, settings=Settings(folds=2), **options)
     assert weights(copy) == before
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrtoct.judging.metrics.evaluate import Evaluation, evaluate
+from mrtoct.judging.judged import Judged
+from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
 from mrtoct.study.answers import (
     in_a_sentence,
     map_questions,
@@ -18,8 +19,7 @@ from mrtoct.study.answers import (
     signed_rank,
     warnings,
 )
-from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Method
-from mrtoct.study.judge import Judged
+from mrtoct.study.experiments import BASELINES, INTENSITY_MAP, Candidate
 from mrtoct.study.plan import Plan, Settings, make_plan
 from mrtoct.study.results import Results
 from mrtoct.training.split import Split
@@ -44,7 +44,7 @@ def an_evaluation() -> Evaluation:
     rng = np.random.default_rng(3)
     grid = Grid((9, 10, 11), np.eye(4))
     ct = Volume(rng.normal(0, 300, grid.shape), grid, "HU")
-    return evaluate(
+    return evaluation_of(
         ct.with_voxels(ct.voxels + 1), ct, ct.with_voxels(ct.voxels > -2000, "label"), "all"
     )
 
@@ -59,12 +59,11 @@ def results_of(plan: Plan, errors: dict[str, list[float]]) -> Results:
             Judged(
                 name,
                 "validation",
-                template.paper,
-                replace(template, body=replace(template.body, mae=value)),
+                {method: replace(template, body=replace(template.body, mae=value))},
             )
             for name, value in zip(names, values, strict=True)
         ]
-    methods = [Method(name, name, "best") for name in errors if name != INTENSITY_MAP]
+    methods = [Candidate(name, name, "best") for name in errors if name != INTENSITY_MAP]
     split = Split(["t0", "t1"], names, [])
     return Results(
         Path("study"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mrtoct.errors import BundleError
+from mrtoct.hardware.progress import Update
 from mrtoct.networks.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
 from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.networks.unet import UNet, UNetConfig
@@ -137,13 +138,13 @@ def test_both_losses_fall_where_they_can() -> None:
 def test_a_killed_run_resumes_to_the_same_weights(tiny_store: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(**PLAYERS, training={"average": 0.9})
 
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == 5:
+    def kill(update: Update) -> None:
+        if update.done == 5:
             raise KeyboardInterrupt
 
     train(tiny_store, tmp_path / "whole", recipe)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "killed", recipe, on_step=kill)
+        train(tiny_store, tmp_path / "killed", recipe, watcher=kill)
     train(tiny_store, tmp_path / "killed", recipe, resume=True)
     for name in ("weights", "networks", "optimizer"):
         file = f"last/{name}.safetensors"

@@ -11,18 +11,20 @@ import torch
 
 import mrtoct.training.auto_context as module
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.networks.generator import Cascade
+from mrtoct.hardware.progress import Update
+from mrtoct.networks.cascade import Cascade
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.patches import PatchSet
 from mrtoct.training.auto_context import fold_names
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.distance import within
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
 from mrtoct.translation.bundle import read_bundle
-from mrtoct.translation.predict import predict, predict_stage
+from mrtoct.translation.predict import predict
+from mrtoct.translation.predict_patches import predict_stage
 from mrtoct.translation.translator import Translator
 
 
@@ -109,7 +111,7 @@ def test_every_fold_is_predicted_by_a_network_that_did_not_see_it(
 def test_the_bundle_holds_the_cascade_and_translates_with_it(store: Path, run: Path) -> None:
     last = run / "stage-2" / "whole" / "best"
     bundle, network = read_bundle(last)
-    assert bundle.stages == 2
+    assert bundle.geometry.stages == 2
     assert isinstance(network, Cascade)
     assert [s.config.in_channels for s in network.stages] == [1, 2]
     first = read_bundle(run / "stage-1" / "whole" / "best")[1]
@@ -131,23 +133,23 @@ def test_the_best_stage_is_kept(run: Path) -> None:
     ]
     assert read_bundle(run / "best")[0].validation["mae_hu"] == min(errors)
     assert [p.step for p in read_curves(run)] == [2, 4]
-    assert read_run(run).finished["step"] == 8  # type: ignore[index]  # four networks
+    assert read_run(run).finished.step == 8  # type: ignore[union-attr]  # four networks
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5, 7])
 def test_a_killed_run_goes_on_in_the_network_it_was_at(
     store: Path, run: Path, tmp_path: Path, stop: int
 ) -> None:
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == stop:
+    def kill(update: Update) -> None:
+        if update.done == stop:
             raise KeyboardInterrupt
 
     killed = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        train(store, killed, recipe(), on_step=kill)
+        train(store, killed, recipe(), watcher=kill)
     assert not (killed / "best").exists()
     seen: list[int] = []
-    train(store, killed, recipe(), resume=True, on_step=lambda step, _: seen.append(step))
+    train(store, killed, recipe(), resume=True, watcher=lambda update: seen.append(update.done))
     assert seen[0] == stop // 2 * 2 + 1
     assert same(run, killed)
 
@@ -169,7 +171,7 @@ def test_against_a_discriminator_of_patches(tiny_store: Path, tmp_path: Path) ->
     train(tiny_store, tmp_path / "run", recipe(1, adversarial={"width": 2}))
     assert read_curves(tmp_path / "run")[-1].score_fake is not None
     bundle, network = read_bundle(tmp_path / "run" / "best")
-    assert len(network.stages) == bundle.stages == 1  # type: ignore[union-attr]
+    assert len(network.stages) == bundle.geometry.stages == 1  # type: ignore[union-attr]
 
 
 def test_with_the_whole_margin_training_sees_what_translation_gives(
@@ -177,7 +179,7 @@ def test_with_the_whole_margin_training_sees_what_translation_gives(
 ) -> None:
     """A patch's prediction equals that part of the whole head's, unlike with the paper's margin."""
     # In bfloat16, which some CPUs compute in, numbers differ by more than borders do.
-    monkeypatch.setattr("mrtoct.translation.predict.bfloat16_pays", lambda device: False)
+    monkeypatch.setattr("mrtoct.translation.predict_patches.bfloat16_pays", lambda device: False)
     differences = {}
     for margin in (8, 18):
         wanted = recipe(1, patches={"size": 8, "margin": margin})

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import BundleError
+from mrtoct.hardware.progress import Update
 from mrtoct.prepare.store import read_subject
 from mrtoct.training.calibration import VOXELS, calibrate, fitted, voxel_signs
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train
@@ -76,24 +76,24 @@ def test_the_errors_are_those_of_the_translation(
 def test_a_training_that_was_stopped_ends_with_the_same_numbers(
     tiny_store: Path, recipe: Recipe, run: Path, tmp_path: Path
 ) -> None:
-    def stop(step: int, point: CurvePoint | None) -> None:
-        if step == 6:
+    def stop(update: Update) -> None:
+        if update.done == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "run", recipe, on_step=stop)
-    assert "deviation" not in read_description(tmp_path / "run" / "best")
+        train(tiny_store, tmp_path / "run", recipe, watcher=stop)
+    assert read_description(tmp_path / "run" / "best").translator.deviation is None
     for _ in range(2):  # and again, when nothing is left to do
         train(tiny_store, tmp_path / "run", recipe, resume=True)
         found = read_description(tmp_path / "run" / "best")
-        assert found["deviation"] == read_description(run / "best")["deviation"]
-        assert found["weights_sha256"] == read_description(run / "best")["weights_sha256"]
+        assert found.translator.deviation == read_description(run / "best").translator.deviation
+        assert found.weights_sha256 == read_description(run / "best").weights_sha256
 
 
 def test_without_validation_subjects_there_is_none(tiny_store: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(training={"steps": 2, "validate_every": 2}, split={"validation": 0.0})
     best = train(tiny_store, tmp_path / "run", recipe)
-    assert "deviation" not in read_description(best)
+    assert read_description(best).translator.deviation is None
     translator = Translator.load(best, "cpu")
     mr = read_subject(tiny_store, "head1").mr
     with pytest.raises(BundleError, match="trained without validation subjects"):
@@ -112,4 +112,4 @@ def test_heads_without_a_voxel_to_judge_teach_nothing(
     assert fitted(network, bundle, [hidden]) is None
     both = fitted(network, bundle, [hidden, subject])
     assert both is not None
-    assert list(both.floors) == read_description(run / "best")["deviation"]["floors"]
+    assert replace(both, heads=1) == read_description(run / "best").translator.deviation

@@ -12,9 +12,10 @@ from mrtoct.errors import BundleError
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
 from mrtoct.translation.bundle import Bundle, read_bundle
+from mrtoct.translation.geometry import Slices
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.0)
-BUNDLE = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), size=(32, 32))
+BUNDLE = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), geometry=Slices((32, 32)))
 JUDGE = torch.nn.Linear(2, 1)
 PROGRESS = Progress(step=3, seconds=1.25, best_mae=77.125)
 
@@ -122,7 +123,7 @@ def test_a_failure_while_writing_leaves_the_older_one(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, adam = fresh(2)
-    monkeypatch.setattr("mrtoct.training.checkpoint.asdict", lambda _: 1 / 0)
+    monkeypatch.setattr("mrtoct.training.checkpoint.write_record", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_checkpoint(written, BUNDLE, state(network, adam), Progress(step=9))
     assert read_checkpoint(written, state(*fresh(3))) == PROGRESS

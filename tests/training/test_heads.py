@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from typer.testing import CliRunner
 
 from mrtoct.cli.app import app
 from mrtoct.errors import BundleError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.parts import around_head
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe, parse_recipe
 from mrtoct.training.run import read_run
@@ -125,14 +125,14 @@ def test_what_it_expects_to_be_wrong_by_is_learnt_too(one_head: Path, known: Pat
 
 
 def test_killed_and_resumed_is_uninterrupted(tiny_store: Path, head: Path, tmp_path: Path) -> None:
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == 3:
+    def kill(update: Update) -> None:
+        if update.done == 3:
             raise KeyboardInterrupt
 
     wanted = recipe(training={"average": 0.9})
     train(tiny_store, tmp_path / "whole", wanted, start="head")
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "killed", wanted, start="head", on_step=kill)
+        train(tiny_store, tmp_path / "killed", wanted, start="head", watcher=kill)
     steps: list[int] = []
     train(
         tiny_store,
@@ -140,7 +140,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny_store: Path, head: Path, tmp_p
         wanted,
         start="head",
         resume=True,
-        on_step=lambda step, _: steps.append(step),
+        watcher=lambda update: steps.append(update.done),
     )
     assert steps == [3, 4]
     tensors = sorted(p.relative_to(tmp_path / "whole") for p in tmp_path.glob("whole/**/*.safe*"))
@@ -166,7 +166,7 @@ def test_it_begins_with_the_weights_of_the_shipped_model(
     bundle, _ = read_bundle(best)
     assert bundle.model == CONFIG == read_run(tmp_path / "run").recipe.model
     assert bundle.channels == ("mr",) != read_bundle(head)[0].channels
-    assert bundle.provenance["start_sha256"] == read_description(head)["weights_sha256"]
+    assert bundle.provenance["start_sha256"] == read_description(head).weights_sha256
     assert bundle.provenance["start"] == {
         name: PROVENANCE[name] for name in ("name", "version", "trained_on")
     }
@@ -177,6 +177,24 @@ def test_it_begins_with_the_weights_of_the_shipped_model(
     (validated,) = read_run(tmp_path / "run").split.validation
     found = [p.validation_mae for p in read_curves(tmp_path / "run")]
     assert found == pytest.approx([error(head, tiny_store, validated)] * 2, rel=1e-3)
+
+
+def test_what_it_began_with_is_kept_until_something_better_comes(
+    tiny_store: Path, head: Path, tmp_path: Path
+) -> None:
+    """Steps far too large spoil the weights; the best is then still the start."""
+    wild = recipe(optimizer={"learning_rate": 0.3}, training={"steps": 2, "validate_every": 1})
+    best = train(tiny_store, tmp_path / "run", wild, start="head")
+    (validated,) = read_run(tmp_path / "run").split.validation
+    assert min(p.validation_mae for p in read_curves(tmp_path / "run")) > error(
+        head, tiny_store, validated
+    )
+    assert read_bundle(best)[0].provenance["step"] == 0
+    before, after = (
+        safetensors.torch.load_file(folder / "weights.safetensors") for folder in (head, best)
+    )
+    for name, weights in before.items():
+        torch.testing.assert_close(after[name], weights.float())
 
 
 def test_without_validation_it_keeps_the_deviations_of_its_start(
@@ -251,6 +269,6 @@ def test_the_command(tiny_store: Path, head: Path, tmp_path: Path) -> None:
     arguments = ["train", str(tiny_store), str(tmp_path / "run"), "--recipe", str(file)]
     result = CliRunner().invoke(app, [*arguments, "--from", "head"])
     assert result.exit_code == 0, result.output
-    record = json.loads((tmp_path / "run" / "best" / "bundle.json").read_text())
-    assert record["provenance"]["start_sha256"] == read_description(head)["weights_sha256"]
-    assert record["model"] == {**record["model"], "widths": [8, 16], "detail": 4}
+    made = read_description(tmp_path / "run" / "best").translator
+    assert made.provenance["start_sha256"] == read_description(head).weights_sha256
+    assert made.model == HeadUNetConfig(widths=(8, 16), detail=4)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from mrtoct.networks.generator import Cascade
+from mrtoct.networks.cascade import Cascade
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.subjects import LoadedSubject
@@ -19,7 +20,7 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
-from mrtoct.translation.bundle import Network, network_of, read_bundle
+from mrtoct.translation.bundle import network_of, read_bundle
 from mrtoct.translation.predict import predict_once
 
 HEAD = Split(["head1"], [], [])
@@ -119,7 +120,7 @@ def test_the_context_gan_learns_a_head_by_heart(one_head: Path, tmp_path: Path) 
     bundle, network = read_bundle(tmp_path / "run" / "best")
     untrained = network_of(bundle).eval()
 
-    def error(cascade: Network) -> float:
+    def error(cascade: nn.Module) -> float:
         assert isinstance(cascade, Cascade)
         with torch.no_grad():
             made = within(cascade.stages[0](batch.mr), batch.ct)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mrtoct.training.curves import CurvePoint
+from mrtoct.hardware.progress import Update
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.train import train
 
@@ -62,14 +62,14 @@ def start(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_and_resumed_is_uninterrupted(
     name: str, tiny_store: Path, start: Path, tmp_path: Path
 ) -> None:
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == 3:
+    def kill(update: Update) -> None:
+        if update.done == 3:
             raise KeyboardInterrupt
 
     begin = start if name == "fine-tuned pix2pix" else None
     train(tiny_store, tmp_path / "whole", recipe(name), start=begin)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, tmp_path / "killed", recipe(name), start=begin, on_step=kill)
+        train(tiny_store, tmp_path / "killed", recipe(name), start=begin, watcher=kill)
     steps: list[int] = []
     train(
         tiny_store,
@@ -77,7 +77,7 @@ def test_killed_and_resumed_is_uninterrupted(
         recipe(name),
         start=begin,
         resume=True,
-        on_step=lambda step, _: steps.append(step),
+        watcher=lambda update: steps.append(update.done),
     )
     assert steps == [3, 4]  # after the checkpoint of step 2
     tensors = {p.relative_to(tmp_path / "whole") for p in tmp_path.glob("whole/**/*.safetensors")}

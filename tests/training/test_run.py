@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mrtoct.errors import FileError, RecipeError
-from mrtoct.training.run import finish_run, open_run, read_run
+from mrtoct.training.run import Finished, finish_run, open_run, read_run
 from mrtoct.training.split import Split
 from recipes import tiny_recipe
 
@@ -32,13 +32,16 @@ def test_a_run_describes_itself(tmp_path: Path) -> None:
     assert record.finished is None
     finish_run(run, step=6, seconds=1.5, device="cpu")
     record = read_run(str(run))
-    assert record.finished == {"step": 6, "seconds": 1.5, "device": "cpu"}
+    assert record.finished == Finished(6, 1.5, "cpu")
     assert (record.recipe, record.split) == (tiny_recipe(), SPLIT)
 
 
 def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileError, match=r"exists already; pass --resume .* or --overwrite"):
+    with pytest.raises(
+        FileError,
+        match="; pass resume=True to go on or overwrite=True to",
+    ):
         start(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(FileError, match=r"notes\.txt is a file; name a folder"):

@@ -12,10 +12,11 @@ import torch
 
 from layered_head import BIG, layered_head
 from mrtoct.errors import CohortError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.io.files import write_volume
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.simulation.scan import Scan
-from mrtoct.training.curves import CurvePoint
+from mrtoct.training.curves import read_curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.simulated import as_batch, train_from_simulation
 from mrtoct.translation.bundle import read_bundle, read_description
@@ -52,23 +53,22 @@ def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_resumed_equals_not_stopped(sources: Path, one_worker: None, tmp_path: Path) -> None:
-    points: list[CurvePoint] = []
-
-    def keep(step: int, point: CurvePoint | None) -> None:
-        if point is not None:
-            points.append(point)
-
-    def kill(step: int, point: CurvePoint | None) -> None:
-        if step == 3:
+    def kill(update: Update) -> None:
+        if update.done == 3:
             raise KeyboardInterrupt
 
-    train_from_simulation(sources, tmp_path / "whole", TINY, on_step=keep)
+    train_from_simulation(sources, tmp_path / "whole", TINY)
+    points = read_curves(tmp_path / "whole")
     assert any(p.validation_mae is not None and 0 < p.validation_mae < 3000 for p in points)
     with pytest.raises(KeyboardInterrupt):
-        train_from_simulation(sources, tmp_path / "killed", TINY, on_step=kill)
+        train_from_simulation(sources, tmp_path / "killed", TINY, watcher=kill)
     steps: list[int] = []
     train_from_simulation(
-        sources, tmp_path / "killed", TINY, resume=True, on_step=lambda step, _: steps.append(step)
+        sources,
+        tmp_path / "killed",
+        TINY,
+        resume=True,
+        watcher=lambda update: steps.append(update.done),
     )
     assert steps == [3, 4]  # after the checkpoint of step 2
     tensors = {p.relative_to(tmp_path / "whole") for p in tmp_path.glob("whole/*/*.safetensors")}
@@ -88,7 +88,7 @@ def test_resumed_equals_not_stopped(sources: Path, one_worker: None, tmp_path: P
     once = TINY.model_copy(update={"training": short})
     on = train_from_simulation(sources, tmp_path / "on", once, start=begun)
     told = read_bundle(on)[0].provenance
-    assert told["start_sha256"] == read_description(begun)["weights_sha256"]
+    assert told["start_sha256"] == read_description(begun).weights_sha256
 
 
 def test_a_batch_is_in_the_window_and_keeps_its_masks() -> None:
@@ -113,5 +113,5 @@ def test_one_label_map_is_too_few(sources: Path, tmp_path: Path) -> None:
 
 def test_a_recipe_without_simulation_is_refused(sources: Path, tmp_path: Path) -> None:
     plain = TINY.model_copy(update={"simulation": None})
-    with pytest.raises(RecipeError, match="training from simulation needs"):
+    with pytest.raises(RecipeError, match=r"has no \[simulation\] and learns from a store"):
         train_from_simulation(sources, tmp_path / "run", plain)

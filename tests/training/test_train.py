@@ -17,19 +17,21 @@ from torch import Tensor
 import mrtoct.training.loop as loop
 import mrtoct.training.regression as regression
 from mrtoct.errors import CohortError, FileError, RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import State, read_checkpoint
 from mrtoct.training.cohort import load_cohort
-from mrtoct.training.curves import CurvePoint, read_curves
+from mrtoct.training.curves import read_curves
 from mrtoct.training.distance import distance_loss
 from mrtoct.training.loop import learning_rate_factor
-from mrtoct.training.losses import gdl, mae
+from mrtoct.training.losses import LOSSES, gdl, mae
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
+from mrtoct.training.slices import epoch_indices
 from mrtoct.training.split import Split
-from mrtoct.training.train import epoch_indices, train
+from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
 from mrtoct.translation.bundle import read_bundle, read_description
 from mrtoct.translation.predict import predict_once
@@ -131,18 +133,19 @@ def test_a_killed_run_resumes_to_the_same_end(
 ) -> None:
     """Killed before the first checkpoint, right after one (2, 4) and between two."""
 
-    def kill(step: int, point: CurvePoint | None) -> None:
-        assert (point is not None) == (step % 2 == 0)
-        if step == stop:
+    def kill(update: Update) -> None:
+        assert (update.total, update.title) == (6, "")
+        assert update.note.startswith("validation MAE ") == (update.done % 2 == 0)
+        if update.done == stop:
             raise Killed
 
     run = tmp_path / "run"
     with pytest.raises(Killed):
-        train(tiny_store, run, recipe, on_step=kill)
+        train(tiny_store, run, recipe, watcher=kill)
     assert (run / "last").is_dir() == (stop >= 2)
     assert read_run(run).finished is None
     seen: list[int] = []
-    train(tiny_store, run, recipe, resume=True, on_step=lambda step, _: seen.append(step))
+    train(tiny_store, run, recipe, resume=True, watcher=lambda update: seen.append(update.done))
     assert seen == list(range(stop // 2 * 2 + 1, 7))
     assert same(run, uninterrupted)
     assert rows(run) == rows(uninterrupted)
@@ -204,11 +207,11 @@ def test_an_existing_run_is_kept_or_wholly_replaced(
     assert (run / "best" / "weights.safetensors").read_bytes() == kept
     (run / "evaluation").mkdir()
 
-    def kill(step: int, point: CurvePoint | None) -> None:
+    def kill(update: Update) -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        train(tiny_store, run, tiny_recipe(), overwrite=True, on_step=kill)
+        train(tiny_store, run, tiny_recipe(), overwrite=True, watcher=kill)
     assert [p.name for p in run.iterdir()] == ["run.json"]
     assert read_run(run).recipe == tiny_recipe()
 
@@ -223,9 +226,9 @@ def test_best_is_the_lowest_validation(
     assert [(p.step, p.validation_mae) for p in read_curves(run)] == [
         (2, 50.0), (4, 30.0), (6, 40.0), (7, 30.0)
     ]  # fmt: skip
-    best, last = (read_description(run / name) for name in ("best", "last"))
-    assert (best["provenance"]["step"], best["validation"]) == (4, {"mae_hu": 30.0})
-    assert (last["provenance"]["step"], last["validation"]) == (7, {"mae_hu": 30.0})
+    best, last = (read_description(run / name).translator for name in ("best", "last"))
+    assert (best.provenance["step"], best.validation) == (4, {"mae_hu": 30.0})
+    assert (last.provenance["step"], last.validation) == (7, {"mae_hu": 30.0})
     network = read_bundle(run / "last")[1]
     adam = torch.optim.Adam(network.parameters())
     state = State(network, {}, {"translator": adam})
@@ -235,7 +238,7 @@ def test_best_is_the_lowest_validation(
 def test_the_bundle_says_what_it_was_trained_on(uninterrupted: Path, recipe: Recipe) -> None:
     bundle, _ = read_bundle(uninterrupted / "last")
     assert bundle.spacing == (4.0, 4.0, 4.0)
-    assert bundle.size == (64, 64)
+    assert bundle.geometry.size == (64, 64)
     assert bundle.model == recipe.model
     assert (bundle.window, bundle.scaling) == (recipe.data.hu_window, recipe.data.mr_scaling)
     assert bundle.provenance["recipe"] == recipe.model_dump(mode="json")
@@ -263,12 +266,11 @@ def test_the_curves_are_the_losses_that_happened(
     assert len(set(seen)) == 5  # not the same batch again and again
 
 
-def test_a_loss_that_explodes_stops_with_one_sentence(tiny_store: Path, tmp_path: Path) -> None:
-    recipe = tiny_recipe(
-        model={"output": "linear"},
-        optimizer={"learning_rate": 1e30},
-        loss=[{"term": "mse"}],
-    )
+def test_a_loss_that_explodes_stops_with_one_sentence(
+    tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LOSSES, "exploding", lambda made, *_: (made * 1e38).square().mean())
+    recipe = tiny_recipe(loss=[{"term": "exploding"}])
     with pytest.raises(
         RecipeError, match=r"^the training loss became (nan|inf) by step 2; lower optimizer\.learn"
     ):
@@ -391,8 +393,8 @@ def test_a_time_limit_stops_in_good_order(
     assert points[-1].seconds == 80
     finished = read_run(run).finished
     assert finished is not None
-    assert (finished["step"], finished["seconds"]) == (4, 80)
-    assert read_description(run / "last")["provenance"]["step"] == 4
+    assert (finished.step, finished.seconds) == (4, 80)
+    assert read_description(run / "last").translator.provenance["step"] == 4
     train(tiny_store, run, recipe, resume=True)  # nothing is left to do
     assert [p.step for p in read_curves(run)] == [3, 4]
 

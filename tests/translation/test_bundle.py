@@ -18,14 +18,22 @@ from mrtoct.hardware.devices import device_named
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
-from mrtoct.translation.bundle import Bundle, read_bundle, read_description, write_bundle
+from mrtoct.translation.bundle import (
+    Bundle,
+    BundleRecord,
+    network_of,
+    read_bundle,
+    read_description,
+    write_bundle,
+)
+from mrtoct.translation.geometry import Heads, Patches, Slices
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.25, output="linear")
 BUNDLE = Bundle(
     model=CONFIG,
     channels=("mr",),
     spacing=(0.7, 0.8, 1.5),
-    size=(72, 40),
+    geometry=Slices((72, 40)),
     window=HuWindow(-1000, 2000),
     scaling=MrScaling(2, 97, 1.25),
     provenance={"recipe": {"name": "t"}, "step": 7},
@@ -50,7 +58,14 @@ def folder(tmp_path: Path) -> Path:
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     record = json.loads((folder / "bundle.json").read_text())
-    change(record)
+    change(record["translator"])
+    (folder / "bundle.json").write_text(json.dumps(record))
+
+
+def declare(folder: Path, weights: bytes) -> None:
+    """Make the checksum in the description that of some weights."""
+    record = json.loads((folder / "bundle.json").read_text())
+    record["weights_sha256"] = hashlib.sha256(weights).hexdigest()
     (folder / "bundle.json").write_text(json.dumps(record))
 
 
@@ -101,7 +116,7 @@ def test_weights_in_another_memory_format_or_on_a_view_are_stored_whole(tmp_path
 
 
 def test_an_existing_bundle_is_replaced_only_when_asked(folder: Path) -> None:
-    other = Bundle(model=CONFIG, channels=("mr",), spacing=(1, 1, 1), size=(8, 8))
+    other = Bundle(model=CONFIG, channels=("mr",), spacing=(1.0, 1.0, 1.0), geometry=Slices((8, 8)))
     with pytest.raises(FileError, match="exists already"):
         write_bundle(folder, other, trained().state_dict())
     assert read_bundle(folder)[0] == BUNDLE
@@ -112,22 +127,44 @@ def test_an_existing_bundle_is_replaced_only_when_asked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"spacing": (1.0, 0.0, 1.0)}, r"spacing must be positive, got \[1.0, 0.0, 1.0\]"),
-        ({"spacing": (1.0, float("nan"), 1.0)}, "spacing must be positive"),
-        ({"size": (64, 12)}, r"size must be positive multiples of 8, got \[64, 12\]"),
-        ({"size": (0, 8)}, "size must be positive multiples"),
-        ({"planes": ("axial",)}, r"planes must be some of .*, got \['axial'\]"),
-        ({"planes": ("coronal",), "spacing": (1.0, 1.0, 3.0)}, "need the same spacing"),
         (
-            {"model": ContextGeneratorConfig(width=1), "planes": ("coronal",)},
-            "planes are for slices",
+            {"spacing": (1.0, 0.0, 1.0)},
+            r"spacing must be three numbers of 0.2 to 10 mm, got \[1.0, 0.0, 1.0\]",
+        ),
+        ({"spacing": (1.0, float("nan"), 1.0)}, "spacing must be three numbers"),
+        (
+            {"geometry": Slices((64, 12))},
+            r"size must be positive multiples of 8 for this unet, up to 4096, got \[64, 12\]",
+        ),
+        ({"geometry": Slices((0, 8))}, "size must be positive multiples"),
+        ({"geometry": Slices((8 * 10**9, 8))}, "size must be positive multiples"),
+        (
+            {"geometry": Slices((8, 8), planes=("axial",))},  # type: ignore[arg-type]
+            r"planes must be some of .*, got \['axial'\]",
+        ),
+        (
+            {"geometry": Slices((8, 8), planes=("coronal",)), "spacing": (1.0, 1.0, 3.0)},
+            "need the same spacing",
+        ),
+        ({"geometry": Slices((8, 8), 1)}, "1 input channels does not fit 1 MR channels with 1"),
+        ({"channels": ("T1", "T2")}, "1 input channels does not fit 2 MR channels"),
+        ({"geometry": Heads()}, "a unet sees slices, but the geometry is of heads"),
+        (
+            {"model": ContextGeneratorConfig(width=1), "geometry": Slices((8, 8))},
+            "a context sees patches, but the geometry is of slices",
         ),
     ],
 )
 def test_impossible_bundles(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Bundle(
-            **{"model": CONFIG, "channels": ("mr",), "spacing": (1, 1, 1), "size": (8, 8), **wrong}
+            **{
+                "model": CONFIG,
+                "channels": ("mr",),
+                "spacing": (1.0, 1.0, 1.0),
+                "geometry": Slices((8, 8)),
+                **wrong,
+            }
         )
 
 
@@ -149,30 +186,33 @@ def test_a_description_that_is_not_json(folder: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
-    [("[1, 2]", "None"), ("{}", "None"), ('{"format": 1}', "1"), ("3", "None")],
+    ("content", "said"),
+    [
+        ("[1, 2]", "damaged: must be an object, got [1, 2]"),
+        ("{}", "damaged: 'format' is missing"),
+        ('{"format": 1}', "of format 1, and this version of mrtoct reads 3"),
+        ("3", "damaged: must be an object, got 3"),
+    ],
 )
-def test_another_format(folder: Path, content: str, found: str) -> None:
+def test_another_format(folder: Path, content: str, said: str) -> None:
     (folder / "bundle.json").write_text(content)
-    assert f"bundle.json has format {found}; this version reads 2" in problem(folder)
+    assert problem(folder).endswith(f"bundle.json is {said}; {BundleRecord.remedy}")
 
 
-def test_planes_come_back_and_are_transverse_in_older_bundles(tmp_path: Path) -> None:
-    planes = ("sagittal", "transverse")
-    bundle = replace(BUNDLE, spacing=(0.8, 0.8, 0.8), planes=planes)
-    write_bundle(tmp_path / "b", bundle, trained().state_dict())
-    assert read_bundle(tmp_path / "b")[0].planes == planes
-    edit(tmp_path / "b", lambda record: record.pop("planes"))
-    assert read_bundle(tmp_path / "b")[0] == replace(bundle, planes=("transverse",))
+def test_geometries_come_back(tmp_path: Path) -> None:
+    slices = Slices((8, 16), 0, ("sagittal", "transverse"))
+    bundle = replace(BUNDLE, spacing=(0.8, 0.8, 0.8), geometry=slices)
+    write_bundle(tmp_path / "slices", bundle, trained().state_dict())
+    assert read_bundle(tmp_path / "slices")[0].geometry == slices
+    patches = replace(BUNDLE, model=ContextGeneratorConfig(width=1), geometry=Patches(2, False))
+    write_bundle(tmp_path / "patches", patches, network_of(patches).state_dict())
+    assert read_bundle(tmp_path / "patches")[0] == patches
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["model", "spacing_mm", "size", "hu_window", "mr_scaling", "provenance", "validation"],
-)
+@pytest.mark.parametrize("key", ["model", "spacing", "geometry", "channels"])
 def test_a_missing_key_is_named(folder: Path, key: str) -> None:
     edit(folder, lambda record: record.pop(key))
-    assert problem(folder).endswith(f"bundle.json is damaged: '{key}' is missing")
+    assert f"bundle.json is damaged: 'translator.{key}' is missing; " in problem(folder)
 
 
 @pytest.mark.parametrize(
@@ -183,22 +223,28 @@ def test_a_missing_key_is_named(folder: Path, key: str) -> None:
         ("model", {"kind": "unet", "width": 3.5}),
         ("model", {"kind": "unet", "colour": 1}),
         ("model", {"kind": "unet", "output": "softmax"}),
-        ("spacing_mm", 1.0),
-        ("spacing_mm", [1, 2]),
-        ("spacing_mm", [1, 2, "x"]),
-        ("spacing_mm", [1, 2, None]),
-        ("spacing_mm", [1, 2, 0]),
-        ("size", [64]),
-        ("size", [64, 12]),
-        ("size", None),
-        ("planes", 3),
-        ("planes", "sagittal"),
-        ("planes", ["transverse", "transverse"]),
-        ("hu_window", {"low": 3, "high": 2}),
-        ("hu_window", {"low": "a", "high": 2}),
-        ("hu_window", [1, 2]),
-        ("mr_scaling", {"floor": 1}),
-        ("mr_scaling", None),
+        ("spacing", 1.0),
+        ("spacing", [1, 2]),
+        ("spacing", [1, 2, "x"]),
+        ("spacing", [1, 2, None]),
+        ("spacing", [1, 2, 0]),
+        ("geometry", {"kind": "slices", "size": [64]}),
+        ("geometry", {"kind": "slices", "size": [64, 12]}),
+        ("geometry", {"kind": "slices", "size": None}),
+        ("geometry", {"kind": "slices", "size": [64, 64], "stages": 2}),
+        ("geometry", {"kind": "slices", "size": [64, 64], "planes": 3}),
+        ("geometry", {"kind": "slices", "size": [64, 64], "planes": "sagittal"}),
+        ("geometry", {"kind": "slices", "size": [64, 64], "planes": ["coronal", "coronal"]}),
+        ("geometry", {"kind": "patches"}),
+        ("geometry", {"kind": "cubes"}),
+        ("geometry", {"size": [64, 64]}),
+        ("window", {"low": 3, "high": 2}),
+        ("window", {"low": "a", "high": 2}),
+        ("window", [1, 2]),
+        ("scaling", {"floor": 1}),
+        ("scaling", None),
+        ("seen", {}),
+        ("colour", 1),
         ("provenance", 3),
         ("validation", "good"),
     ],
@@ -211,11 +257,24 @@ def test_a_value_of_the_wrong_kind(folder: Path, key: str, value: object) -> Non
 def test_an_unknown_kind_of_model(folder: Path) -> None:
     edit(folder, lambda record: record["model"].update(kind="transformer"))
     assert (
-        "holds a model of kind 'transformer'; this version knows unet, residual_unet, context"
-        in problem(folder)
+        "'translator.model': kind must be one of unet, residual_unet, context, head_unet, got "
+        "'transformer'" in problem(folder)
     )
     edit(folder, lambda record: record["model"].pop("kind"))
-    assert "'kind' is missing" in problem(folder)
+    assert "kind must be one of" in problem(folder)
+
+
+@pytest.mark.parametrize("key", ["depth", "width", "in_channels", "out_channels"])
+def test_a_network_of_an_absurd_size_is_never_built(folder: Path, key: str) -> None:
+    edit(folder, lambda record: record["model"].update({key: 499999999999}))
+    assert f"'translator.model': {key} must be 1 to " in problem(folder).replace("3 to", "1 to")
+
+
+def test_a_network_larger_than_its_weights_is_never_allocated(folder: Path) -> None:
+    """Of 20 GB, within the bounds: what does not fit the weights takes no memory."""
+    edit(folder, lambda record: record["model"].update(width=512, depth=10))
+    edit(folder, lambda record: record["geometry"].update(size=[1024, 1024]))
+    assert "weights.safetensors does not fit bundle.json" in problem(folder)
 
 
 def test_weights_missing_truncated_or_edited(folder: Path) -> None:
@@ -232,14 +291,14 @@ def test_damaged_weights_whose_checksum_was_made_to_fit(folder: Path) -> None:
     weights = folder / "weights.safetensors"
     for content in (weights.read_bytes()[:-1], b"", b"\x80\x04pickle"):
         weights.write_bytes(content)
-        edit(folder, lambda r, c=content: r.update(weights_sha256=hashlib.sha256(c).hexdigest()))
+        declare(folder, content)
         assert "does not fit bundle.json" in problem(folder)
 
 
 @pytest.mark.parametrize("change", [{"width": 4}, {"depth": 4}, {"in_channels": 2}])
 def test_weights_of_another_network(folder: Path, change: dict[str, int]) -> None:
     edit(folder, lambda record: record["model"].update(change))
-    edit(folder, lambda record: record.update(size=[64, 64]))
+    edit(folder, lambda record: record["geometry"].update(size=[64, 64]))
     if "in_channels" in change:
         edit(folder, lambda record: record.update(channels=["T1", "T2"]))
     assert "weights.safetensors does not fit bundle.json" in problem(folder)
@@ -249,8 +308,7 @@ def test_a_tensor_too_few(folder: Path) -> None:
     tensors = trained().state_dict()
     tensors.pop("last.bias")
     safetensors.torch.save_file(tensors, folder / "weights.safetensors")
-    checksum = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
-    edit(folder, lambda record: record.update(weights_sha256=checksum))
+    declare(folder, (folder / "weights.safetensors").read_bytes())
     message = problem(folder)
     assert "does not fit" in message
     assert "last.bias" in message
@@ -258,13 +316,7 @@ def test_a_tensor_too_few(folder: Path) -> None:
 
 def test_the_description_can_be_read_alone(folder: Path) -> None:
     (folder / "weights.safetensors").unlink()
-    record = read_description(folder)
-    assert record["model"] == {
-        "kind": "unet", "in_channels": 1, "out_channels": 1,
-        "width": 3, "depth": 3, "dropout": 0.25, "output": "linear",
-    }  # fmt: skip
-    assert record["spacing_mm"] == [0.7, 0.8, 1.5]
-    assert record["hu_window"] == {"low": -1000, "high": 2000}
+    assert read_description(folder).translator == BUNDLE
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "tpu", "meta"])

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mrtoct.networks.cascade import Cascade
 from mrtoct.networks.context_gan import ContextGeneratorConfig
-from mrtoct.networks.generator import Cascade
 from mrtoct.networks.unet import UNetConfig
 from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.geometry import Patches, Slices
 from mrtoct.translation.predict import View, predict, predict_once, predict_stages, views
 
 PLANES = ("transverse", "coronal", "sagittal")
@@ -33,7 +34,7 @@ class Blurred(nn.Module):
 
 
 def bundle(planes: tuple[str, ...] = PLANES, mirror: bool = False) -> Bundle:
-    return Bundle(Blurred.config, ("mr",), (2.0, 2.0, 2.0), (16, 16), 0, mirror, planes)  # type: ignore[arg-type]
+    return Bundle(Blurred.config, ("mr",), (2.0, 2.0, 2.0), Slices(planes=planes), mirror)  # type: ignore[arg-type]
 
 
 def moved(volume: np.ndarray, axis: int, by: int) -> np.ndarray:
@@ -87,7 +88,7 @@ def test_the_stages_of_a_cascade_are_what_shorter_ones_make(mirror: bool) -> Non
     long = Cascade(config, 3).eval()
 
     def described(stages: int) -> Bundle:
-        return Bundle(config, ("mr",), (2.0, 2.0, 2.0), mirror=mirror, stages=stages)
+        return Bundle(config, ("mr",), (2.0, 2.0, 2.0), Patches(stages), mirror)
 
     made = predict_stages(long, described(3), mr, head)
     assert len(made) == 3

@@ -16,11 +16,12 @@ from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.translation import predict_head as predict_head_module
 from mrtoct.translation.bundle import Bundle, network_of, read_bundle, write_bundle
+from mrtoct.translation.geometry import Heads, Patches, Slices
 from mrtoct.translation.predict import predict, predict_once, predict_with_error
 from mrtoct.translation.predict_head import OVERLAP, predict_head
 
 CONFIG = HeadUNetConfig(widths=(8, 16), detail=4)
-BUNDLE = Bundle(CONFIG, ("mr",), (1.0, 1.0, 1.0), window=HuWindow(-1000, 1000))
+BUNDLE = Bundle(CONFIG, ("mr",), (1.0, 1.0, 1.0), Heads(), window=HuWindow(-1000, 1000))
 SHAPE = (9, 12, 7)
 
 
@@ -42,12 +43,6 @@ def mr() -> np.ndarray:
     return np.random.default_rng(1).random((1, *SHAPE), dtype=np.float32)
 
 
-@pytest.fixture
-def any_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that stand in have none of the layers that slabs are made of."""
-    monkeypatch.setattr(predict_head_module, "in_slabs", lambda network, mr: network(mr))
-
-
 class Voxelwise(nn.Module):
     """Stands in for a network: the CT is half the MR, the expected error e^(MR - 2)."""
 
@@ -59,6 +54,10 @@ class Voxelwise(nn.Module):
 
     def forward(self, mr: Tensor) -> Tensor:
         return torch.cat([self.factor * mr[:, :1], mr[:, :1] - 2], dim=1)
+
+    def whole(self, mr: Tensor) -> Tensor:
+        made: Tensor = self(mr)
+        return made
 
 
 def by_hand(network: HeadUNet, mr: np.ndarray) -> np.ndarray:
@@ -98,21 +97,19 @@ def test_the_mean_of_a_head_and_its_mirror_image(network: HeadUNet, mr: np.ndarr
     np.testing.assert_allclose(error, wanted, rtol=1e-4)
 
 
-@pytest.mark.usefixtures("any_network")
 def test_tiles_of_a_large_head_are_blended_in_place() -> None:
     mr = np.random.default_rng(2).random((1, 150, 20, 90), dtype=np.float32)
     seen: list[tuple[int, ...]] = []
     stand_in = Voxelwise()
     stand_in.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
     most = 100 * 20 * 72
-    ct, error = predict_head(stand_in, mr, most_voxels=most)  # type: ignore[arg-type]
+    ct, error = predict_head(stand_in, mr, most_voxels=most)
     np.testing.assert_allclose(ct, mr[0] / 2, atol=1e-6)
     np.testing.assert_allclose(error, np.exp(mr[0] - 2) * 1000 / 4095, rtol=1e-5)
     assert len(seen) > 1
     assert max(map(math.prod, seen)) <= most
 
 
-@pytest.mark.usefixtures("any_network")
 def test_no_border_shows_between_tiles() -> None:
     """Each tile adds its own number; from tile to tile the CT passes over evenly."""
 
@@ -124,7 +121,7 @@ def test_no_border_shows_between_tiles() -> None:
             return torch.full((1, 2, *mr.shape[2:]), 0.25 * self.tiles)
 
     mr = np.zeros((1, 152, 8, 8), dtype=np.float32)
-    ct, _ = predict_head(Numbered(), mr, most_voxels=100 * 8 * 8)  # type: ignore[arg-type]
+    ct, _ = predict_head(Numbered(), mr, most_voxels=100 * 8 * 8)
     line = ct[:, 4, 4]
     assert line[0] == 0.25
     assert line[-1] == 0.5
@@ -156,13 +153,12 @@ def test_weights_beyond_half_precision_are_refused(tmp_path: Path, network: Head
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"planes": ("coronal",)}, {"stages": 2}, {"neighbours": 1, "channels": ("mr",)}]
-)
-def test_what_is_for_other_networks(wrong: dict[str, object]) -> None:
-    model = HeadUNetConfig(in_channels=3) if "neighbours" in wrong else CONFIG
-    with pytest.raises(ValueError, match="a head_unet sees the whole head at once"):
-        replace(BUNDLE, model=model, **wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize("geometry", [Slices((16, 16)), Patches()])
+def test_what_is_for_other_networks(geometry: Slices | Patches) -> None:
+    with pytest.raises(
+        ValueError, match=f"a head_unet sees heads, but the geometry is of {geometry.kind}"
+    ):
+        replace(BUNDLE, geometry=geometry)
 
 
 def test_the_networks_of_a_bundle_are_of_its_size() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mrtoct.errors import BundleError, ValueRangeError
+from mrtoct.errors import BundleError, CohortError, FileError, ValueRangeError
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
@@ -19,8 +19,9 @@ from mrtoct.prepare.store import read_subject
 from mrtoct.resample import resample
 from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
-from mrtoct.translation import predict
+from mrtoct.translation import predict_slices
 from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.geometry import Slices
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Array, Grid, Volume
 from volumes import oblique_grid
@@ -55,7 +56,7 @@ def translator(
     spacing: tuple[float, float, float] = (2.0, 2.0, 2.0),
     size: tuple[int, int] = (48, 40),
 ) -> Translator:
-    bundle = Bundle(SMALL, ("mr",), spacing, size, window=WINDOW, scaling=SCALING)
+    bundle = Bundle(SMALL, ("mr",), spacing, Slices(size), window=WINDOW, scaling=SCALING)
     return Translator(bundle, network, torch.device("cpu"))  # type: ignore[arg-type]
 
 
@@ -233,7 +234,7 @@ def test_how_many_slices_go_at_once_does_not_matter(
             m.running_mean.fill_(0.05)
     results = []
     for at_once in (1, 3, 8, 1000):
-        monkeypatch.setattr(predict, "SLICES_AT_ONCE", at_once)
+        monkeypatch.setattr(predict_slices, "SLICES_AT_ONCE", at_once)
         results.append(translator(network.train()).translate(upright).voxels.astype(int))
     assert np.ptp(results[0][results[0] > -1024]) > 20
     for result in results[1:]:
@@ -243,7 +244,9 @@ def test_how_many_slices_go_at_once_does_not_matter(
 def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
     torch.manual_seed(4)
     network = UNet(SMALL)
-    bundle = Bundle(SMALL, ("mr",), (2.0, 2.0, 2.0), (48, 40), window=WINDOW, scaling=SCALING)
+    bundle = Bundle(
+        SMALL, ("mr",), (2.0, 2.0, 2.0), Slices((48, 40)), window=WINDOW, scaling=SCALING
+    )
     write_bundle(tmp_path / "b", bundle, network.state_dict())
     loaded = Translator.load(tmp_path / "b", device="cpu")
     assert loaded.bundle == bundle
@@ -335,3 +338,38 @@ def test_another_grid_may_be_asked_for(upright: Volume, expected: Volume) -> Non
     inside = (found.voxels > -900) & (twice > -900)
     assert inside.sum() > 0.8 * (found.voxels > -900).sum()
     assert np.abs(found.voxels[inside] - twice[inside]).mean() < 60
+
+
+def test_a_path_and_images_of_other_packages_are_translated_as_the_volume_is(
+    upright: Volume, expected: Volume, tmp_path: Path
+) -> None:
+    path = tmp_path / "mr.nii.gz"
+    write_volume(path, upright)
+    for given in (path, str(path), upright.to_nibabel(), upright.to_simpleitk(), {"mr": path}):
+        sct = translator(Line()).translate(given)
+        np.testing.assert_array_equal(sct.voxels, expected.voxels)
+        assert sct.grid.matches(upright.grid)
+
+
+def test_a_volume_in_another_unit_is_refused_unless_forced(
+    upright: Volume, expected: Volume
+) -> None:
+    stub = translator(Line())
+    for unit in ("HU", "label"):
+        other = upright.with_voxels(upright.voxels, unit)
+        with pytest.raises(ValueRangeError, match=f"the MR is in {unit}, it must be in a.u.; pass"):
+            stub.translate(other)
+        np.testing.assert_array_equal(stub.translate(other, force=True).voxels, expected.voxels)
+    assert {d.kind for d in stub.doubts(upright.with_voxels(upright.voxels, "HU"))} == {
+        d.kind for d in stub.doubts(upright)
+    }
+
+
+def test_what_is_no_mr_is_refused_by_what_it_is(upright: Volume) -> None:
+    stub = translator(Line())
+    with pytest.raises(ValueRangeError, match="without its affine; make Volume"):
+        stub.translate(upright.voxels)  # type: ignore[arg-type]
+    with pytest.raises(FileError, match=r"mr\.nii\.gz does not exist"):
+        stub.translate("mr.nii.gz")
+    with pytest.raises(CohortError, match="knows the MR channels mr; it was given T9"):
+        stub.translate({"T9": upright})

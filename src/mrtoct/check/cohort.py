@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import starmap
 from typing import Any
 
 from mrtoct.check.finding import Finding, Weight
 from mrtoct.check.subject import SubjectCheck, as_json, check_subject
 from mrtoct.datasets.subject_files import Listing
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.progress import Update, Watcher, nobody
 
 FEWEST_TO_COMPARE = 4
 """Subjects from which on one that was stored differently from all others is worth a word."""
@@ -45,21 +45,14 @@ class CohortCheck:
         }
 
 
-def check_cohort(
-    listing: Listing,
-    *,
-    workers: int = 1,
-    on_subject: Callable[[SubjectCheck], None] = lambda check: None,
-) -> CohortCheck:
-    """Look at every subject of a listing; on_subject is called as each is done."""
+def check_cohort(listing: Listing, *, workers: int = 1, watcher: Watcher = nobody) -> CohortCheck:
+    """Look at every subject of a listing; watcher is told of each as it is done."""
     jobs = [(files,) for files in listing.subjects]
     workers = min(workers, len(jobs))
     done: list[SubjectCheck] = []
-    for check in (
-        spread(check_subject, jobs, workers) if workers > 1 else starmap(check_subject, jobs)
-    ):
-        on_subject(check)
+    for check in in_processes(check_subject, jobs, workers):
         done.append(check)
+        watcher(Update(len(done), len(jobs), check.name))
     done.sort(key=lambda check: check.name)
     channels: dict[str, int] = defaultdict(int)
     for files in listing.subjects:

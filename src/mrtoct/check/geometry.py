@@ -10,6 +10,7 @@ import numpy as np
 
 from mrtoct.check.finding import Finding
 from mrtoct.io.files import NIFTI_ENDINGS
+from mrtoct.io.nifti_orientation import orientation_of
 from mrtoct.volume import Grid
 
 SPACINGS_MM = (0.2, 7.0)
@@ -21,8 +22,6 @@ MOST_OBLIQUE = 30.0
 """Degrees: slices along the skull base are turned by up to about 25; a turned head adds some."""
 SHEAR_SEEN = 0.5
 """Degrees from a right angle; a gantry tilt is 5 to 25."""
-HEADER_MISMATCH_MM = 1.0
-"""The two orientations of a NIfTI agree to rounding, unless a tool wrote only one of them."""
 
 
 @dataclass(frozen=True)
@@ -131,34 +130,7 @@ def check_header(path: Path, scan: str) -> list[Finding]:
     """Return what a NIfTI file leaves open or contradicts about left, right, front and head."""
     if not path.name.lower().endswith(NIFTI_ENDINGS):
         return []
-    header = nib.load(path).header
-    by_matrix, has_matrix = header.get_sform(coded=True)
-    by_rotation, has_rotation = header.get_qform(coded=True)
-    if not has_matrix and not has_rotation:
-        return [
-            Finding(
-                "doubtful",
-                "no-orientation",
-                "the file states no orientation (sform and qform codes are 0), so left and right "
-                "are guessed; convert it again from the scanner's DICOM files",
-                scan,
-            )
-        ]
-    if not has_matrix or not has_rotation:
+    _, contradiction = orientation_of(nib.load(path).header)
+    if contradiction is None:
         return []
-    shape = header.get_data_shape()[:3]
-    first, second = Grid(shape, by_matrix), Grid(shape, by_rotation)
-    apart = np.abs(first.corners() - second.corners()).max()
-    if apart <= HEADER_MISMATCH_MM:
-        return []
-    mirrored = np.linalg.det(by_matrix[:3, :3]) * np.linalg.det(by_rotation[:3, :3]) < 0
-    which = "mirror each other" if mirrored else f"place voxels up to {apart:.0f} mm apart"
-    return [
-        Finding(
-            "doubtful",
-            "two-orientations",
-            f"its two orientations, sform and qform, {which}; they should agree. The sform is "
-            "used: compare left and right with the original scan",
-            scan,
-        )
-    ]
+    return [Finding("doubtful", contradiction.kind, contradiction.sentence, scan)]

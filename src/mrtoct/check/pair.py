@@ -15,6 +15,7 @@ from scipy import fft
 
 from mrtoct.check.finding import Finding
 from mrtoct.check.head import HeadFacts
+from mrtoct.prepare.mask import LEAST_OVERLAP
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Array, Grid, Volume
 
@@ -23,8 +24,6 @@ SIZE_MISMATCH = 0.11
 each other by up to 20 degrees; a brain without its skull is 0.17 to 0.19 smaller."""
 LEAST_HEIGHT_MM = 80.0
 """Of a lower slab the largest section may be out of view."""
-LEAST_OVERLAP = 0.85
-"""Dice of the two head masks where both were scanned; the limit of `prepare.subject`, too."""
 LEAST_COVERED = 0.5
 """Part of the CT's head inside the MR's field of view."""
 

@@ -23,7 +23,7 @@ from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.intensity import checked_ct, from_zero
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
-from mrtoct.volume import Array, Volume, check_same_grid, check_signal
+from mrtoct.volume import Array, Volume, require_same_grid, require_signal
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _look(scan: Scan, name: str) -> _Look:
     """Look at one scan by itself."""
     try:
         volume = read_scan(scan, "HU" if name == "CT" else "a.u.")
-        check_signal(volume, name)
+        require_signal(volume, name)
     except MrtoctError as error:
         return _Look([Finding("unusable", "unreadable", str(error), name)])
     grid = grid_facts(volume.grid)
@@ -167,7 +167,7 @@ def _compare(files: SubjectFiles, looks: dict[str, _Look]) -> list[Finding]:
             known = read_transform(files.ct_to_mr, rigid=True)
         if files.mask:
             mask = read_volume(files.mask, "label")
-            check_same_grid(mask.grid, ct.volume.grid, "the mask", "the CT")
+            require_same_grid(mask.grid, ct.volume.grid, "the mask", "the CT")
             if not (mask.voxels > 0).any():
                 findings.append(Finding("unusable", "extra", f"{files.mask} is empty"))
     except MrtoctError as error:

@@ -1,4 +1,4 @@
-"""The `mrtoct` command: its parts, and how errors are shown."""
+"""The `mrtoct` command: the table of its commands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -6,38 +6,95 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from mrtoct.cli import (
-    check,
-    compare_dose,
-    convert,
-    demo,
-    evaluate,
-    fetch,
-    inspect,
-    mumap,
-    phantom,
-    prepare,
-    register,
-    report,
-    reproduce,
-    score,
-    series,
-    simulate,
-    structures,
-    tour,
-    train,
-    translate,
-    ultrasound,
-    view,
-)
 from mrtoct.errors import MrtoctError
+from mrtoct.io.paths import expanded
+
+Function = Callable[..., None]
+
+COMMANDS = {
+    "translate": "Translate a head MR into a synthetic CT.",
+    "demo": "Translate a head by the model that comes with mrtoct, and make a page to look at.",
+    "view": "Show volumes side by side in three planes and 3-D, with linked slices, windows and "
+    "overlays.",
+    "inspect": "Look at a synthetic CT without a reference: is it a head's?",
+    "convert": "Turn a synthetic CT into a map of a physical property.",
+    "curves": "List the curves from HU to a property, show one, or write it for a program that "
+    "reads it.",
+    "ultrasound": "Write skull, density, speed and attenuation of sound for k-Plan, PRESTUS, "
+    "BabelBrain, k-Wave.",
+    "mumap": "Put the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, "
+    "1/cm).",
+    "structures": "Outline body, bone, air and brain of a synthetic CT for a treatment "
+    "planning system.",
+    "compare-dose": "Compare how deep proton beams would reach in a synthetic CT and in the "
+    "real one.",
+    "tour": "Train a model of your own in minutes, offline, on a CPU: the whole way on made-up "
+    "heads.",
+    "phantom": "Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.",
+    "simulate": "Simulate MR of any contrast and CT from real anatomies: a cohort of aligned "
+    "pairs.",
+    "series": "List the series in a folder of DICOM files, or write one of them as a volume.",
+    "check": "Look at a cohort, or one pair, before anyone waits for hours.",
+    "register": "Find the rigid transform that takes points of the CT to points of the MR.",
+    "score": "Say how far a CT-to-MR transform is from a reference, in mm.",
+    "prepare": "Register, mask, clean and resample MR/CT pairs into a store that trains fast.",
+    "train": "Train a network on a prepared store.",
+    "evaluate": "Compare synthetic CTs with real CTs, in HU inside a mask.",
+    "report": "Translate and evaluate a run's held-out subjects and show them on one page.",
+    "reproduce": "Run the paper's experiments on a prepared store and compare them.",
+    "fetch": "Fetch public data sets.",
+}
+"""Each command and its line in the overview. mrtoct.cli.NAME holds the function NAME; it is
+imported when the command is called, so that the overview waits for no library."""
+
+GROUPS = {"fetch": ("rire",)}
+"""Commands with commands of their own: the functions in their module."""
+
+SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": "markdown",
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 
-def _in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
+def functions(name: str) -> dict[str, Function]:
+    """Import a command's module and return its functions by full name, such as "fetch rire"."""
+    word = name.replace("-", "_")
+    module = import_module(f"mrtoct.cli.{word}")
+    if name in GROUPS:
+        return {f"{name} {inner}": getattr(module, inner) for inner in GROUPS[name]}
+    return {name: getattr(module, word)}
+
+
+def load(name: str) -> Any:
+    """Import a command's module and return it as typer parses it."""
+    group = name in GROUPS
+    inner = typer.Typer(
+        **SETTINGS, name=name, help=COMMANDS[name], no_args_is_help=group, add_completion=False
+    )
+    for full, function in functions(name).items():
+        inner.command(full.split()[-1])(_in_one_sentence(function))
+    if group:
+        inner.callback()(lambda: None)  # keeps the inner name while there is only one
+    return typer.main.get_command(inner)
+
+
+class Commands(TyperGroup):
+    """Commands that are imported when they are called; their lines are known before."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name of the command that is called, the command itself and what follows."""
+        name, line, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else line, rest
+
+
+def _in_one_sentence(command: Function) -> Function:
     """Show errors a user can mend as one sentence on stderr and exit with status 1."""
 
     @wraps(command)
@@ -45,7 +102,9 @@ def _in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**options)
         except MrtoctError as error:
-            sys.exit(f"mrtoct: {error}")
+            from mrtoct.cli.terminal import in_words
+
+            sys.exit(f"mrtoct: {in_words(error, command)}")
         except BrokenPipeError:
             raise  # the reader of a pipe left; click knows what to do
         except OSError as error:
@@ -62,7 +121,9 @@ def _in_one_sentence(command: Callable[..., None]) -> Callable[..., None]:
 
 
 app = typer.Typer(
+    **SETTINGS,
     name="mrtoct",
+    cls=Commands,
     help=(
         "Synthetic CT in Hounsfield units from head MRI.\n\n"
         "Start with **mrtoct demo**, or with **mrtoct translate MR SCT** for a head MR of yours: a "
@@ -72,41 +133,10 @@ app = typer.Typer(
         "Research software, not a medical device."
     ),
     no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _command in (
-    translate.translate,
-    demo.demo,
-    view.view,
-    inspect.inspect,
-    convert.convert,
-    convert.curves,
-    ultrasound.ultrasound,
-    mumap.mumap,
-    structures.structures,
-    compare_dose.compare_dose,
-    tour.tour,
-    phantom.phantom,
-    simulate.simulate,
-    series.series,
-    check.check,
-    register.register,
-    score.score,
-    prepare.prepare,
-    train.train,
-    evaluate.evaluate,
-    report.report,
-    reproduce.reproduce,
-):
-    app.command()(_in_one_sentence(_command))
-
-_fetch = typer.Typer(help="Fetch public data sets.", no_args_is_help=True)
-_fetch.command()(_in_one_sentence(fetch.rire))
-_fetch.callback()(lambda: None)  # keeps the data set's name in the command while there is one
-app.add_typer(_fetch, name="fetch")
+for _name, _line in COMMANDS.items():
+    app.command(_name, help=_line)(lambda: None)  # the line alone: `load` gives the command
 
 
 def _print_version(wanted: bool) -> None:
@@ -132,4 +162,5 @@ def main() -> None:
     # Read when torch is loaded. OpenMP threads that wait for each other by spinning for long are
     # no faster on an idle machine and several times slower where another process wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    sys.argv[1:] = [expanded(word) for word in sys.argv[1:]]
     app()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from mrtoct.check.cohort import CohortCheck, check_cohort
+from mrtoct.check.subject import SubjectCheck
 from mrtoct.cli.options import Workers, processors
-
-if TYPE_CHECKING:
-    from mrtoct.check.cohort import CohortCheck
-    from mrtoct.check.subject import SubjectCheck
-    from mrtoct.datasets.subject_files import Listing
+from mrtoct.cli.terminal import watching
+from mrtoct.datasets.listing import list_subjects
+from mrtoct.datasets.subject_files import Listing, SubjectFiles
+from mrtoct.io.scan import Scan
 
 
 def check(
@@ -42,24 +47,9 @@ def check(
 
     The exit status is 0 if all subjects can be used, 1 if any cannot.
     """
-    import json as json_module
-
-    from mrtoct.check.cohort import check_cohort
-    from mrtoct.cli.terminal import progress
-    from mrtoct.datasets.listing import list_subjects
-
     listing = list_subjects(source) if mr is None else pair_listing(source, mr)
-    done = 0
-    with progress("check", len(listing.subjects)) as advance:
-
-        def on_subject(name: str) -> None:
-            nonlocal done
-            done += 1
-            advance(done, name)
-
-        result = check_cohort(
-            listing, workers=workers, on_subject=lambda subject: on_subject(subject.name)
-        )
+    with watching("check") as watcher:
+        result = check_cohort(listing, workers=workers, watcher=watcher)
     if json:
         typer.echo(json_module.dumps(result.to_json(), indent=1))
     else:
@@ -70,19 +60,12 @@ def check(
 
 def pair_listing(ct: Path, mr: Path) -> Listing:
     """Return a listing of one subject, named as the CT's file or folder."""
-    from mrtoct.datasets.subject_files import Listing, SubjectFiles
-    from mrtoct.io.scan import Scan
-
     name = ct.name.partition(".")[0] or ct.name
     return Listing("pair", [SubjectFiles(name, mr={"mr": Scan(mr)}, ct=Scan(ct))])
 
 
 def show(result: CohortCheck) -> None:
     """Print what was found: a line on the cohort, then a table with a verdict a subject."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     console = Console(highlight=False)
     total = len(result.subjects)
     channels = ", ".join(f"{name} ({count} of {total})" for name, count in result.channels.items())

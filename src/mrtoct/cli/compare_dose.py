@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.properties.ranges import RangeComparison
-    from mrtoct.volume import Volume
+from mrtoct.cli.terminal import about, console, say, watching
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import new_folder, require_absent
+from mrtoct.io.files import read_volume
+from mrtoct.properties.curves.find import find_curve
+from mrtoct.properties.quantity import QUANTITIES
+from mrtoct.properties.ranges import (
+    TARGET_RADIUS_MM,
+    RangeComparison,
+    compare_ranges,
+    default_target,
+)
+from mrtoct.properties.wepl import ring, sphere
+from mrtoct.report.ranges import range_figure
+from mrtoct.volume import Volume
 
 
 def compare_dose(
@@ -62,26 +77,16 @@ def compare_dose(
     error of range of a plan made on the synthetic CT; positive is too deep. It needs no plan, no
     machine and no dose engine. Photon doses hide a missing skull, ranges do not. For research only.
     """
-    import json as json_module
-
-    from mrtoct.cli.terminal import about, console, progress, say
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import read_volume
-    from mrtoct.properties.curves.find import find_curve
-    from mrtoct.properties.quantity import QUANTITIES
-    from mrtoct.properties.ranges import compare_ranges
-    from mrtoct.properties.wepl import ring
-
     chosen = find_curve(QUANTITIES["spr"], curve)
     if out is not None:
-        check_absent(out, overwrite=overwrite)
+        require_absent(out, overwrite=overwrite)
     with console.status("reading"):
         synthetic, real = read_volume(sct, "HU"), read_volume(ct, "HU")
         with about(ct):
             aimed = _target(target, real)
     directions = ring(beams)
-    with progress("beams", len(directions)) as advance:
-        result = compare_ranges(synthetic, real, aimed, directions, chosen, on_beam=advance)
+    with watching("beams") as watcher:
+        result = compare_ranges(synthetic, real, aimed, directions, chosen, watcher=watcher)
     if out is not None:
         _write(out, result, overwrite=overwrite)
         say(f"{out}: ranges.png, ranges.json, rays.csv")
@@ -95,9 +100,6 @@ def compare_dose(
 
 def show(result: RangeComparison) -> None:
     """Print the errors over all rays, and of the beams that are worst."""
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("beams", "rays", "mean", "SD", "mean |.|", "95 % |.|", "mean %", "> 2 mm or 3 %")
     worst = sorted(result.by_beam.items(), key=lambda item: -item[1].mean_abs_mm)[:5]
     for name, error in [("all", result.all), *worst]:
@@ -116,10 +118,6 @@ def show(result: RangeComparison) -> None:
 
 
 def _target(target: str | None, real: Volume) -> Volume:
-    from mrtoct.errors import FileError
-    from mrtoct.io.files import read_volume
-    from mrtoct.properties.ranges import TARGET_RADIUS_MM, default_target
-    from mrtoct.properties.wepl import sphere
 
     if target is None:
         return default_target(real)
@@ -137,11 +135,6 @@ def _target(target: str | None, real: Volume) -> Volume:
 
 
 def _write(folder: Path, result: RangeComparison, *, overwrite: bool) -> None:
-    import csv
-    import json as json_module
-
-    from mrtoct.io.atomic import new_folder
-    from mrtoct.report.ranges import range_figure
 
     with new_folder(folder, overwrite=overwrite) as part:
         (part / "ranges.png").write_bytes(range_figure(result))

@@ -1,4 +1,4 @@
-"""mrtoct convert and mrtoct curves: a synthetic CT as a map of a property, and its curves."""
+"""mrtoct convert: a synthetic CT as a map of a physical property."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.io.files import ending, read_volume
+from mrtoct.properties.convert import convert as convert_volume
+from mrtoct.properties.curves.find import find_curve, find_quantity
+from mrtoct.properties.files import deviation_file, require_map_absent, write_map
 
 QUANTITIES = "density, red, spr, mu511, sound-speed or attenuation"
 
@@ -56,16 +61,10 @@ def convert(
     dB/cm). The map lies on the CT's grid; its header names the unit, and OUT.json beside it says
     which curve was taken, from whom, and how much of the head lies beyond it.
     """
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.io.files import ending, read_volume
-    from mrtoct.properties.convert import convert as convert_volume
-    from mrtoct.properties.curves.find import find_curve, find_quantity
-    from mrtoct.properties.files import check_map_absent, deviation_file, write_map
-
     quantity = find_quantity(to)
     chosen = find_curve(quantity, curve)
     ending(output)
-    check_map_absent(output, with_deviation=deviation is not None, overwrite=overwrite)
+    require_map_absent(output, with_deviation=deviation is not None, overwrite=overwrite)
     with console.status("reading") as stage:
         volume = read_volume(sct, "HU")
         spread = None if deviation is None else read_volume(deviation, "HU")
@@ -105,61 +104,3 @@ def beyond_curve(facts: dict[str, object]) -> list[str]:
     if facts.get("air_in_head_ml"):
         lines.append(f"{facts['air_in_head_ml']} ml of air in the head count as soft tissue")
     return lines
-
-
-def curves(
-    quantity: Annotated[
-        str | None,
-        typer.Argument(metavar="QUANTITY", help=f"{QUANTITIES}.", show_default=False),
-    ] = None,
-    curve: Annotated[
-        str | None,
-        typer.Argument(metavar="CURVE", help="One of its curves, or a table.", show_default=False),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE",
-            help="Write the curve as a table: .hlut (matRad), .kct (k-Plan), .txt, or a folder "
-            "(MCsquare, OpenTPS).",
-            show_default=False,
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """List the curves from HU to a property, show one, or write it for a program that reads it.
-
-    A CT's calibration belongs to its scanner and tube voltage. A synthetic CT has those of the CTs
-    that its model was trained on.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from mrtoct.cli.terminal import say
-    from mrtoct.errors import ValueRangeError
-    from mrtoct.properties.curves.find import CURVES, find_curve, find_quantity
-    from mrtoct.properties.quantity import QUANTITIES as KNOWN
-    from mrtoct.properties.tables.files import write_table
-
-    wanted = None if quantity is None else find_quantity(quantity)
-    if out is not None and wanted is None:
-        raise ValueRangeError("--out writes one curve: name a quantity, and a curve of it")
-    console = Console(highlight=False)
-    if wanted is None or (curve is None and out is None):
-        table = Table("quantity", "curve", "source")
-        for known in KNOWN.values() if wanted is None else (wanted,):
-            for one in CURVES[known.name].values():
-                usual = " (usual)" if one.name == known.default else ""
-                table.add_row(f"{known.name} [{known.unit}]", one.name + usual, one.source)
-        console.print(table, markup=False)
-        return
-    chosen = find_curve(wanted, curve)
-    if out is not None:
-        write_table(out, chosen, wanted, overwrite=overwrite)
-        say(f"{out}: {wanted.title} by {chosen.name}, {len(chosen.hu)} points")
-        return
-    console.print(f"{wanted.title} [{wanted.unit}]; {chosen.source}", markup=False)
-    table = Table("HU", str(wanted.unit))
-    for hu, value in zip(chosen.hu, chosen.values, strict=True):
-        table.add_row(f"{hu:g}", f"{value:.5g}")
-    console.print(table, markup=False)

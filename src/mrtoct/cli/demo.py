@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.phantom import PhantomSettings
+from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.terminal import console, say
+from mrtoct.cli.translate import translate
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.files import read_volume, write_volume
+from mrtoct.phantom import PhantomSettings, make_subject
+from mrtoct.translation.bundle import read_description
+from mrtoct.translation.pretrained.shipped import DEFAULT, bundle_path
 
 OUTPUTS = ("mr.nii.gz", "sct.nii.gz", "deviation.nii.gz", "page.html")
 SEED = 4
@@ -37,6 +43,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for what the demo makes.")] = Path(
         "mrtoct-demo"
     ),
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Translate a head by the model that comes with mrtoct, and make a page to look at.
@@ -44,26 +51,14 @@ def demo(
     Offline, on a CPU, in a minute or so. Leaves the MR, the synthetic CT and its standard deviation
     as NIfTI on one grid, and page.html, which shows all three. For research only.
     """
-    import time
-
-    from mrtoct.cli.terminal import console, say
-    from mrtoct.cli.translate import translate
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import read_volume, write_volume
-    from mrtoct.translation.bundle import read_description
-    from mrtoct.translation.pretrained.shipped import DEFAULT, bundle_path
-
     started = time.monotonic()
     if out.exists() and not out.is_dir():
         raise FileError(f"{out} is a file; name a folder")
     scan, sct, deviation, page = (out / name for name in OUTPUTS)
     for path in (scan, sct, deviation, page):
-        check_absent(path, overwrite=overwrite)
-    estimates = "deviation" in read_description(bundle_path(DEFAULT))
+        require_absent(path, overwrite=overwrite)
+    estimates = read_description(bundle_path(DEFAULT)).translator.deviation is not None
     if mr is None:
-        from mrtoct.phantom import make_subject
-
         with console.status("making a head"):
             volume = make_subject(SEED, head_settings()).mr["T1"]
         write_volume(scan, volume, overwrite=overwrite)
@@ -74,6 +69,7 @@ def demo(
         sct,
         uncertainty=deviation if estimates else None,
         page=page,
+        device=device,
         overwrite=overwrite,
     )
     lines = [f"\nDone in {time.monotonic() - started:.0f} seconds. Look at"]
@@ -91,8 +87,6 @@ def demo(
 
 def head_settings() -> PhantomSettings:
     """Return the scan of the head that is made up: T1, 1 mm, with the neck's beginning."""
-    from mrtoct.phantom import PhantomSettings
-
     return PhantomSettings(
         ct_shape=(24, 24, 24),  # not looked at
         ct_spacing=(10.0, 10.0, 10.0),

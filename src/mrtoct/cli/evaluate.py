@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import csv as csv_module
+import io
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
-from mrtoct.cli.options import Device, Overwrite, Workers, processors
-
-if TYPE_CHECKING:
-    from mrtoct.judging.cohort import CohortEvaluation
-    from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
+from mrtoct.cli.terminal import say, watching
+from mrtoct.errors import ValueRangeError
+from mrtoct.io.atomic import require_absent, write_text
+from mrtoct.judging.judgement import Judgement, chosen
+from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
+from mrtoct.judging.roles import some
+from mrtoct.judging.summary import summarise_levels
+from mrtoct.report import evaluation_tables as tables_of
+from mrtoct.report.tables import subject_table
 
 
 def evaluate(
@@ -51,13 +62,13 @@ def evaluate(
         typer.Option(help="Year of the SynthRAD challenge's metrics to show."),
     ] = "both",
     subjects: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help="Of a cohort, judge these alone: names with commas between. Default: all that "
-            "the bundle did not learn from.",
+            metavar="A,B",
+            help="Of a cohort, judge these alone. Default: all that the bundle did not learn from.",
             show_default=False,
         ),
-    ] = "",
+    ] = [],  # noqa: B006
     tiles: Annotated[
         str,
         typer.Option(
@@ -87,36 +98,22 @@ def evaluate(
     Volumes on different grids are an error, never resampled silently. Errors inside different
     masks are not comparable: the mask is part of the output.
     """
-    import json as json_module
-
-    from rich.markup import escape
-
-    from mrtoct.cli.terminal import console, say
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.judging.cohort import chosen
-    from mrtoct.judging.evaluate import Request, evaluate_cohort, evaluate_pair, single
-    from mrtoct.judging.folders import some
-
     if csv is not None:
-        check_absent(csv, overwrite=overwrite)  # before the work, not after it
+        require_absent(csv, overwrite=overwrite)  # before the work, not after it
     request = Request(
         sct,
         ct,
         mask,
         against,
-        tuple(dict.fromkeys(name.strip() for name in subjects.split(",") if name.strip())),
+        listed(subjects),
         tile_grid(tiles) if tiles else None,
         synthrad,
         workers,
         device,
     )
     pair = single(request)
-    with console.status("evaluating") as status:
-
-        def on_subject(name: str, done: int, total: int) -> None:
-            status.update(f"evaluated {done} of {total}: {escape(name)}")
-
-        result = evaluate_pair(request) if pair else evaluate_cohort(request, on_subject)
+    with watching("evaluate") as watcher:
+        result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:
         say(f"warning: {note}")
     for lack, names in result.unmatched.items():
@@ -128,19 +125,16 @@ def evaluate(
         say(f"{csv}: a row for each subject and method")
     if json:
         one = pair and against is None
-        plain = chosen(result.of(str(sct))[0], synthrad) if one else result.to_json()
+        plain = chosen(result.of(str(sct))[0].to_json(), synthrad) if one else result.to_json()
         typer.echo(json_module.dumps(plain, indent=1))
     elif pair:
         show_pair(result)
     else:
-        show_cohort(result, str(against) if against else None)
+        show_cohort(result, rival=against is not None)
 
 
 def tile_grid(text: str) -> TileGrid:
     """Read SIZE, I,J,K or either with @I,J,K behind it; ValueRangeError for anything else."""
-    from mrtoct.errors import ValueRangeError
-    from mrtoct.judging.metrics.seams import TileGrid
-
     size, at, origin = text.partition("@")
     try:
         sides = [int(n) for n in size.split(",")]
@@ -154,54 +148,38 @@ def tile_grid(text: str) -> TileGrid:
     return TileGrid((i, j, k), (a, b, c))
 
 
-def write_csv(path: Path, result: CohortEvaluation, *, overwrite: bool) -> None:
+def write_csv(path: Path, result: Judgement, *, overwrite: bool) -> None:
     """Write the rows of an evaluation, whole or not at all."""
-    import csv
-    import io
-
-    from mrtoct.io.atomic import write_text
-
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(result.rows())
+    csv_module.writer(text, lineterminator="\n").writerows(result.rows())
     write_text(path, text.getvalue(), overwrite=overwrite)
 
 
-def show_pair(result: CohortEvaluation) -> None:
+def show_pair(result: Judgement) -> None:
     """Print every metric of one subject, and where in the head the errors are."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    from mrtoct.judging.summary import summarise_levels
-    from mrtoct.report.evaluation_tables import labels, levels_table
-    from mrtoct.report.tables import subject_table
-
     console = Console()
-    short = labels(result.methods)
+    short = tables_of.labels(result.methods)
     evaluations = {escape(short[m]): result.of(m)[0] for m in result.methods}
     console.print(result.described, markup=False, highlight=False, soft_wrap=True)
     console.print(subject_table(evaluations, metrics=result.metrics))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
-    console.print(levels_table(levels))
+    console.print(tables_of.levels_table(levels))
 
 
-def show_cohort(result: CohortEvaluation, rival: str | None) -> None:
+def show_cohort(result: Judgement, *, rival: bool) -> None:
     """Print the cohort's means, the comparison with a rival, each subject and each level."""
-    from rich.console import Console
-
-    from mrtoct.judging.summary import summarise_levels
-    from mrtoct.report import evaluation_tables as tables
-
     console = Console()
-    metrics, short = result.metrics, tables.labels(result.methods)
+    metrics, short = result.metrics, tables_of.labels(result.methods)
     figures = {short[m]: [result.summary(m, metric) for metric in metrics] for m in result.methods}
     console.print(result.described, markup=False, highlight=False, soft_wrap=True)
-    console.print(tables.cohort_table(metrics, figures))
+    console.print(tables_of.cohort_table(metrics, figures))
     first = result.methods[0]
-    if rival is not None:
-        paired = [result.paired(rival, metric) for metric in metrics]
-        title = f"{short[first]} minus {short[rival]}, subject by subject"
-        console.print(tables.paired_table(metrics, paired, title))
+    if rival:
+        second = result.methods[1]
+        paired = [result.paired(second, metric) for metric in metrics]
+        title = f"{short[first]} minus {short[second]}, subject by subject"
+        console.print(tables_of.paired_table(metrics, paired, title))
     each = {s.subject: (s.role, s.evaluations[first]) for s in result.subjects}
-    console.print(tables.subjects_table(each, metrics, short[first]))
+    console.print(tables_of.subjects_table(each, metrics, short[first]))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
-    console.print(tables.levels_table(levels))
+    console.print(tables_of.levels_table(levels))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, listed
+from mrtoct.cli.terminal import in_words, say, watching
+from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, choose
+from mrtoct.datasets.rire.fetch import NOTICE, FetchSettings, fetch
+from mrtoct.errors import FileError, MrtoctError
 
 
 def rire(
@@ -15,14 +20,16 @@ def rire(
     modality: Annotated[
         list[str],
         typer.Option(
+            metavar="A,B",
             help="Which: ct, mr_T1, mr_T2, mr_PD, mr_T1_rectified, mr_T2_rectified, "
-            "mr_PD_rectified, mr_MP-RAGE, pet, transformations; several with commas."
+            "mr_PD_rectified, mr_MP-RAGE, pet, transformations.",
         ),
     ] = ["ct,mr_T1"],  # noqa: B006
     subject: Annotated[
         list[str],
         typer.Option(
-            help="Whose: patient_001, training_001, ...; several with commas.",
+            metavar="A,B",
+            help="Whose: patient_001, training_001, ...",
             show_default="the 17 with CT and T1",
         ),
     ] = [],  # noqa: B006
@@ -46,42 +53,28 @@ def rire(
     archive's sha256 is kept in FOLDER/rire.json, and a file that differs later is not taken. A
     proxy is taken from the environment (HTTPS_PROXY).
     """
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, choose
-    from mrtoct.datasets.rire.fetch import NOTICE, FetchSettings, fetch
-    from mrtoct.errors import FileError
-
-    archives, missing = choose(_separate(modality), _separate(subject))
+    archives, missing = choose(list(listed(modality)), list(listed(subject)))
     if not accept_license and not (folder / NOTICE).exists():
         _ask()
     if missing:
         say(f"RIRE has no {', no '.join(missing)}")
     settings = FetchSettings(base or BASE, workers, keep_archives, overwrite)
-    with progress("fetch", len(archives)) as advance:
-        result = fetch(folder, archives, settings, on_progress=advance)
+    with watching("fetch") as watcher:
+        result = fetch(folder, archives, settings, watcher=watcher)
     say(
         f"{len(result.fetched)} of {len(archives)} scans fetched, {len(result.present)} were there "
         f"already, in {folder}"
     )
     if result.failed:
         for name, reason in result.failed.items():
-            say(f"{name}: {reason}")
+            say(f"{name}: {in_words(reason, rire)}")
         raise FileError(
             f"{len(result.failed)} of {len(archives)} scans failed; run the command again to go on"
         )
     say(f"\nPlease say so where you use them:\n{ACKNOWLEDGEMENT}\n(also in {folder / NOTICE})")
 
 
-def _separate(options: list[str]) -> list[str]:
-    return [word.strip() for option in options for word in option.split(",") if word.strip()]
-
-
 def _ask() -> None:
-    import sys
-
-    from mrtoct.cli.terminal import say
-    from mrtoct.datasets.rire.catalog import LICENSE
-    from mrtoct.errors import MrtoctError
 
     if not sys.stdin.isatty():
         raise MrtoctError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from mrtoct.properties.plausible import Plausibility
+from mrtoct.cli.terminal import about, console
+from mrtoct.io.files import read_volume
+from mrtoct.properties.plausible import Plausibility, look_at_sct
 
 
 def inspect(
@@ -28,12 +30,6 @@ def inspect(
 
     The exit status is 0 if nothing is odd, 1 otherwise.
     """
-    import json as json_module
-
-    from mrtoct.cli.terminal import about, console
-    from mrtoct.io.files import read_volume
-    from mrtoct.properties.plausible import look_at_sct
-
     with console.status("looking"), about(sct):
         found = look_at_sct(read_volume(sct, "HU"))
     if json:

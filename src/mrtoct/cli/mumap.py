@@ -9,6 +9,16 @@ import typer
 
 from mrtoct._version import __version__
 from mrtoct.cli.options import Overwrite
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.errors import FileError
+from mrtoct.io import interfile, nifti
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.dicom import find_series
+from mrtoct.io.dicom.umap import read_umap, write_umap
+from mrtoct.io.files import NIFTI_ENDINGS, read_volume
+from mrtoct.properties.curves.find import find_curve
+from mrtoct.properties.mumap import replace_head
+from mrtoct.properties.quantity import QUANTITIES
 
 
 def mumap(
@@ -66,17 +76,6 @@ def mumap(
     reference and private groups, quantised as UMAP is, in a new series. Whether a scanner's own
     reconstruction takes it has to be tried there. For research only.
     """
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.errors import FileError
-    from mrtoct.io import interfile, nifti
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.dicom import find_series
-    from mrtoct.io.dicom.umap import read_umap, write_umap
-    from mrtoct.io.files import NIFTI_ENDINGS, read_volume
-    from mrtoct.properties.curves.find import find_curve
-    from mrtoct.properties.mumap import replace_head
-    from mrtoct.properties.quantity import QUANTITIES
-
     quantity = QUANTITIES["mu511"]
     chosen = find_curve(quantity, curve)
     if not umap.is_dir():
@@ -84,7 +83,7 @@ def mumap(
     is_nifti = output.name.lower().endswith(NIFTI_ENDINGS)
     if not is_nifti and output.suffix.lower() not in ("", ".hv"):
         raise FileError(f"{output} must end in .nii.gz, .nii or .hv, or be the name of a folder")
-    check_absent(output, overwrite=overwrite)
+    require_absent(output, overwrite=overwrite)
     with console.status("reading") as stage:
         source = find_series(umap, "a.u.", series)
         with about(umap):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -23,6 +25,17 @@ Model = Annotated[
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or cuda:N. auto takes a GPU where there is one.")
 ]
+
+
+def listed(given: Sequence[str]) -> tuple[str, ...]:
+    r"""Return the entries of a list: commas part them, and \, is a comma within one.
+
+    An option that is given several times adds to its list: click would drop all but the last.
+    """
+    entries = (
+        entry.replace(r"\,", ",").strip() for text in given for entry in re.split(r"(?<!\\),", text)
+    )
+    return tuple(dict.fromkeys(entry for entry in entries if entry))
 
 
 def processors() -> int:

@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, Workers, processors
+from mrtoct.cli.terminal import say, watching
+from mrtoct.phantom import DEMO, RIRE, TINY
+from mrtoct.phantom.cohort import write_cohort
 
 
 class Format(StrEnum):
@@ -53,18 +56,8 @@ def phantom(
     against the CT, both are noisy, the CT shows table and holder. Under truth/ are the tissue
     labels and the true transform, which no later step reads.
     """
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.phantom import DEMO, RIRE, TINY
-    from mrtoct.phantom.cohort import write_cohort
-
     settings = {Preset.demo: DEMO, Preset.rire: RIRE, Preset.tiny: TINY}[preset]
-    made: list[str] = []
-    with progress("phantom", subjects) as advance:
-
-        def on_subject(name: str) -> None:
-            made.append(name)
-            advance(len(made), name)
-
+    with watching("phantom") as watcher:
         write_cohort(
             folder,
             subjects,
@@ -73,6 +66,6 @@ def phantom(
             layout=format.value,
             workers=workers,
             overwrite=overwrite,
-            on_subject=on_subject,
+            watcher=watcher,
         )
     say(f"{subjects} subjects in {folder}; next: mrtoct prepare {folder} STORE")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Workers, processors
-
-if TYPE_CHECKING:
-    from mrtoct.datasets.subject_files import Listing
-    from mrtoct.prepare.cohort import Progress
-    from mrtoct.prepare.store import Manifest
+from mrtoct.cli.options import Workers, listed, processors
+from mrtoct.cli.terminal import say, watching
+from mrtoct.datasets.listing import list_subjects
+from mrtoct.datasets.subject_files import Listing
+from mrtoct.errors import CohortError
+from mrtoct.prepare.cohort import prepare_cohort
+from mrtoct.prepare.store import Manifest
+from mrtoct.prepare.subject import PrepareSettings
+from mrtoct.training.recipe_file import load_recipe
 
 
 def prepare(
@@ -38,13 +41,14 @@ def prepare(
         ),
     ] = "unet",
     channels: Annotated[
-        str,
+        list[str],
         typer.Option(
+            metavar="A,B",
             help="MR channels to use, the one to register to the CT first, such as T1,T2,PD. "
             "Default: the recipe's; else mr or T1; else the only one there is.",
             show_default=False,
         ),
-    ] = "",
+    ] = [],  # noqa: B006
     workers: Workers = processors(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
@@ -60,8 +64,7 @@ def prepare(
     Subjects that fail are reported and skipped. Run again, only what changed is redone, and
     subjects that left SOURCE leave STORE, too.
     """
-    wanted = tuple(name.strip() for name in channels.split(",") if name.strip())
-    run(source, store, recipe, wanted, workers, overwrite)
+    run(source, store, recipe, listed(channels), workers, overwrite)
 
 
 def run(
@@ -73,31 +76,19 @@ def run(
     overwrite: bool,
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.datasets.listing import list_subjects
-    from mrtoct.prepare.cohort import prepare_cohort
-    from mrtoct.prepare.subject import PrepareSettings
-    from mrtoct.training.recipe_file import load_recipe
-
     data = load_recipe(recipe).data
     listing = list_subjects(source)
     settings = PrepareSettings(
         spacing=data.spacing, channels=channels or data.channels or usual_channels(listing)
     )
-    with progress("prepare", len(listing.subjects) + len(listing.rejected)) as advance:
-
-        def on_progress(p: Progress) -> None:
-            advance(p.done, f"{p.name} {p.outcome}")
-            if p.message:
-                say(f"{p.name}: {p.message}")
-
+    with watching("prepare") as watcher:
         manifest = prepare_cohort(
             listing,
             store,
             settings,
             workers=workers,
             overwrite=overwrite,
-            on_progress=on_progress,
+            watcher=watcher,
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
     say(f"{len(manifest.subjects)} subjects ready in {store}{failed}")
@@ -111,8 +102,6 @@ def run(
 
 def usual_channels(listing: Listing) -> tuple[str, ...]:
     """Return the MR channel to take where none is named; CohortError if that is not clear."""
-    from mrtoct.errors import CohortError
-
     shared = listing.channels
     for name in ("mr", "T1"):
         if name in shared:

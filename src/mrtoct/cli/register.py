@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import json as json_module
+import math
+import re
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from matplotlib.figure import Figure
 
 from mrtoct.cli.options import Device, Overwrite
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from mrtoct.io.rire.transform import Heading
-    from mrtoct.registration.assess import Assessment
-    from mrtoct.registration.register import Registration
-    from mrtoct.volume import Array, Volume
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.errors import FileError
+from mrtoct.hardware.devices import device_named
+from mrtoct.io.atomic import new_file, require_absent
+from mrtoct.io.files import ending, read_volume, write_volume
+from mrtoct.io.rire.transform import Heading, write_rire_transform
+from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
+from mrtoct.registration.assess import Assessment, assess_registration
+from mrtoct.registration.pyramid import body, box_around
+from mrtoct.registration.register import Registration, RegistrationSettings
+from mrtoct.registration.register import register as register_pair
+from mrtoct.registration.search import distance
+from mrtoct.registration.with_simpleitk import register_simpleitk
+from mrtoct.report.registration import registration_figure
+from mrtoct.resample import resample
+from mrtoct.volume import Array, Volume
 
 VOLUME_HELP = "a NIfTI or MetaImage file, or a folder of DICOM or RIRE"
 
@@ -60,19 +74,6 @@ def register(
     result is written all the same, with a warning on stderr and exit status 0: look at --picture
     before using it, and at a good one, too.
     """
-    import json as json_module
-
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent, new_file
-    from mrtoct.io.files import ending, read_volume, write_volume
-    from mrtoct.io.rire.transform import write_rire_transform
-    from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
-    from mrtoct.registration.assess import assess_registration
-    from mrtoct.registration.register import RegistrationSettings
-    from mrtoct.registration.register import register as register_pair
-    from mrtoct.registration.with_simpleitk import register_simpleitk
-
     # Before the work, not after it: what could not be written anyway.
     if out is None and check is None:
         raise FileError("give --out TRANSFORM.tfm for the result, or --check TRANSFORM.tfm")
@@ -86,11 +87,10 @@ def register(
         ending(resampled)
     outputs = [path for path in (out, rire, resampled, picture) if path is not None]
     for path in outputs:
-        check_absent(path, overwrite=overwrite)
+        require_absent(path, overwrite=overwrite)
     given = initial or check
     start = read_transform(given, rigid=True) if given else None
     fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")
-    from mrtoct.hardware.devices import device_named  # loads torch
 
     settings = RegistrationSettings(device=str(device_named(device)))
 
@@ -118,8 +118,6 @@ def register(
             overwrite=overwrite,
         )
     if resampled is not None:
-        from mrtoct.resample import resample
-
         on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
         write_volume(resampled, on_ct, overwrite=overwrite)
     if picture is not None:
@@ -141,10 +139,6 @@ def register(
 
 def _heading(mr: Path) -> Heading:
     """Say which of RIRE's scans the MR is as far as its path tells; an empty line says nothing."""
-    import re
-
-    from mrtoct.io.rire.transform import Heading
-
     kind = re.search(r"mr_(T1|T2|PD|MP-RAGE)(_rectified)?", str(mr))
     patient = re.search(r"(?:patient|training)_(\d{3})", str(mr))
     return Heading(
@@ -156,9 +150,6 @@ def _heading(mr: Path) -> Heading:
 
 def _record(result: Registration | Assessment) -> dict[str, Any]:
     """Return what a program wants to know; numbers that do not exist become null."""
-    import math
-    from dataclasses import fields
-
     record: dict[str, Any] = {}
     for field in fields(result):
         value = getattr(result, field.name)
@@ -174,20 +165,12 @@ def _record(result: Registration | Assessment) -> dict[str, Any]:
 
 def _apart(ct: Volume, first: Array, second: Array) -> float:
     """Return the mean distance in mm between two maps of the body's points."""
-    import numpy as np
-
-    from mrtoct.registration.pyramid import body
-    from mrtoct.registration.search import distance
-
     mask = body(ct)
     return distance(first, second, mask.grid.to_world(np.argwhere(mask.voxels)))
 
 
 def _figure(ct: Volume, mr: Volume, result: Registration | Assessment) -> Figure:
     """Draw the body and a little air around it."""
-    from mrtoct.registration.pyramid import body, box_around
-    from mrtoct.report.registration import registration_figure
-
     box = ct.grid.cropped(box_around(body(ct), ct.grid, 8.0))
     title = f"{result.verdict}: {result.reason}"
     return registration_figure(ct, mr, result.transform, box, title)

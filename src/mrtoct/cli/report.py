@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.report.contents import SubjectResult
+from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.terminal import say, watching
+from mrtoct.errors import CohortError, FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.judging.judgement import Judgement
+from mrtoct.judging.roles import ADJECTIVES, may_speak
+from mrtoct.judging.run import EVALUATION, judge_run
+from mrtoct.judging.store import roles_in
+from mrtoct.report.of_run import contents_of_run
+from mrtoct.report.page import write_page
+from mrtoct.report.publication import CAPTIONS, require_no_figures, write_figures
+from mrtoct.report.tables import method_table
+from mrtoct.training.run import read_run
 
 
 def report(
@@ -26,6 +36,7 @@ def report(
         Path | None, typer.Option(help="Where the store is now, if it was moved.")
     ] = None,
     overwrite: Overwrite = False,
+    device: Device = "auto",
 ) -> None:
     """Translate and evaluate a run's held-out subjects and show them on one page.
 
@@ -41,7 +52,7 @@ def report(
     page: Path | None = out or run_folder / "report.html"
     if figures is not None and out is None and not overwrite and page and page.is_file():
         page = None
-    run(run_folder, page, store, overwrite, figures)
+    run(run_folder, page, store, overwrite, figures, device=device)
 
 
 def run(
@@ -50,46 +61,38 @@ def run(
     store: Path | None,
     overwrite: bool,
     figures: Path | None = None,
-) -> list[SubjectResult]:
-    """Assess with a progress bar, write the page and the figures asked for, print the table."""
-    from rich.console import Console
-
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.errors import CohortError, FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.report.assess import assess, write_report
-    from mrtoct.report.publication import CAPTIONS, check_figures, write_figures
-    from mrtoct.report.tables import method_table
-    from mrtoct.training.run import read_run
-
+    *,
+    device: str,
+) -> Judgement:
+    """Judge with a progress bar, write the page and the figures asked for, print the table."""
     # Before the work, not after it: what could not be read or written anyway.
     if page is not None:
         if page.is_dir():
             raise FileError(f"{page} is a folder; the name of a file is needed")
-        check_absent(page, overwrite=overwrite)
+        require_absent(page, overwrite=overwrite)
     record = read_run(run_folder)
     if store is None and not record.store.is_dir():
         raise CohortError(
             f"{record.store}, the store of {run_folder}, is gone; name where it is with --store"
         )
-    split = record.split
-    judged = split.test or split.validation or split.train
+    judged = may_speak(roles_in(record.split))
     if figures is not None:
-        check_figures(figures, judged, overwrite=overwrite)
-    with progress("evaluate", len(judged)) as advance:
-        results = assess(
-            run_folder, store=store, on_subject=lambda name, done, total: advance(done, name)
-        )
-        advance(len(judged), "done")
+        require_no_figures(figures, judged, overwrite=overwrite)
+    with watching("evaluate") as watcher:
+        result = judge_run(run_folder, store=store, device=device, watcher=watcher)
+    for name, reason in result.failed.items():
+        say(f"failed and left out: {name}: {reason}")
+    contents = contents_of_run(run_folder, result, store=store)
     if page is not None:
-        write_report(run_folder, results, page, store=store, overwrite=overwrite)
+        write_page(page, contents, overwrite=overwrite)
     if figures is not None:
         say("draw figures")
-        write_figures(figures, results, overwrite=overwrite)
+        write_figures(figures, contents.subjects, overwrite=overwrite)
+    role = ADJECTIVES[result.subjects[0].role]
     Console().print(
         method_table(
-            {m: [r.evaluations[m] for r in results] for m in results[0].evaluations},
-            title=f"judged on {results[0].role} subjects; mean ± standard deviation",
+            {method: result.of(method) for method in result.methods},
+            title=f"judged on {role} subjects; mean ± standard deviation",
         )
     )
     if figures is not None:
@@ -97,6 +100,6 @@ def run(
     kept = " (there already, not made anew)" if page is None else ""
     say(
         f"page: {page or run_folder / 'report.html'}{kept}; "
-        f"synthetic CTs and metrics: {run_folder / 'evaluation'}"
+        f"synthetic CTs and metrics: {run_folder / EVALUATION}"
     )
-    return results
+    return result

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.training.curves import CurvePoint
-    from mrtoct.training.recipe import Recipe
+from mrtoct.cli.options import Device, Overwrite, listed
+from mrtoct.cli.terminal import say, watching
+from mrtoct.study.answers import in_a_sentence, paper_questions, warnings
+from mrtoct.study.budget import parse_budget
+from mrtoct.study.reproduce import Settings
+from mrtoct.study.reproduce import reproduce as run
+from mrtoct.study.tables import TERMINAL, details
 
 
 def reproduce(
@@ -27,13 +29,14 @@ def reproduce(
         ),
     ] = None,
     only: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help="Only these, with commas: unet-mae, unet-mae-gdl, pix2pix, pix2pix-boost, "
+            metavar="A,B",
+            help="Only these: unet-mae, unet-mae-gdl, pix2pix, pix2pix-boost, "
             "context-gan, modern. The others keep their share of the budget for a later call.",
             show_default=False,
         ),
-    ] = "",
+    ] = [],  # noqa: B006
     folds: Annotated[
         int | None,
         typer.Option(
@@ -44,6 +47,7 @@ def reproduce(
     cohort: Annotated[
         str, typer.Option(help="What to call the subjects.", show_default="STORE's name")
     ] = "",
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Run the paper's experiments on a prepared store and compare them.
@@ -54,27 +58,18 @@ def reproduce(
     the paper's tables with our numbers beside, intervals over subjects, paired tests, learning
     curves. Called again, a stopped study goes on where it was; what is finished is not redone.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from mrtoct.cli.terminal import say
-    from mrtoct.study.answers import in_a_sentence, paper_questions, warnings
-    from mrtoct.study.budget import parse_budget
-    from mrtoct.study.reproduce import Settings
-    from mrtoct.study.reproduce import reproduce as run
-    from mrtoct.study.tables import TERMINAL, details
-
     settings = Settings(parse_budget(budget) if budget is not None else None, folds)
-    names = tuple(name.strip() for name in only.split(",") if name.strip())
-    results = run(
-        store,
-        study,
-        Terminal(),
-        settings=settings,
-        only=names,
-        cohort=cohort,
-        overwrite=overwrite,
-    )
+    with watching("study") as watcher:
+        results = run(
+            store,
+            study,
+            settings=settings,
+            only=listed(only),
+            cohort=cohort,
+            overwrite=overwrite,
+            device=device,
+            watcher=watcher,
+        )
     if results.plan.left_out:
         say(f"left out, their registration is doubtful: {', '.join(results.plan.left_out)}")
     shown = details(results, TERMINAL)
@@ -90,52 +85,3 @@ def reproduce(
     for warning in warnings(results):
         say(f"mind: {warning}")
     say(f"page: {study / 'study.html'}; tables: {study / 'study.md'}; figures: {study / 'figures'}")
-
-
-class Terminal:
-    """Shows how far a study is."""
-
-    def say(self, text: str) -> None:
-        """Print a sentence."""
-        from mrtoct.cli.terminal import say
-
-        say(text)
-
-    @contextmanager
-    def training(
-        self, title: str, recipe: Recipe
-    ) -> Iterator[Callable[[int, CurvePoint | None], None]]:
-        """Show a bar over steps or, where the time is limited, over its seconds."""
-        import time
-
-        from mrtoct.cli.terminal import progress, say
-        from mrtoct.training.recipe import total_steps
-
-        minutes = recipe.training.minutes
-        started = time.monotonic()
-        error: float | None = None
-        steps = 0
-        total = total_steps(recipe) if minutes is None else max(1, round(60 * minutes))
-        with progress(title, total) as advance:
-
-            def on_step(step: int, point: CurvePoint | None) -> None:
-                nonlocal error, steps
-                steps = step
-                note = ""
-                if point and point.validation_mae is not None:
-                    error = point.validation_mae
-                    note = f"step {step}, validation MAE {error:.0f} HU"
-                done = step if minutes is None else round(time.monotonic() - started)
-                advance(min(done, total), note)
-
-            yield on_step
-        last = "" if error is None else f", validation MAE {error:.0f} HU"
-        say(f"{title}: {steps} steps, {(time.monotonic() - started) / 60:.1f} minutes{last}")
-
-    @contextmanager
-    def judging(self, title: str, subjects: int) -> Iterator[Callable[[int, str], None]]:
-        """Show a bar over subjects."""
-        from mrtoct.cli.terminal import progress
-
-        with progress(f"judge {title}", subjects) as advance:
-            yield advance

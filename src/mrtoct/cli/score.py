@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import typer
+from rich.console import Console
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from mrtoct.volume import Array, Volume
+from mrtoct.cli.terminal import about
+from mrtoct.errors import FileError, GeometryError
+from mrtoct.io.files import read_volume
+from mrtoct.io.points import read_points
+from mrtoct.io.rire.transform import (
+    CORNER_TOLERANCE_MM,
+    is_rire_transform,
+    read_rire_transform,
+    to_ras,
+)
+from mrtoct.io.transforms import read_transform
+from mrtoct.judging.metrics.registration import head_box, transform_errors
+from mrtoct.prepare.mask import head_mask_ct
+from mrtoct.volume import AIR_HU, Array, Volume
 
 
 def score(
@@ -41,19 +57,6 @@ def score(
     files are compared at their own corner points without any scan. RIRE's marker-based reference
     is itself known to about 0.4 mm.
     """
-    import json as json_module
-
-    import numpy as np
-
-    from mrtoct.cli.terminal import about
-    from mrtoct.errors import FileError
-    from mrtoct.io.files import read_volume
-    from mrtoct.io.points import read_points
-    from mrtoct.io.rire.transform import is_rire_transform
-    from mrtoct.judging.registration import head_box, transform_errors
-    from mrtoct.prepare.mask import head_mask_ct
-    from mrtoct.volume import AIR_HU
-
     both_rire = is_rire_transform(transform) and is_rire_transform(reference)
     if ct is None and not both_rire:
         raise FileError("name the CT with --ct: errors are taken where it is")
@@ -74,8 +77,6 @@ def score(
     if json:
         typer.echo(json_module.dumps(result.to_json() | {"target_names": names}, indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
 
     table = Table("error in mm", "mean", "median", "largest")
     rows = [("corners of the CT", result.corners), ("box around the head", result.head)]
@@ -91,9 +92,6 @@ def score(
 
 def _of_rire(transform: Path, reference: Path, targets: Path | None) -> tuple[Array, Array, Array]:
     """Return both maps and the corners in RIRE's own coordinates, which need no scan."""
-    from mrtoct.errors import FileError, GeometryError
-    from mrtoct.io.rire.transform import CORNER_TOLERANCE_MM, read_rire_transform
-
     if targets is not None:
         raise FileError("--targets needs --ct: they are in its world")
     first, second = read_rire_transform(transform), read_rire_transform(reference)
@@ -108,11 +106,6 @@ def _of_rire(transform: Path, reference: Path, targets: Path | None) -> tuple[Ar
 
 def _matrix(path: Path, ct: Volume, mr: Volume | None) -> Array:
     """Read a transform of either kind as a map of CT points to MR points, RAS mm."""
-    from mrtoct.cli.terminal import about
-    from mrtoct.errors import FileError
-    from mrtoct.io.rire.transform import is_rire_transform, read_rire_transform, to_ras
-    from mrtoct.io.transforms import read_transform
-
     if not is_rire_transform(path):
         return read_transform(path)
     if mr is None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.io.dicom import Series
+from mrtoct.cli.terminal import say
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.dicom import Series, choose_series, list_series, read_series
+from mrtoct.io.files import ending, write_volume
 
 
 def series(
@@ -41,22 +44,15 @@ def series(
     A series that holds several volumes (echoes, time points, stacks) is listed in parts, such as
     5:1 and 5:2. Nothing about the patient is shown.
     """
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.dicom import choose_series, list_series
-    from mrtoct.io.files import ending
-
     if out is not None:
         ending(out)
-        check_absent(out, overwrite=overwrite)
+        require_absent(out, overwrite=overwrite)
     found = list_series(folder)
     if not found:
         raise FileError(f"{folder} holds no CT, MR or PET images in DICOM")
     if wanted is not None or out is not None:
         found = [choose_series(found, wanted)]
     if json:
-        import json as json_module
-
         typer.echo(json_module.dumps([_facts(s) for s in found], indent=1))
     else:
         for one in found:
@@ -68,9 +64,6 @@ def series(
 def _convert(
     chosen: Series, out: Path, uneven: Literal["refuse", "resample"], *, overwrite: bool
 ) -> None:
-    from mrtoct.cli.terminal import say
-    from mrtoct.io.dicom import read_series
-    from mrtoct.io.files import write_volume
 
     volume = read_series(chosen, "HU" if chosen.modality == "CT" else "a.u.", uneven=uneven)
     write_volume(out, volume, overwrite=overwrite)

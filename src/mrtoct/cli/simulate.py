@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, Workers, processors
+from mrtoct.cli.terminal import say, watching
+from mrtoct.simulation.pairs import write_pairs
+from mrtoct.simulation.sources import find_sources
 
 
 class Contrast(StrEnum):
@@ -65,18 +68,8 @@ def simulate(
     in HU; a CT head is bent and keeps its HU. Each subject's folder holds mr.nii.gz and ct.nii.gz
     on one grid of 1 mm, and under truth/ the tissues, which no later step reads.
     """
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.simulation.pairs import write_pairs
-    from mrtoct.simulation.sources import find_sources
-
     total = subjects or len(find_sources(sources))
-    made: list[str] = []
-    with progress("simulate", total) as advance:
-
-        def on_subject(name: str) -> None:
-            made.append(name)
-            advance(len(made), name)
-
+    with watching("simulate") as watcher:
         write_pairs(
             sources,
             out,
@@ -86,7 +79,7 @@ def simulate(
             seed=seed,
             workers=workers,
             overwrite=overwrite,
-            on_subject=on_subject,
+            watcher=watcher,
         )
     heads = "1 subject" if total == 1 else f"{total} subjects"
     say(f"{heads} in {out}; next: mrtoct prepare {out} STORE")

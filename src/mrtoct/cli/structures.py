@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.dicom import find_series
+from mrtoct.io.dicom.read import grid_of, read_series
+from mrtoct.io.dicom.structures import write_structures
+from mrtoct.io.files import read_volume
+from mrtoct.properties.structures import structures_of
 
 
 def structures(
@@ -47,22 +55,13 @@ def structures(
     BRAIN, holes as keyholes, which planning systems fill alike. Unapproved, by thresholds: to be
     looked at before use. For research only.
     """
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.dicom import find_series
-    from mrtoct.io.dicom.read import grid_of, read_series
-    from mrtoct.io.dicom.structures import write_structures
-    from mrtoct.io.files import read_volume
-    from mrtoct.properties.structures import structures_of
-
     drawn_on = sct if on is None else on
     if not drawn_on.is_dir():
         raise FileError(
             f"{drawn_on} is no folder of DICOM files; structures refer to a series: name one, or "
             "an MR series with --on"
         )
-    check_absent(output, overwrite=overwrite)
+    require_absent(output, overwrite=overwrite)
     with console.status("reading") as stage:
         source = find_series(drawn_on, "HU" if on is None else "a.u.", series)
         volume = read_series(source, "HU") if on is None else read_volume(sct, "HU")

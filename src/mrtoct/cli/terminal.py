@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -18,45 +19,61 @@ from rich.progress import (
 )
 
 from mrtoct.errors import MrtoctError
+from mrtoct.hardware.progress import Update, Watcher
 
 console = Console(stderr=True, highlight=False)
 
 
-class Advance(Protocol):
-    """Tell a progress bar how many parts are done, and optionally something about the last."""
-
-    def __call__(self, done: int, note: str = "") -> None:
-        """Show that so many parts are done."""
-
-
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Advance]:
-    """Show a bar with the elapsed and the expected remaining time."""
-    bar = Progress(
-        TextColumn("[bold]{task.description:<11}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),  # names may hold brackets
-        console=console,
-        disable=not console.is_interactive,  # in a log it would be one late line
-    )
-    with bar:
-        task = bar.add_task(title, total=total, note="")
+def watching(title: str) -> Iterator[Watcher]:
+    """Show a bar with the elapsed and the expected remaining time; a new one for each new title."""
+    bars = _Bars(title)
+    try:
+        yield bars
+    except BaseException:
+        bars.bar.live.transient = True  # a bar that stopped short says less than the error
+        raise
+    finally:
+        bars.bar.stop()
 
-        def advance(done: int, note: str = "") -> None:
-            if note:
-                bar.update(task, completed=done, note=note)
-            else:
-                bar.update(task, completed=done)
 
-        try:
-            yield advance
-        except BaseException:
-            bar.live.transient = True  # a bar that stopped short says less than the error
-            raise
+class _Bars:
+    """The bar of the work that is under way; several threads may tell of it."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.told = False
+        self.lock = threading.Lock()
+        self._begin(None)
+
+    def __call__(self, update: Update, /) -> None:
+        title = update.title or self.title
+        with self.lock:
+            if self.told and title != self.title:
+                self.bar.stop()
+                self.title = title
+                self._begin(update.total)
+            self.title, self.told = title, True
+            self.bar.update(self.task, description=title, completed=update.done, total=update.total)
+            if update.note:
+                self.bar.update(self.task, note=update.note)
+        if update.message:
+            say(update.message)
+
+    def _begin(self, total: int | None) -> None:
+        self.bar = Progress(
+            TextColumn("[bold]{task.description:<11}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),  # names may hold brackets
+            console=console,
+            disable=not console.is_interactive,  # in a log it would be one late line
+        )
+        self.bar.start()
+        self.task = self.bar.add_task(self.title, total=total, note="")
 
 
 def say(text: str) -> None:
@@ -70,6 +87,16 @@ def about(path: Path) -> Iterator[None]:
     try:
         yield
     except MrtoctError as error:
-        if str(path) in str(error):
+        if str(path) in error.message:
             raise
-        raise type(error)(f"{path}: {error}") from error
+        raise error.about(path) from error
+
+
+def in_words(error: Exception, command: Callable[..., None]) -> str:
+    """Return an error's sentence; the switches that would help are called as the command does."""
+    if not isinstance(error, MrtoctError):
+        return str(error)
+    switches = signature(command).parameters
+    return error.sentence(
+        lambda switch: f"--{switch.replace('_', '-')}" if switch in switches else None
+    )

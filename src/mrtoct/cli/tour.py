@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite, processors
+from mrtoct.cli import phantom, prepare, report, train
+from mrtoct.cli.options import Device, Overwrite, processors
+from mrtoct.cli.terminal import say
+from mrtoct.errors import FileError
+from mrtoct.io.files import read_volume, write_volume
+from mrtoct.training.recipe_file import load_recipe
+from mrtoct.translation.translator import Translator
 
 SUBJECTS = 15
 
@@ -16,6 +24,7 @@ def tour(
     out: Annotated[Path, typer.Option(help="New folder for everything the tour makes.")] = Path(
         "mrtoct-tour"
     ),
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model of your own in minutes, offline, on a CPU: the whole way on made-up heads.
@@ -24,17 +33,9 @@ def tour(
     2 mm, translates and judges the held-out heads beside two baselines, and writes a page to look
     at. Nothing is downloaded.
     """
-    import shutil
-    import time
-
-    from mrtoct.cli import phantom, prepare, report, train
-    from mrtoct.cli.terminal import say
-    from mrtoct.errors import FileError
-    from mrtoct.training.recipe_file import load_recipe
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not overwrite:
-            raise FileError(f"{out} exists already; name a new folder or pass --overwrite")
+            raise FileError(f"{out} exists already; name a new folder", overwrite="to replace it")
         # Folders are about to be removed; only phantoms come with their truth.
         raw_scans = list(out.glob("raw/phantom-*"))
         if not raw_scans or not all((scan / "truth").is_dir() for scan in out.glob("raw/[!.]*")):
@@ -45,9 +46,9 @@ def tour(
     raw, store, run = out / "raw", out / "store", out / "run"
     phantom.phantom(raw, subjects=SUBJECTS, workers=processors())
     prepare.run(raw, store, "demo", (), processors(), overwrite=False)
-    best = train.run(store, run, load_recipe("demo"))
-    results = report.run(run, out / "report.html", None, overwrite)
-    _translate_raw(best, raw, [result.name for result in results], out / "sct")
+    best = train.run(store, run, load_recipe("demo"), device=device)
+    judgement = report.run(run, out / "report.html", None, overwrite, device=device)
+    _translate_raw(best, raw, list(judgement.roles), out / "sct", device)
     say(
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Look at\n"
         f"  {out / 'report.html'}   pictures, metrics, curves\n"
@@ -61,11 +62,9 @@ def tour(
     )
 
 
-def _translate_raw(bundle: Path, raw: Path, names: list[str], folder: Path) -> None:
-    from mrtoct.io.files import read_volume, write_volume
-    from mrtoct.translation.translator import Translator
+def _translate_raw(bundle: Path, raw: Path, names: list[str], folder: Path, device: str) -> None:
 
-    translator = Translator.load(bundle)
+    translator = Translator.load(bundle, device)
     for name in names:
         sct = translator.translate(read_volume(raw / name / "mr.nii.gz", "a.u."))
         write_volume(folder / f"{name}.nii.gz", sct, overwrite=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.training.curves import CurvePoint
-    from mrtoct.training.recipe import Recipe
+from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.terminal import say, watching
+from mrtoct.prepare.store import read_manifest
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.recipe_file import load_recipe
+from mrtoct.training.simulated import train_from_simulation
+from mrtoct.training.train import train as train_on_store
+from mrtoct.translation.pretrained.shipped import find_bundle
 
 
 def train(
@@ -49,28 +52,27 @@ def train(
         bool,
         typer.Option("--keep-doubtful", help="Also use subjects whose registration is doubtful."),
     ] = False,
+    device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Train a network on a prepared store.
 
     RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
     Subjects are split into training, validation and test by the recipe, whole patients always;
-    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A GPU is
-    used where there is one. A training that was stopped goes on with --resume and ends with the
-    same weights as if it had not been.
+    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A
+    training that was stopped goes on with --resume and ends with the same weights as if it had not
+    been.
 
     With --from head --recipe finetune the shipped model learns from a few pairs of one's own.
     """
-    from mrtoct.cli.terminal import say
-    from mrtoct.training.recipe_file import load_recipe
-    from mrtoct.translation.pretrained.shipped import find_bundle
-
     begin = None if start is None else find_bundle(start)
     wanted = load_recipe(recipe)
     if keep_doubtful:
         split = wanted.split.model_copy(update={"keep_doubtful": True})
         wanted = wanted.model_copy(update={"split": split})
-    best = run(store, run_folder, wanted, start=begin, resume=resume, overwrite=overwrite)
+    best = run(
+        store, run_folder, wanted, start=begin, resume=resume, device=device, overwrite=overwrite
+    )
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
         f"mrtoct translate MR SCT --model {best}"
@@ -84,29 +86,15 @@ def run(
     *,
     start: Path | None = None,
     resume: bool = False,
+    device: str = "auto",
     overwrite: bool = False,
 ) -> Path:
     """Train with a progress bar; return the best bundle's folder."""
-    from mrtoct.cli.terminal import progress, say
-    from mrtoct.prepare.store import read_manifest
-    from mrtoct.training.recipe import total_steps
-    from mrtoct.training.simulated import train_from_simulation
-    from mrtoct.training.train import train as train_on_store
-
     distrusted = {} if recipe.simulation else read_manifest(store).distrusted
     if distrusted and not recipe.split.keep_doubtful:
         say(f"left out, their registration is doubtful: {', '.join(distrusted)}")
     train_recipe = train_from_simulation if recipe.simulation else train_on_store
-    with progress("train", total_steps(recipe)) as advance:
-
-        def on_step(step: int, point: CurvePoint | None) -> None:
-            note = ""
-            if point and point.validation_mae is not None:
-                note = f"validation MAE {point.validation_mae:.0f} HU"
-            elif point:
-                note = f"loss {point.train_loss:.4g}"
-            advance(step, note)
-
+    with watching("train") as watcher:
         return train_recipe(
             store,
             run_folder,
@@ -114,5 +102,6 @@ def run(
             start=start,
             resume=resume,
             overwrite=overwrite,
-            on_step=on_step,
+            device=device,
+            watcher=watcher,
         )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+import numpy as np
 import typer
 
 from mrtoct._version import __version__
-from mrtoct.cli.options import Device, Model, Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.io.dicom import Series
-    from mrtoct.io.scan import Scan
+from mrtoct.cli.options import Device, Model, Overwrite, listed
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.cli.translation import refuse, refuse_unusable, write_page
+from mrtoct.errors import CohortError, FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
+from mrtoct.io.files import ending, read_scan, write_volume
+from mrtoct.io.scan import Scan
+from mrtoct.translation.pretrained.shipped import find_bundle
+from mrtoct.translation.translator import Translator
 
 
 def translate(
@@ -82,16 +88,16 @@ def translate(
         ),
     ] = "transverse",
     further: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option(
             "--with",
-            metavar="CHANNEL=FILE",
-            help="A further MR channel, for a bundle that wants several: --with T2=t2.nii.gz, or "
-            "--with T2=STUDY#5 for a series of a DICOM folder. It is registered to MR, which is "
-            "the first channel.",
+            metavar="CHANNEL=FILE,...",
+            help="Further MR channels, for a bundle that wants several: --with "
+            "T2=t2.nii.gz,PD=pd.nii.gz, or T2=STUDY#5 for a series of a DICOM folder. They are "
+            "registered to MR, which is the first channel.",
             show_default=False,
         ),
-    ] = None,
+    ] = [],  # noqa: B006
     aligned: Annotated[
         bool,
         typer.Option("--aligned", help="The MR channels are aligned already: register none."),
@@ -107,22 +113,13 @@ def translate(
     MR, or unlike what the model was trained on, is said in a warning; what is no head MR at all is
     refused. For research only.
     """
-    import numpy as np
-
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.cli.translation import refuse, refuse_unusable, write_page
-    from mrtoct.io.files import read_scan, write_volume
-    from mrtoct.io.scan import Scan
-    from mrtoct.translation.pretrained.shipped import find_bundle
-
     # Before the work, not after it: what could not be written anyway.
     source = _dicom_source(mr, series) if format == "dicom" else None
-    _check_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
+    _require_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
     bundle = find_bundle(model)
     with console.status("reading") as stage:
         first = read_scan(Scan(mr, series), "a.u.")
-        others = {name: read_scan(scan, "a.u.") for name, scan in _named(further or []).items()}
-        from mrtoct.translation.translator import Translator
+        others = {name: read_scan(scan, "a.u.") for name, scan in _named(listed(further)).items()}
 
         translator = Translator.load(bundle, device)
         if uncertainty is not None:
@@ -145,8 +142,6 @@ def translate(
         stage.update("translating")
         onto = first.grid
         if source is not None and slices == "transverse":
-            from mrtoct.io.dicom import planning_grid
-
             onto = planning_grid(first.grid)
         # A page shows the deviation of a model that can estimate it.
         estimated = translator.bundle.deviation is not None and (uncertainty or page)
@@ -162,8 +157,6 @@ def translate(
         if source is None:
             write_volume(output, sct, overwrite=overwrite)
         else:
-            from mrtoct.io.dicom import write_ct_series
-
             how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
             sct = write_ct_series(
                 output, sct, source, derivation=how, slices=slices, overwrite=overwrite
@@ -190,28 +183,24 @@ def translate(
         say(f"{page}: open it in a browser")
 
 
-def _check_outputs(
+def _require_outputs(
     output: Path, uncertainty: Path | None, page: Path | None, *, is_file: bool, overwrite: bool
 ) -> None:
     """Raise FileError where an output could not be written, or would replace another."""
-    from mrtoct.errors import FileError
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import ending
-
     if is_file:
         ending(output)
-    check_absent(output, overwrite=overwrite)
+    require_absent(output, overwrite=overwrite)
     if uncertainty is not None:
         ending(uncertainty)
         if uncertainty.absolute() == output.absolute():
             raise FileError(f"SCT and --uncertainty both name {output}; name two files")
-        check_absent(uncertainty, overwrite=overwrite)
+        require_absent(uncertainty, overwrite=overwrite)
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise FileError(f"{page} is no name of a page: it must end in .html")
         if page.is_dir():
             raise FileError(f"{page} is a folder; the name of a file is needed")
-        check_absent(page, overwrite=overwrite)
+        require_absent(page, overwrite=overwrite)
     for path in (output, uncertainty, page):
         above = next((p for p in path.absolute().parents if p.exists()), None) if path else None
         if above is not None and not above.is_dir():
@@ -220,9 +209,6 @@ def _check_outputs(
 
 def _dicom_source(mr: Path, series: str | None) -> Series:
     """Return the MR series that a CT series is to belong to."""
-    from mrtoct.errors import FileError
-    from mrtoct.io.dicom import find_series
-
     if not mr.is_dir():
         raise FileError(
             f"{mr} is no folder of DICOM files; --format dicom takes patient, study and frame "
@@ -231,11 +217,8 @@ def _dicom_source(mr: Path, series: str | None) -> Series:
     return find_series(mr, "a.u.", series)
 
 
-def _named(further: list[str]) -> dict[str, Scan]:
+def _named(further: tuple[str, ...]) -> dict[str, Scan]:
     """Return the scans of further channels by name."""
-    from mrtoct.errors import CohortError
-    from mrtoct.io.scan import Scan
-
     scans: dict[str, Scan] = {}
     for item in further:
         name, equals, path = item.partition("=")

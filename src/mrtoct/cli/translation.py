@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mrtoct.check.finding import Finding
-    from mrtoct.translation.bundle import Bundle
-    from mrtoct.volume import Volume
+from mrtoct.check.finding import Finding, verdict_of
+from mrtoct.errors import BundleError, ValueRangeError
+from mrtoct.translation.bundle import Bundle
+from mrtoct.volume import Volume
 
 OWN_MODEL = (
     "Research on heads like those that it was trained on, scanned with the same sequence, by those "
@@ -20,8 +19,6 @@ OWN_MODEL = (
 
 def refuse(unlike: Sequence[Finding], known: bool, mr: Path, model: str) -> None:
     """Raise an error if a scan is unlike the training's, or if that is not known."""
-    from mrtoct.errors import BundleError, ValueRangeError
-
     if not known:
         raise BundleError(
             f"{model} does not say what it was trained on (no seen.json), so --strict cannot be "
@@ -38,14 +35,11 @@ def refuse(unlike: Sequence[Finding], known: bool, mr: Path, model: str) -> None
 
 def refuse_unusable(doubts: Sequence[Finding], mr: Path) -> None:
     """Raise ValueRangeError if a scan is no head MR: of it a synthetic CT would be nonsense."""
-    from mrtoct.check.finding import verdict_of
-    from mrtoct.errors import ValueRangeError
-
     if verdict_of(doubts) == "unusable":
         kinds = ", ".join(dict.fromkeys(d.kind for d in doubts if d.weight == "unusable"))
         raise ValueRangeError(
-            f"{mr} is no head MR ({kinds}; see the warnings) and was not translated; --force "
-            "insists"
+            f"{mr} is no head MR ({kinds}; see the warnings) and was not translated",
+            force="to insist",
         )
 
 
@@ -62,6 +56,7 @@ def write_page(
     overwrite: bool,
 ) -> None:
     """Write the page of one translation by a model, which is named as the user named it."""
+    # Drawing takes a second to import, for which those who want no page need not wait.
     from mrtoct.report.translation import Translation, write_translation_page
 
     shown = Translation(

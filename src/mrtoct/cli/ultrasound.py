@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mrtoct.cli.options import Overwrite
-
-if TYPE_CHECKING:
-    from mrtoct.properties.skull import Thickness
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.errors import ValueRangeError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.files import read_volume
+from mrtoct.properties.skull import Thickness
+from mrtoct.properties.sound import require_frequency
+from mrtoct.properties.ultrasound import (
+    find_mapping,
+    skull_on_path,
+    ultrasound_maps,
+    write_ultrasound,
+)
 
 
 def ultrasound(
@@ -49,21 +58,10 @@ def ultrasound(
     ultrasound.json, which names the sources and y. The skull is the largest piece of bone, its gaps
     closed; the curves hold in it, elsewhere are brain and water.
     """
-    from mrtoct.cli.terminal import about, console, say
-    from mrtoct.io.atomic import check_absent
-    from mrtoct.io.files import read_volume
-    from mrtoct.properties.sound import check_frequency
-    from mrtoct.properties.ultrasound import (
-        find_mapping,
-        skull_on_path,
-        ultrasound_maps,
-        write_ultrasound,
-    )
-
     curves = find_mapping(mapping)
-    check_frequency(frequency)
+    require_frequency(frequency)
     ends = None if path is None else _ends(path)
-    check_absent(folder, overwrite=overwrite)
+    require_absent(folder, overwrite=overwrite)
     with console.status("reading") as stage, about(sct):
         volume = read_volume(sct, "HU")
         stage.update("mapping")
@@ -110,7 +108,6 @@ def _told(path: Thickness) -> str:
 
 
 def _ends(path: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    from mrtoct.errors import ValueRangeError
 
     points = []
     for point in path.split(":"):

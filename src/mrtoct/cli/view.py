@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import signal
+import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import typer
 
-if TYPE_CHECKING:
-    from mrtoct.volume import Volume
+from mrtoct.cli.options import listed
+from mrtoct.cli.terminal import about, say
+from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.io.files import read_volume
+from mrtoct.report.serve import scene_server
+from mrtoct.report.volumes import NamedVolume, guess_unit, scene_of_volumes
+from mrtoct.volume import Volume
 
 
 def view(
@@ -21,9 +28,11 @@ def view(
         ),
     ],
     mask: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A mask or labels to lay over the others; repeatable."),
-    ] = None,
+        list[str],
+        typer.Option(
+            metavar="A,B", help="Masks or labels to lay over the others.", show_default=False
+        ),
+    ] = [],  # noqa: B006
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where to listen.", show_default="any free one")
     ] = 0,
@@ -36,17 +45,13 @@ def view(
     served to this machine alone, at an address that is printed, until Ctrl-C; no file is written
     and nothing leaves the machine.
     """
-    from mrtoct.cli.terminal import about, say
-    from mrtoct.report.serve import scene_server
-    from mrtoct.report.volumes import NamedVolume, guess_unit, scene_of_volumes
-
     volumes = []
     for path in files:
         with about(path):
             volume = _read(path)
         unit = guess_unit(volume.voxels)
         volumes.append(NamedVolume(_title(path), volume.with_voxels(volume.voxels, unit)))
-    for path in mask or []:
+    for path in map(Path, listed(mask)):
         with about(path):
             volumes.append(NamedVolume(_title(path), _labels(path)))
     server, address = scene_server(scene_of_volumes(volumes), port=port)
@@ -66,9 +71,6 @@ def view(
 
 def _read(path: Path) -> Volume:
     """Read a volume of any kind; a DICOM folder's only CT, or else its only MR."""
-    from mrtoct.errors import FileError
-    from mrtoct.io.files import read_volume
-
     try:
         return read_volume(path, "HU")
     except FileError:
@@ -78,10 +80,6 @@ def _read(path: Path) -> Volume:
 
 
 def _labels(path: Path) -> Volume:
-    import numpy as np
-
-    from mrtoct.errors import ValueRangeError
-    from mrtoct.io.files import read_volume
 
     volume = read_volume(path, "label")
     values = np.unique(volume.voxels)
@@ -100,10 +98,6 @@ def _title(path: Path) -> str:
 
 def _open(address: str) -> None:
     """Open the page; a machine without a browser, such as a server, is no error."""
-    import webbrowser
-
-    from mrtoct.cli.terminal import say
-
     try:
         opened = webbrowser.open(address)
     except webbrowser.Error:

@@ -2,63 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
-from mrtoct.datasets.plain import list_plain, scans_of
+from mrtoct.datasets.plain import is_plain, list_plain
 from mrtoct.datasets.rire.layout import is_rire, list_rire
 from mrtoct.datasets.subject_files import Listing
-from mrtoct.datasets.synthrad import check_task, list_synthrad, regions_in
-from mrtoct.datasets.table import TABLE_ENDINGS, list_table
+from mrtoct.datasets.synthrad import is_synthrad, list_synthrad
+from mrtoct.datasets.table import TABLE_ENDINGS, is_table, list_table
 from mrtoct.errors import CohortError, FileError
 
-Layout = Literal["auto", "plain", "rire", "synthrad", "table"]
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which cohorts lie on a disk."""
+
+    fits: Callable[[Path], bool]
+    """Tells whether a folder or file that is there is laid out so."""
+    subjects: Callable[[Path], Listing]
+    """Lists its subjects; CohortError where none can be used."""
 
 
-def list_subjects(source: Path | str, layout: Layout = "auto") -> Listing:
+LAYOUTS: dict[str, Layout] = {
+    "plain": Layout(is_plain, list_plain),
+    "rire": Layout(is_rire, list_rire),
+    "synthrad": Layout(is_synthrad, list_synthrad),
+    "table": Layout(is_table, list_table),
+}
+"""Tried from the last to the first, since any folder may be plain. A new one costs its file and a
+line here; a script of one's own may add the line at run time."""
+
+
+def list_subjects(source: Path | str, layout: str = "auto") -> Listing:
     """List the subjects of a folder or table, and why others in it cannot be used.
 
-    Raises FileError if the source is not there or no layout fits, CohortError if no subject can
-    be used.
+    layout is a name in LAYOUTS, or auto. Raises FileError if the source is not there or no layout
+    fits, CohortError if no subject can be used.
     """
     source = Path(source)
-    if layout not in get_args(Layout):
-        raise CohortError(f"layout {layout!r} is unknown; allowed: {', '.join(get_args(Layout))}")
+    if layout not in ("auto", *LAYOUTS):
+        raise CohortError(f"layout {layout!r} is unknown; allowed: auto, {', '.join(LAYOUTS)}")
     if not source.exists():
         raise FileError(f"{source} does not exist")
-    if layout == "table" or source.is_file():
-        return _table(source, layout)
-    if layout == "auto":
-        layout = _layout_of(source)
-    if layout == "rire":
-        return list_rire(source)
-    if layout == "synthrad":
-        return list_synthrad(source)
-    return list_plain(source)
-
-
-def _table(source: Path, layout: Layout) -> Listing:
-    if source.suffix.lower() not in TABLE_ENDINGS or not source.is_file():
-        kind = "a folder" if source.is_dir() else "a file"
-        raise FileError(
-            f"{source} is {kind}; a cohort is a folder of subjects or a table "
-            f"({', '.join(TABLE_ENDINGS)})"
-        )
-    if layout not in ("auto", "table"):
-        raise CohortError(f"{source} is a table; the layout {layout} is of a folder")
-    return list_table(source)
-
-
-def _layout_of(source: Path) -> Layout:
-    if regions_in(source):
-        return "synthrad"
-    check_task(source)
-    if is_rire(source):
-        return "rire"
-    own = scans_of(source)
-    if "ct" in own and any(stem[:2] == "mr" for stem in own):
-        raise CohortError(
-            f"{source} holds {own['ct'].name} itself, as a subject's folder does; name the folder "
-            "above, or use a table"
-        )
-    return "plain"
+    if layout != "auto" and source.is_dir():
+        return LAYOUTS[layout].subjects(source)  # it says best what is wrong with the folder
+    for name in reversed(LAYOUTS) if layout == "auto" else [layout]:
+        if LAYOUTS[name].fits(source):
+            return LAYOUTS[name].subjects(source)
+    wanted = "" if layout == "auto" else f" that is not of the layout {layout}"
+    raise FileError(
+        f"{source} is a file{wanted}; a cohort is a folder of subjects or a table "
+        f"({', '.join(TABLE_ENDINGS)})"
+    )

@@ -12,10 +12,23 @@ from mrtoct.datasets.subject_files import (
     name_fault,
     usable,
 )
-from mrtoct.errors import FileError
+from mrtoct.errors import CohortError, FileError
 from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
+
+
+def is_plain(source: Path) -> bool:
+    """Tell whether a source is a folder, of subjects; CohortError if it is a subject's own."""
+    if not source.is_dir():
+        return False
+    own = scans_of(source)
+    if "ct" in own and any(stem[:2] == "mr" for stem in own):
+        raise CohortError(
+            f"{source} holds {own['ct'].name} itself, as a subject's folder does; name the folder "
+            "above, or use a table"
+        )
+    return True
 
 
 def list_plain(source: Path) -> Listing:

@@ -44,6 +44,14 @@ def regions_in(source: Path) -> list[Path]:
     return found
 
 
+def is_synthrad(source: Path) -> bool:
+    """Tell whether a source holds regions; CohortError where only the second task is."""
+    if regions_in(source):
+        return True
+    require_known_task(source)
+    return False
+
+
 def list_synthrad(source: Path) -> Listing:
     """Find the subjects of all regions in a source, sorted by name.
 
@@ -69,7 +77,7 @@ def list_synthrad(source: Path) -> Listing:
     return usable(listing, source, "Task1/REGION/<id>/ with mr, ct and mask")
 
 
-def check_task(source: Path) -> None:
+def require_known_task(source: Path) -> None:
     """Raise CohortError where only the challenge's second task is: it has no MR."""
     second = [f for f in (source, *_folders(source)) if re.fullmatch(r"(?i)task[ _]?2", f.name)]
     if second:

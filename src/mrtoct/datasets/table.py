@@ -1,4 +1,7 @@
-"""A cohort listed in a table: a row a subject, a column a scan; paths relative to the table."""
+"""A cohort listed in a table: a row a subject, a column a scan.
+
+Paths in it are relative to the table; ~ is the home folder.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from mrtoct.datasets.subject_files import (
     usable,
 )
 from mrtoct.errors import CohortError, FileError
+from mrtoct.io.paths import expanded
 from mrtoct.io.scan import Scan
 
 TABLE_ENDINGS = (".csv", ".tsv")
@@ -26,12 +30,19 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
 Row = dict[str, str]
 
 
+def is_table(source: Path) -> bool:
+    """Tell whether a source is a file with a table's ending."""
+    return source.is_file() and source.suffix.lower() in TABLE_ENDINGS
+
+
 def list_table(path: Path) -> Listing:
     """Read a .csv (comma or semicolon) or .tsv table with a header line, in the table's order.
 
     Subjects whose files are missing are rejected with the reason. A table that says something
     impossible (an unknown column, a subject named twice) is a CohortError that names the line.
     """
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; a table is a file ({', '.join(TABLE_ENDINGS)})")
     header, rows = _read(path)
     channels = _channels(path, header)
     subjects: list[SubjectFiles] = []
@@ -141,7 +152,7 @@ def _subject(path: Path, line: int, row: Row, channels: list[str], aligned: bool
 
 
 def _scan(path: Path, line: int, row: Row, column: str) -> Scan:
-    scan = path.parent / row[column]
+    scan = path.parent / expanded(row[column])
     if not scan.exists():
         raise FileError(f"{path} line {line}, column {column}: {scan} does not exist")
     series = row.get(f"{column}_series") or None
@@ -156,7 +167,7 @@ def _scan(path: Path, line: int, row: Row, column: str) -> Scan:
 def _file(path: Path, line: int, row: Row, column: str) -> Path | None:
     if not row.get(column):
         return None
-    file = path.parent / row[column]
+    file = path.parent / expanded(row[column])
     if not file.is_file():
         raise FileError(f"{path} line {line}, column {column}: {file} is not a file")
     return file

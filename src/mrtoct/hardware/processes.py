@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, starmap
 from multiprocessing.synchronize import Event
 from typing import TypeVar
 
@@ -20,13 +20,17 @@ from mrtoct.errors import MrtoctError
 T = TypeVar("T")
 
 
-def spread(
+def in_processes(
     function: Callable[..., T], jobs: Iterable[tuple[object, ...]], workers: int
 ) -> Iterator[T]:
     """Yield function(*job) for each job as it is done, from a number of single-threaded processes.
 
+    With one worker the jobs are done here, one after the other.
     An exception in a job, or Ctrl-C, ends the jobs that have not begun and is raised here.
     """
+    if workers <= 1:
+        yield from starmap(function, jobs)
+        return
     waiting = iter(jobs)
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
@@ -43,8 +47,8 @@ def spread(
                 yield future.result()
     except BrokenProcessPool as error:
         raise MrtoctError(
-            "a worker process was ended from outside, often for want of memory; run the command "
-            "again with fewer --workers"
+            "a worker process was ended from outside, often for want of memory; try "
+            "again with fewer workers"
         ) from error
     finally:
         stop.set()

@@ -21,7 +21,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     with _disk_errors_of(path):
         if path.is_dir():
             raise FileError(f"{path} is a folder; the name of a file is needed")
-        check_absent(path, overwrite=overwrite)
+        require_absent(path, overwrite=overwrite)
         part = _part(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     with _disk_errors_of(path):
         target = path.resolve()  # a link to a folder stays, its target is replaced
-        _check_folder(path, target, overwrite=overwrite)
+        _require_folder(path, target, overwrite=overwrite)
         part = _part(target)
         old = part.with_name(f"{part.name}.old")
         try:
@@ -67,20 +67,20 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def check_absent(path: Path, *, overwrite: bool) -> None:
+def require_absent(path: Path, *, overwrite: bool) -> None:
     """Raise FileError if something is there and may not be replaced."""
     with _disk_errors_of(path):
         if path.exists() and not overwrite:
-            raise FileError(f"{path} exists already; pass --overwrite to replace it")
+            raise FileError(f"{path} exists already", overwrite="to replace it")
 
 
-def _check_folder(path: Path, target: Path, *, overwrite: bool) -> None:
+def _require_folder(path: Path, target: Path, *, overwrite: bool) -> None:
     for kept in (Path.cwd(), Path.home()):
         if kept.resolve().is_relative_to(target):
             raise FileError(f"{path} holds the current or the home folder and cannot be replaced")
     if target.exists() and not target.is_dir():
         raise FileError(f"{path} is a file; the name of a folder is needed")
-    check_absent(target, overwrite=overwrite)
+    require_absent(target, overwrite=overwrite)
 
 
 def _part(path: Path) -> Path:
@@ -100,7 +100,8 @@ def _disk_errors_of(path: Path) -> Iterator[None]:
     except FileError as error:
         # From a file inside a folder that is being made: the user knows the folder's own name.
         part = f".part-{os.getpid()}-{path.name}{os.sep}"
-        raise FileError(str(error).replace(part, f"{path.name}{os.sep}")) from error
+        message = error.message.replace(part, f"{path.name}{os.sep}")
+        raise FileError(message, **error.ways_out) from error
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         other = error.filename

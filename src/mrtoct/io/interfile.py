@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import FileError, GeometryError
-from mrtoct.io.atomic import check_absent, new_file
+from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.volume import Volume
 
 UPRIGHT = 1e-3
@@ -24,8 +24,8 @@ def write(
     if path.suffix.lower() != ".hv":
         raise FileError(f"{path} is no Interfile header; its name must end in .hv")
     data = path.with_suffix(".v")
-    check_absent(path, overwrite=overwrite)
-    check_absent(data, overwrite=overwrite)
+    require_absent(path, overwrite=overwrite)
+    require_absent(data, overwrite=overwrite)
     # RAS to left, posterior, inferior.
     affine = np.diag([-1.0, -1.0, -1.0, 1.0]) @ volume.affine
     directions = affine[:3, :3] / np.asarray(volume.spacing)

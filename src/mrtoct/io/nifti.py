@@ -15,12 +15,10 @@ from nibabel.wrapstruct import WrapStructError
 
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.atomic import new_file
+from mrtoct.io.nifti_orientation import orientation_of
 from mrtoct.volume import Array, Grid, Unit, Volume, storable
 
 log = logging.getLogger(__name__)
-
-MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-"""NIfTI's codes for metre and micrometre; all else, unknown too, is millimetre."""
 
 NIFTI_ERRORS = (HeaderDataError, WrapStructError, zlib.error)
 
@@ -33,14 +31,16 @@ def read(path: Path, unit: Unit) -> Volume:
         header = _header(content)
         # NaN and too large numbers are refused below and in `files`; no warning beside the error.
         with np.errstate(over="ignore", invalid="ignore"):
-            grid = Grid(_frame_shape(header), _affine(header))
+            shape = _frame_shape(header)
+            affine, contradiction = orientation_of(header)
+            grid = Grid(shape, affine)
             voxels = _voxels(header, content, grid.shape)
     except (FileError, GeometryError) as error:
         raise type(error)(f"{path}: {error}") from error
     except (OSError, EOFError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
         raise FileError(f"{path} is not a readable NIfTI file: {_one_line(error)}") from error
-    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-        log.warning("%s states no orientation; left and right are taken as by default", path.name)
+    if contradiction:
+        log.warning("%s: %s", path.name, contradiction.sentence)
     return Volume(voxels, grid, unit)
 
 
@@ -61,6 +61,11 @@ def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "")
     header.set_qform(volume.affine, code="scanner")
     if not np.allclose(header.get_qform(), volume.affine, atol=1e-3):
         header.set_qform(None, code="unknown")
+        log.warning(
+            "%s: its axes are not at right angles, as those of the scan that it lies on; programs "
+            "built on ITK, such as 3D Slicer, refuse such a file",
+            path.name,
+        )
     header["vox_offset"] = header.single_vox_offset
     head = header.binaryblock.ljust(header.single_vox_offset, b"\0")
     content = head + voxels.tobytes(order="F")
@@ -96,18 +101,6 @@ def _frame_shape(header: nib.Nifti1Header) -> tuple[int, int, int]:
     if any(n != 1 for n in shape[3:]):
         raise GeometryError(f"one frame is allowed, got shape {shape}; split the frames first")
     return shape[0], shape[1], shape[2]
-
-
-def _affine(header: nib.Nifti1Header) -> Array:
-    """Return the 4 x 4 affine in mm: the sform, else the qform, else nibabel's default."""
-    spacing = np.asarray(header["pixdim"][1:4], dtype=float)
-    if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise GeometryError(f"voxel spacing must be positive, got {spacing.tolist()}")
-    if header["pixdim"][0] != -1:
-        header["pixdim"][0] = 1  # the qform's handedness; all but -1 means 1
-    affine = np.array(header.get_best_affine(), dtype=np.float64)
-    affine[:3] *= MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
-    return affine
 
 
 def _voxels(header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int]) -> Array:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from mrtoct.errors import FileError, GeometryError
-from mrtoct.io.atomic import new_file
+from mrtoct.io.atomic import write_text
+from mrtoct.io.itk_text import MOST_BYTES, parse, text_of
 from mrtoct.volume import Array
 
 ENDINGS = (".tfm", ".txt")
@@ -37,19 +37,19 @@ def read_transform(path: Path | str, *, rigid: bool = False) -> Array:
     if path.suffix.lower() not in ENDINGS:
         raise FileError(f"{path} is not a text transform; allowed: {', '.join(ENDINGS)}")
     try:
-        transform = sitk.ReadTransform(path)
-    except RuntimeError as error:
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise FileError("it is too long for a linear transform")
+        matrix = _RAS_LPS @ parse(content.decode("utf-8")) @ _RAS_LPS
+    except UnicodeDecodeError as error:
         raise FileError(f"{path} is damaged or not an ITK text transform") from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
-        raise FileError(
-            f"{path} holds a {transform.GetDimension()}-D {transform.GetName()}; "
-            "only linear transforms in 3-D are allowed"
-        )
-    matrix = _RAS_LPS @ _matrix_of(transform) @ _RAS_LPS
-    if not np.isfinite(matrix).all():
-        raise FileError(f"{path} holds NaN or infinite parameters")
+    except FileError as error:
+        raise FileError(f"{path} cannot be used as an ITK text transform: {error}") from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     if rigid:
-        check_rigid(matrix, str(path))
+        require_rigid(matrix, str(path))
     return matrix
 
 
@@ -66,18 +66,14 @@ def write_transform(
     if path.suffix.lower() not in ENDINGS:
         raise FileError(f"{path}: a transform's name ends in {' or '.join(ENDINGS)}")
     matrix = np.asarray(matrix, dtype=np.float64)
-    _check_affine(matrix)
+    _require_affine(matrix)
     if rigid:
-        check_rigid(matrix, "the transform")
+        require_rigid(matrix, "the transform")
     lps = _RAS_LPS @ matrix @ _RAS_LPS
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(lps[:3, :3].ravel().tolist())
-    transform.SetTranslation(lps[:3, 3].tolist())
-    with new_file(path, overwrite=overwrite) as part:
-        sitk.WriteTransform(transform, part)
+    write_text(path, text_of(lps), overwrite=overwrite)
 
 
-def check_rigid(matrix: Array, name: str) -> None:
+def require_rigid(matrix: Array, name: str) -> None:
     """Raise GeometryError unless a 4 x 4 matrix only rotates and translates."""
     rotation = matrix[:3, :3]
     departure = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
@@ -89,20 +85,8 @@ def check_rigid(matrix: Array, name: str) -> None:
         )
 
 
-def _check_affine(matrix: Array) -> None:
+def _require_affine(matrix: Array) -> None:
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         raise GeometryError(f"a transform is a finite 4 x 4 matrix, got shape {matrix.shape}")
     if not np.allclose(matrix[3], (0, 0, 0, 1)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
         raise GeometryError("a transform is invertible and its last row is 0 0 0 1")
-
-
-def _matrix_of(transform: sitk.Transform) -> Array:
-    """Return the 4 x 4 matrix of any linear transform from where it takes four points."""
-    # A large step keeps the digits of the matrix although translations may be large.
-    step = 1000.0
-    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    matrix = np.eye(4)
-    for axis, point in enumerate(step * np.eye(3)):
-        matrix[:3, axis] = (np.array(transform.TransformPoint(point.tolist())) - origin) / step
-    matrix[:3, 3] = origin
-    return matrix

@@ -7,14 +7,14 @@ large at the voxels that are wrong: the two are measured apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm, spearmanr
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import Array, Volume, check_same_grid
+from mrtoct.volume import Array, Volume, require_same_grid
 
 NOMINAL = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6827, 0.75, 0.8, 0.85, 0.9, 0.9545, 0.975, 0.99)
 """Probabilities of the intervals that are measured, those of one and two sd among them."""
@@ -56,9 +56,13 @@ class CalibrationCurve:
         """Return the part of the voxels inside the interval of a nominal probability."""
         return float(np.interp(probability, self.nominal, self.observed))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> CalibrationCurve:
+        """Return what `asdict` made and JSON kept."""
+        restored: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**restored)
 
 
 def calibration_curve(error: Array, deviation: Array) -> CalibrationCurve:
@@ -105,17 +109,24 @@ def head_voxels(
     estimated, because the MR shows no head there.
     """
     for other, name in ((sct, "synthetic CT"), (deviation, "standard deviation"), (mask, "mask")):
-        check_same_grid(other.grid, ct.grid, name, "CT")
+        require_same_grid(other.grid, ct.grid, name, "CT")
     index = np.flatnonzero(mask.voxels & (deviation.voxels > 0))
     index = index[:: max(1, -(-index.size // most))]
     error = sct.voxels.ravel()[index].astype(np.float64) - ct.voxels.ravel()[index]
     return error, deviation.voxels.ravel()[index].astype(np.float64)
 
 
-def cohort_curve(subjects: Sequence[tuple[Array, Array]]) -> CalibrationCurve:
-    """Pool the (errors, deviations) of several subjects: every voxel counts alike."""
-    errors, deviations = zip(*subjects, strict=True)
-    return calibration_curve(np.concatenate(errors), np.concatenate(deviations))
+def cohort_curve(curves: Sequence[CalibrationCurve]) -> CalibrationCurve:
+    """Return the mean of several subjects' curves and figures: each subject counts alike."""
+    if not curves:
+        raise ValueRangeError("a cohort's calibration needs at least one subject, got none")
+
+    def mean(name: str) -> Any:
+        values = np.mean([getattr(curve, name) for curve in curves], axis=0)
+        return tuple(values.tolist()) if values.ndim else float(values)
+
+    means = {f.name: mean(f.name) for f in fields(CalibrationCurve) if f.name != "voxels"}
+    return CalibrationCurve(voxels=sum(curve.voxels for curve in curves), **means)
 
 
 def _mae_left(sizes: Array) -> tuple[float, ...]:

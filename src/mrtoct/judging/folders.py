@@ -1,9 +1,9 @@
 """Folders of synthetic CTs, CTs and masks from any tool, matched by the subject's name.
 
-A subject's volume of a role (sct, ct or mask) is one of
+A subject's volume of a kind (sct, ct or mask) is one of
 
-FOLDER/<subject>/<role>.nii.gz    or .nii, .mha, .mhd, or a folder <role> of DICOM files
-FOLDER/<role>_<subject>.nii.gz    or <subject>_<role>.nii.gz
+FOLDER/<subject>/<kind>.nii.gz    or .nii, .mha, .mhd, or a folder <kind> of DICOM files
+FOLDER/<kind>_<subject>.nii.gz    or <subject>_<kind>.nii.gz
 FOLDER/<subject>.nii.gz           where no file of the folder is named in the second way
 """
 
@@ -18,8 +18,8 @@ from typing import Literal
 from mrtoct.datasets.plain import visible
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.files import VOLUME_ENDINGS
-from mrtoct.judging.case import FOUND, Case
-from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.judging.methods import FOUND, Method, Subject, from_files
+from mrtoct.judging.roles import some
 
 Kind = Literal["sct", "ct", "mask"]
 WORDS = {"sct": "synthetic CT", "ct": "CT", "mask": "mask"}
@@ -28,19 +28,14 @@ OTHERS = r"(?:sct|ct|mr|mask)"
 
 @dataclass(frozen=True)
 class Matched:
-    """Cases of the subjects that have all they need, and the names of the others by what lacks."""
+    """Subjects that have all they need, and the names of the others by what lacks."""
 
-    cases: list[Case]
+    subjects: list[Subject]
+    methods: list[Method]
     unmatched: dict[str, list[str]] = field(default_factory=dict)
 
 
-def match(
-    scts: Mapping[str, Path],
-    cts: Path,
-    masks: Path | None = None,
-    *,
-    tiles: TileGrid | None = None,
-) -> Matched:
+def match(scts: Mapping[str, Path], cts: Path, masks: Path | None = None) -> Matched:
     """Match folders of synthetic CTs, by method, with the CTs and masks of the same subjects.
 
     Raises CohortError if no subject is in all of them.
@@ -49,7 +44,8 @@ def match(
     real = volumes_in(cts, "ct")
     where = volumes_in(masks, "mask") if masks else {}
     unmatched: dict[str, list[str]] = {}
-    cases = []
+    subjects = []
+    source = f"masks in {masks.name}" if masks else FOUND
     for name in sorted(set(real).union(*made.values())):
         lacking = [
             f"no synthetic CT in {scts[m]}" for m, found in made.items() if name not in found
@@ -61,20 +57,11 @@ def match(
         for lack in lacking:
             unmatched.setdefault(lack, []).append(name)
         if not lacking:
-            cases.append(
-                Case(
-                    name,
-                    {method: found[name] for method, found in made.items()},
-                    real[name],
-                    where.get(name),
-                    mask_source=f"masks in {masks.name}" if masks else FOUND,
-                    tiles=tiles,
-                )
-            )
-    if not cases:
+            subjects.append(Subject(name, real[name], where.get(name), source))
+    if not subjects:
         told = "; ".join(f"{lack}: {some(names)}" for lack, names in unmatched.items())
         raise CohortError(f"no subject has everything that is needed ({told})")
-    return Matched(cases, unmatched)
+    return Matched(subjects, [from_files(m, found) for m, found in made.items()], unmatched)
 
 
 def volumes_in(folder: Path, kind: Kind) -> dict[str, Path]:
@@ -112,12 +99,6 @@ def find(folder: Path, kind: Kind) -> dict[str, Path]:
             )
         found[name] = path
     return found
-
-
-def some(names: list[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 def _subject(stem: str, kind: str) -> str:

@@ -8,75 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.levels import LevelError
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.metrics.levels import LevelError
+from mrtoct.judging.metrics.metric import Metric
 
 RESAMPLES = 10_000
 
 FEWEST_FOR_A_CLAIM = 6
 """With fewer subjects, even all of them agreeing has a chance above 5 % (2 x 0.5^n)."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number of an Evaluation: its place there (dotted), its name, unit and what is better."""
-
-    key: str
-    title: str
-    unit: str
-    best: Literal["lower", "higher", "zero", "one"]
-    decimals: int
-
-    def of(self, evaluation: Evaluation) -> float:
-        """Return the number, NaN where it is undefined or was not measured."""
-        value: Any = evaluation
-        for part in self.key.split("."):
-            value = getattr(value, part) if value is not None else None
-        return math.nan if value is None else float(value)
-
-    def distance(self, value: float) -> float:
-        """Return how far a value is from ideal, such that smaller is better."""
-        match self.best:
-            case "lower":
-                return value
-            case "higher":
-                return -value
-            case "zero":
-                return abs(value)
-            case "one":
-                return abs(value - 1)
-
-
-METRICS = (
-    Metric("body.mae", "MAE, body", "HU", "lower", 1),
-    Metric("body.me", "mean error, body", "HU", "zero", 1),
-    Metric("soft_tissue.mae", "MAE, soft tissue", "HU", "lower", 1),
-    Metric("bone.mae", "MAE, bone", "HU", "lower", 1),
-    Metric("air.mae", "MAE, air in the body", "HU", "lower", 1),
-    Metric("bone.me", "mean error, bone", "HU", "zero", 1),
-    Metric("bone.dice", "Dice, bone", "", "higher", 3),
-    Metric("bone.hd95_mm", "HD95, bone", "mm", "lower", 1),
-    Metric("air.dice", "Dice, air in the body", "", "higher", 3),
-    Metric("synthrad_2023.psnr", "PSNR, SynthRAD 2023", "dB", "higher", 2),
-    Metric("synthrad_2023.ssim", "SSIM, SynthRAD 2023", "", "higher", 3),
-    Metric("synthrad_2025.psnr", "PSNR, SynthRAD 2025", "dB", "higher", 2),
-    Metric("synthrad_2025.ms_ssim", "MS-SSIM, SynthRAD 2025", "", "higher", 3),
-    Metric("slice_discontinuity", "slice discontinuity", "", "one", 2),
-    Metric("paper.mae", "MAE, paper", "HU", "lower", 1),
-    Metric("paper.mse", "MSE, paper", "HU²", "lower", 0),
-    Metric("paper.psnr_65535", "PSNR, paper (65535)", "dB", "higher", 2),
-)
-
-SEAM_METRICS = (
-    Metric("seam.across", "steps across tile borders", "", "one", 2),
-    Metric("seam.elsewhere", "steps elsewhere", "", "one", 2),
-)
-"""Of volumes that were put together from tiles; NaN for others."""
 
 
 @dataclass(frozen=True)

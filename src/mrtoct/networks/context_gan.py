@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from mrtoct.networks.config import NetworkConfig, Sees, require_choice, require_within
 from mrtoct.networks.fourier import FourierConv3d
 from mrtoct.networks.initialise import initialise
 
@@ -20,11 +21,13 @@ first, 1 + 1 + 3 + 1 + 1 of the second group of same convolutions. The receptive
 
 
 @dataclass(frozen=True)
-class ContextGeneratorConfig:
-    """Size and options of the generator; the defaults are Table 4."""
+class ContextGeneratorConfig(NetworkConfig):
+    """Size and options of the generator; the defaults are Table 4.
 
-    in_channels: int = 1
-    """MR channels, and one more for the previous CT from the second auto-context iteration on."""
+    It has one more input channel for the previous CT from the second auto-context iteration on.
+    """
+
+    sees: ClassVar[Sees] = "patches"
     width: int = 32
     """Channels of the first layer; twice as many in the middle."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
@@ -32,11 +35,13 @@ class ContextGeneratorConfig:
     kind: Literal["context"] = "context"
 
     def __post_init__(self) -> None:
-        for name in ("in_channels", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.output not in ("sigmoid", "linear"):
-            raise ValueError(f"output must be sigmoid or linear, got {self.output!r}")
+        super().__post_init__()
+        require_within(self, width=(1, 256))
+        require_choice(self, output=("sigmoid", "linear"))
+
+    def build(self) -> ContextGenerator:
+        """Return the network of one stage, with new weights."""
+        return ContextGenerator(self)
 
 
 class ContextGenerator(nn.Module):
@@ -88,10 +93,7 @@ class ContextDiscriminatorConfig:
     """Channels of the first dense layer; a quarter of them in the second."""
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"width must be at least 1, got {self.width}")
-        if self.dense < 4:
-            raise ValueError(f"dense must be at least 4, got {self.dense}")
+        require_within(self, width=(1, 512), dense=(4, 65536))
 
 
 class ContextDiscriminator(nn.Module):

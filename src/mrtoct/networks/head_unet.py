@@ -10,22 +10,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mrtoct.networks.config import NetworkConfig, Sees, require_within
+from mrtoct.networks.head_unet_slabs import in_slabs
 
 GROUP_CHANNELS = 8
 """Channels that group norm averages together."""
 
 
 @dataclass(frozen=True)
-class HeadUNetConfig:
+class HeadUNetConfig(NetworkConfig):
     """Size of the network."""
 
-    in_channels: int = 1
-    """MR channels."""
+    sees: ClassVar[Sees] = "heads"
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels at half resolution and after each further halving; multiples of 8."""
     detail: int = 8
@@ -33,14 +35,15 @@ class HeadUNetConfig:
     kind: Literal["head_unet"] = "head_unet"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.in_channels <= 16:
-            raise ValueError(f"in_channels must be 1 to 16, got {self.in_channels}")
+        require_within(self, in_channels=(1, 16), detail=(4, 128))
         if not 2 <= len(self.widths) <= 6:
             raise ValueError(f"widths must be of 2 to 6 levels, got {len(self.widths)}")
         if any(not 8 <= w <= 1024 or w % GROUP_CHANNELS for w in self.widths):
             raise ValueError(f"widths must be multiples of 8 up to 1024, got {list(self.widths)}")
-        if not 4 <= self.detail <= 128:
-            raise ValueError(f"detail must be 4 to 128, got {self.detail}")
+
+    def build(self) -> HeadUNet:
+        """Return the network, with new weights."""
+        return HeadUNet(self)
 
     @property
     def width(self) -> int:
@@ -94,6 +97,10 @@ class HeadUNet(nn.Module):
         absolute error that is expected in it, in thousands of HU where the window is 4095 HU wide.
         """
         return self.draw(self.understand(mr), mr)
+
+    def whole(self, mr: Tensor) -> Tensor:
+        """Map a whole head as forward does, in a fraction of the memory; not to learn from."""
+        return in_slabs(self, mr)
 
     def understand(self, mr: Tensor) -> Tensor:
         """Map MR (N, C, I, J, K) to features (N, widths[0], I / 2, J / 2, K / 2)."""

@@ -6,10 +6,10 @@ neighbours: they are computed slab by slab, each read with the voxels around it 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
-
-from mrtoct.networks.head_unet import HeadUNet
 
 SLAB = 32
 """Planes along I that are drawn at once, at full resolution."""
@@ -18,7 +18,17 @@ HALO = 4
 two at full; rounded up to whole voxels at half resolution."""
 
 
-def in_slabs(network: HeadUNet, mr: Tensor) -> Tensor:
+class TwoParts(Protocol):
+    """A HeadUNet: what is costly in time, and what is costly in memory."""
+
+    def understand(self, mr: Tensor) -> Tensor:
+        """Map MR (N, C, I, J, K) to features (N, F, I / 2, J / 2, K / 2)."""
+
+    def draw(self, features: Tensor, mr: Tensor) -> Tensor:
+        """Map features and MR, or the same part of both, to (N, 2, I, J, K)."""
+
+
+def in_slabs(network: TwoParts, mr: Tensor) -> Tensor:
     """Map MR (N, C, I, J, K) to (N, 2, I, J, K) float32, as network(mr) does."""
     x = network.understand(mr)
     out = torch.empty(len(mr), 2, *mr.shape[2:], device=mr.device)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mrtoct.networks.config import require_within
 from mrtoct.networks.initialise import initialise
 
 
@@ -24,9 +25,7 @@ class PatchDiscriminatorConfig:
     def __post_init__(self) -> None:
         if self.in_channels < 2:
             raise ValueError(f"in_channels must be at least 2 (MR and CT), got {self.in_channels}")
-        for name in ("width", "depth"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_within(self, width=(1, 512), depth=(1, 10))
 
     @property
     def channels(self) -> list[int]:

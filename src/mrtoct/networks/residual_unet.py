@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mrtoct.networks.config import NetworkConfig, Sees, require_choice, require_within
 
 GROUP_CHANNELS = 8
 """Channels that group norm averages together, where a layer has so many."""
 
 
 @dataclass(frozen=True)
-class ResidualUNetConfig:
+class ResidualUNetConfig(NetworkConfig):
     """Size and options of the residual u-net; the defaults train on a CPU."""
 
-    in_channels: int = 1
-    """MR channels times the slices that are seen of each."""
+    sees: ClassVar[Sees] = "slices"
     out_channels: int = 1
     width: int = 32
     """Channels at full size; they double with each level, up to eight times the width."""
@@ -32,13 +33,13 @@ class ResidualUNetConfig:
     kind: Literal["residual_unet"] = "residual_unet"
 
     def __post_init__(self) -> None:
-        for name in ("in_channels", "out_channels", "width", "depth"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.norm not in ("instance", "group"):
-            raise ValueError(f"norm must be instance or group, got {self.norm!r}")
-        if self.output not in ("sigmoid", "linear"):
-            raise ValueError(f"output must be sigmoid or linear, got {self.output!r}")
+        super().__post_init__()
+        require_within(self, depth=(1, 10), width=(1, 512), out_channels=(1, 16))
+        require_choice(self, norm=("instance", "group"), output=("sigmoid", "linear"))
+
+    def build(self) -> ResidualUNet:
+        """Return the network, with new weights."""
+        return ResidualUNet(self)
 
     @property
     def channels(self) -> list[int]:

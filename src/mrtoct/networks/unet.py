@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from mrtoct.networks.config import NetworkConfig, Sees, require_choice, require_within
 from mrtoct.networks.initialise import initialise
 
 
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(NetworkConfig):
     """Size and options of the u-net; the defaults are Table 2."""
 
-    in_channels: int = 1
+    sees: ClassVar[Sees] = "slices"
     out_channels: int = 1
     width: int = 64
     """Channels of the first layer; they double with each level, up to eight times the width."""
@@ -28,15 +29,15 @@ class UNetConfig:
     kind: Literal["unet"] = "unet"
 
     def __post_init__(self) -> None:
-        if self.depth < 3:
-            raise ValueError(f"depth must be at least 3, got {self.depth}")
-        for name in ("in_channels", "out_channels", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        super().__post_init__()
+        require_within(self, depth=(3, 10), width=(1, 512), out_channels=(1, 16))
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.output not in ("sigmoid", "linear"):
-            raise ValueError(f"output must be sigmoid or linear, got {self.output!r}")
+        require_choice(self, output=("sigmoid", "linear"))
+
+    def build(self) -> UNet:
+        """Return the network, with new weights."""
+        return UNet(self)
 
     @property
     def channels(self) -> list[int]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from itertools import starmap
 from pathlib import Path
 from typing import Literal
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.files import write_volume
 from mrtoct.io.rire.patient import write_rire
@@ -30,14 +29,14 @@ def write_cohort(
     layout: Layout = "plain",
     workers: int = 1,
     overwrite: bool = False,
-    on_subject: Callable[[str], None] = lambda name: None,
+    watcher: Watcher = nobody,
 ) -> list[str]:
     """Write count phantoms to FOLDER/<subject>/ and return their names.
 
     Each subject's folder holds ct.nii.gz and mr.nii.gz (of several contrasts mr_T1.nii.gz and so
     on), and under truth/ what no real scan comes with: labels.nii.gz and ct_to_mr.tfm, to the
     first contrast. With the layout rire see `mrtoct.io.rire.patient`. Subject n of a seed is
-    always the same head, however many are made.
+    always the same head, however many are made. watcher is told of each that is done.
     """
     if not 1 <= count <= 999:
         raise ValueRangeError(f"a cohort has 1 to 999 subjects, got {count}")
@@ -45,7 +44,7 @@ def write_cohort(
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; name a folder")
     if folder.exists() and any(folder.iterdir()) and not overwrite:
-        raise FileError(f"{folder} exists already; name a new folder or pass --overwrite")
+        raise FileError(f"{folder} exists already; name a new folder", overwrite="to replace it")
     stem = {"plain": "phantom-", "rire": "patient_"}[layout]
     names = [f"{stem}{n:03d}" for n in range(1, count + 1)]
     before = list(folder.glob(f"{stem}[0-9][0-9][0-9]"))
@@ -57,10 +56,9 @@ def write_cohort(
             shutil.rmtree(old)
     jobs = [(folder, name, [seed, n], settings, layout) for n, name in enumerate(names)]
     workers = min(workers, count)
-    for name in (
-        spread(_write_subject, jobs, workers) if workers > 1 else starmap(_write_subject, jobs)
-    ):
-        on_subject(name)
+    written = in_processes(_write_subject, jobs, workers)
+    for done, name in enumerate(written, start=1):
+        watcher(Update(done, count, name))
     return names
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.prepare.intensity import from_zero
 from mrtoct.registration.register import Registration, RegistrationSettings, register
-from mrtoct.volume import Array, Volume, check_signal
+from mrtoct.volume import Array, Volume, require_signal
 
 
 def checked_channels(mr: Mapping[str, Volume], wanted: Sequence[str]) -> dict[str, Volume]:
@@ -28,7 +28,7 @@ def checked_channels(mr: Mapping[str, Volume], wanted: Sequence[str]) -> dict[st
     checked = {}
     for name in wanted:
         kind = "MR" if len(wanted) == 1 else f"MR channel {name}"
-        check_signal(mr[name], kind)
+        require_signal(mr[name], kind)
         if not np.isfinite(mr[name].voxels).all():
             raise ValueRangeError(
                 f"the {kind} holds NaN or infinite voxels; every voxel must be finite"

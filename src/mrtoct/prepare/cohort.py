@@ -5,23 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
-from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import files_of, read_scan, read_volume
+from mrtoct.io.records import MANIFEST
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.store import (
-    FORMAT,
-    MANIFEST,
     Manifest,
+    SubjectRecord,
     read_manifest,
     stored_subject,
     write_manifest,
@@ -32,17 +31,6 @@ from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 Outcome = Literal["prepared", "unchanged", "failed"]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """One subject is done; called for each as it comes."""
-
-    name: str
-    outcome: Outcome
-    message: str
-    done: int
-    total: int
-
-
 def prepare_cohort(
     source: Listing | Path | str,
     store: Path | str,
@@ -50,17 +38,51 @@ def prepare_cohort(
     *,
     workers: int = 1,
     overwrite: bool = False,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    watcher: Watcher = nobody,
 ) -> Manifest:
-    """Prepare every subject of a source into a store and return its manifest.
+    """Prepare every subject of a cohort into a store that trains fast.
 
-    Run again, it redoes only subjects whose files changed. A store made with other settings is
-    refused unless overwrite is true. workers is a number of processes. Raises CohortError if no
-    subject could be used.
+    MR and CT are registered, the head is masked, both are resampled to one upright grid. Run
+    again, only subjects whose files changed are redone.
+
+    Parameters
+    ----------
+    source : Path, str or Listing
+        Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, a table (.csv, .tsv),
+        or what `mrtoct.datasets.listing.list_subjects` found.
+    store : Path or str
+        Folder of the store, new or to be brought up to date.
+    settings : PrepareSettings
+        Voxel spacing, MR channels and how to register.
+    workers : int
+        How many processes work at once.
+    overwrite : bool
+        Whether a store that was made with other settings is redone.
+    watcher : callable
+        Told of each subject as it is done; print is one (see `mrtoct.hardware.progress`).
+
+    Returns
+    -------
+    Manifest
+        Which subjects are ready, and which failed or are distrusted, with the reasons.
+
+    Raises
+    ------
+    CohortError
+        If no subject could be used, or the store is of other settings and overwrite is false.
+    FileError
+        If the source is not there.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> manifest = mrtoct.prepare_cohort("SOURCE", "STORE")
+    >>> manifest.subjects
+    ['s01', 's02', 's03']
     """
     listing = source if isinstance(source, Listing) else list_subjects(Path(source))
     store = Path(store)
-    _check_store(store, settings, overwrite)
+    _require_store(store, settings, overwrite)
     store.mkdir(parents=True, exist_ok=True)
 
     total = len(listing.subjects) + len(listing.rejected)
@@ -68,15 +90,15 @@ def prepare_cohort(
     done = 0
     for name, message in failed.items():
         done += 1
-        on_progress(Progress(name, "failed", message, done, total))
+        watcher(_update(name, "failed", message, done, total))
     ready: list[str] = []
     distrusted: dict[str, str] = {}
     jobs = [(files, store, settings) for files in listing.subjects]
     workers = min(workers, len(jobs))
-    outcomes = spread(_prepare_one, jobs, workers) if workers > 1 else starmap(_prepare_one, jobs)
+    outcomes = in_processes(_prepare_one, jobs, workers)
     for name, outcome, message, distrust in outcomes:
         done += 1
-        on_progress(Progress(name, outcome, message, done, total))
+        watcher(_update(name, outcome, message, done, total))
         if outcome == "failed":
             failed[name] = message
         else:
@@ -98,12 +120,17 @@ def prepare_cohort(
     return manifest
 
 
+def _update(name: str, outcome: Outcome, message: str, done: int, total: int) -> Update:
+    """Return what to tell of a subject that is done."""
+    return Update(done, total, f"{name} {outcome}", message=f"{name}: {message}" if message else "")
+
+
 def _prepare_one(
     files: SubjectFiles, store: Path, settings: PrepareSettings
 ) -> tuple[str, Outcome, str, str | None]:
     """Return name, outcome, what to tell about it, and why not to trust its registration."""
     try:
-        _check_channels(files, settings)
+        _require_channels(files, settings)
         fingerprint = _fingerprint(files, settings)
         stored = stored_subject(store, files.name)
         if stored and stored.fingerprint == fingerprint:
@@ -117,7 +144,7 @@ def _prepare_one(
     return files.name, "prepared", "; ".join(subject.warnings), subject.distrust
 
 
-def _check_channels(files: SubjectFiles, settings: PrepareSettings) -> None:
+def _require_channels(files: SubjectFiles, settings: PrepareSettings) -> None:
     missing = [name for name in settings.channels if name not in files.mr]
     if missing:
         raise CohortError(
@@ -140,7 +167,7 @@ def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
     """Hash the contents of a subject's files, the settings and the version of this program."""
     digest = hashlib.sha256(
         json.dumps(
-            [FORMAT, version("mrtoct"), _plain(settings), files.aligned], sort_keys=True
+            [Manifest.format, version("mrtoct"), _plain(settings), files.aligned], sort_keys=True
         ).encode()
     )
     scans = [*(files.mr[name] for name in settings.channels), files.ct]
@@ -156,7 +183,7 @@ def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
     return digest.hexdigest()
 
 
-def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> None:
+def _require_store(store: Path, settings: PrepareSettings, overwrite: bool) -> None:
     if not store.exists() or (store.is_dir() and not any(store.iterdir())):
         return
     if not (store / MANIFEST).is_file():
@@ -167,7 +194,8 @@ def _check_store(store: Path, settings: PrepareSettings, overwrite: bool) -> Non
     if not overwrite:
         if read_manifest(store).settings != _plain(settings):
             raise CohortError(
-                f"{store} was prepared with other settings; name a new folder or pass --overwrite"
+                f"{store} was prepared with other settings; name a new folder",
+                overwrite="to redo it",
             )
         return
     # Half redone it would be a mixture: without a manifest it is no store until all is.
@@ -182,7 +210,7 @@ def _forget_others(store: Path, ready: list[str]) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / "subject.json").is_file() or folder.name.startswith(".part-")
+    return (folder / SubjectRecord.file).is_file() or folder.name.startswith(".part-")
 
 
 def _plain(settings: PrepareSettings) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume, require_signal
+
+MOST_HU = 32767.0
+"""A synthetic CT is stored in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,10 @@ class HuWindow:
     """HU that becomes 1."""
 
     def __post_init__(self) -> None:
-        if not -np.inf < self.low < self.high < np.inf:
+        if not -MOST_HU <= self.low < self.high <= MOST_HU:
             raise ValueError(
-                f"a HU window rises between finite values, got {self.low} to {self.high}"
+                f"low must be below high, both within -{MOST_HU:g} to {MOST_HU:g} HU, got "
+                f"{self.low} to {self.high}"
             )
 
     def normalise(self, hu: Array) -> Array:
@@ -41,7 +45,7 @@ class HuWindow:
 
 def checked_ct(ct: Volume) -> Volume:
     """Return the CT with padding below -1024 HU raised to it; ValueRangeError if it is no HU."""
-    check_signal(ct, "CT")
+    require_signal(ct, "CT")
     low, high = float(ct.voxels.min()), float(ct.voxels.max())
     if low > -500:
         raise ValueRangeError(
@@ -73,11 +77,11 @@ class MrScaling:
     def __post_init__(self) -> None:
         if not 0 <= self.low_percentile < self.high_percentile <= 100:
             raise ValueError(
-                "percentiles rise within 0 to 100, got "
+                "low_percentile must be below high_percentile, both within 0 to 100, got "
                 f"{self.low_percentile} and {self.high_percentile}"
             )
-        if not 1 <= self.ceiling < np.inf:
-            raise ValueError(f"ceiling must be finite and at least 1, got {self.ceiling}")
+        if not 1 <= self.ceiling <= 100:
+            raise ValueError(f"ceiling must be 1 to 100, got {self.ceiling}")
 
     def measure(self, mr: Array, head: Array) -> tuple[float, float]:
         """Return the MR values (low, high) of the two percentiles inside the head mask."""

@@ -8,13 +8,16 @@ from skimage.filters import threshold_otsu
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.resample import resample
-from mrtoct.volume import AIR_HU, Array, Volume, check_signal
+from mrtoct.volume import AIR_HU, Array, Volume, require_signal
 
 BODY_HU = -300.0
 """Between air and fat; foam of tables and holders lies below it, their shells may lie above."""
 
 WORK_SPACING_MM = 2.0
 """Masks are found at this spacing (thin shells still show) and refined on the volume's grid."""
+
+LEAST_OVERLAP = 0.85
+"""Dice of the heads found on CT and MR, where both were scanned, below which one doubts them."""
 
 EAR_LENGTH, EAR_PER_BASE = 9, 12
 """What hangs on the head by a thin bridge belongs to it if it ends within so many working voxels
@@ -41,7 +44,7 @@ def head_mask_mr(mr: Volume) -> Volume:
     in and only noise out; largest body with the small parts that hang on it; gaps closed; cavities
     filled.
     """
-    check_signal(mr, "MR")
+    require_signal(mr, "MR")
     work = _at_work_spacing(mr, fill=0.0)
     signal = np.sqrt(np.clip(work.voxels, 0, np.percentile(work.voxels, 99.5)))
     threshold = float(threshold_otsu(signal)) * 0.75

@@ -12,22 +12,23 @@ STORE/<subject>/mask.npy       bool, where the data's authors count errors; only
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from mrtoct.errors import CohortError, GeometryError
-from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.atomic import new_folder
+from mrtoct.io.records import MANIFEST, Record, read_record, write_record
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.volume import Grid, Unit, Volume
 
-FORMAT = 2
-MANIFEST = "manifest.json"
+REMEDY = "prepare the store again"
+
+Row = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,32 @@ class PreparedSubject:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class SubjectRecord(Record):
+    """What a prepared subject's subject.json says beside the arrays."""
+
+    file: ClassVar[str] = "subject.json"
+    remedy: ClassVar[str] = REMEDY
+    error: ClassVar[type[CohortError]] = CohortError
+
+    format: Literal[2]
+    fingerprint: str
+    shape: tuple[int, int, int]
+    affine: tuple[Row, Row, Row, Row]
+    channels: list[str]
+    mask: bool
+    dropped: list[DroppedSlice]
+    registration: dict[str, Any]
+    warnings: list[str]
+    scanned_spacing_mm: dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Manifest(Record):
     """What a store says of itself."""
+
+    file: ClassVar[str] = MANIFEST
+    remedy: ClassVar[str] = f"{REMEDY}, overwriting it"
+    error: ClassVar[type[CohortError]] = CohortError
 
     settings: dict[str, Any]
     channels: tuple[str, ...]
@@ -102,6 +127,7 @@ class Manifest:
     failed: dict[str, str]
     distrusted: dict[str, str] = field(default_factory=dict)
     """Of the subjects, those whose registration is doubtful, and why."""
+    format: Literal[2] = 2
 
 
 def write_subject(store: Path, subject: PreparedSubject) -> None:
@@ -113,55 +139,47 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             except OSError as error:
                 # numpy tells how many bytes it wrote, not why no more.
                 raise OSError(error.errno, error.strerror or "the disk is full") from error
-        record = {
-            "format": FORMAT,
-            "fingerprint": subject.fingerprint,
-            "shape": list(subject.ct.grid.shape),
-            "affine": subject.ct.affine.tolist(),
-            "channels": list(subject.channels),
-            "mask": subject.mask is not None,
-            "dropped": [asdict(d) for d in subject.dropped],
-            "registration": subject.registration,
-            "warnings": subject.warnings,
-            "scanned_spacing_mm": {name: list(s) for name, s in subject.scanned.items()},
-        }
-        write_text(folder / "subject.json", json.dumps(record, indent=1))
+        a, b, c, d = subject.ct.affine.tolist()
+        record = SubjectRecord(
+            format=2,
+            fingerprint=subject.fingerprint,
+            shape=subject.ct.grid.shape,
+            affine=(tuple(a), tuple(b), tuple(c), tuple(d)),
+            channels=list(subject.channels),
+            mask=subject.mask is not None,
+            dropped=subject.dropped,
+            registration=subject.registration,
+            warnings=subject.warnings,
+            scanned_spacing_mm=subject.scanned,
+        )
+        write_record(folder, record)
 
 
 def read_subject(store: Path, name: str) -> PreparedSubject:
     """Open a prepared subject; its voxels stay on disk until they are used."""
     folder = store / name
+    record = read_record(folder, SubjectRecord)
     try:
-        return _subject(folder, _read_json(folder / "subject.json"))
-    except (KeyError, TypeError, ValueError, GeometryError) as error:
-        raise CohortError(
-            f"{folder / 'subject.json'} is damaged; prepare the store again"
-        ) from error
-
-
-def _subject(folder: Path, record: dict[str, Any]) -> PreparedSubject:
-    grid = Grid(tuple(record["shape"]), np.array(record["affine"]))
+        grid = Grid(record.shape, np.array(record.affine))
+    except GeometryError as error:
+        raise CohortError(f"{folder / record.file} is damaged: {error}; {REMEDY}") from error
     return PreparedSubject(
         folder.name,
         channels={
             name: _open(folder / f"mr-{name}.npy", grid, "a.u.", "float32")
-            for name in record["channels"]
+            for name in record.channels
         },
         ct=_open(folder / "ct.npy", grid, "HU", "int16"),
         head=_open(folder / "head.npy", grid, "label", "bool"),
         mr_head=_open(folder / "mr_head.npy", grid, "label", "bool"),
         covered=_open(folder / "covered.npy", grid, "label", "bool"),
-        mask=_open(folder / "mask.npy", grid, "label", "bool") if record["mask"] else None,
-        dropped=[DroppedSlice(**d) for d in record["dropped"]],
-        registration=record["registration"],
-        fingerprint=record["fingerprint"],
-        warnings=record["warnings"],
-        scanned=_spacings(record.get("scanned_spacing_mm", {})),  # stores of 0.1 lack it
+        mask=_open(folder / "mask.npy", grid, "label", "bool") if record.mask else None,
+        dropped=record.dropped,
+        registration=record.registration,
+        fingerprint=record.fingerprint,
+        warnings=record.warnings,
+        scanned=record.scanned_spacing_mm,
     )
-
-
-def _spacings(record: dict[str, list[float]]) -> dict[str, tuple[float, float, float]]:
-    return {name: (float(i), float(j), float(k)) for name, (i, j, k) in record.items()}
 
 
 def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
@@ -180,9 +198,9 @@ def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     try:
         voxels = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
-        raise CohortError(f"{path} is missing or damaged; prepare the store again") from error
+        raise CohortError(f"{path} is missing or damaged; {REMEDY}") from error
     if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
-        raise CohortError(f"{path} does not fit its subject.json; prepare the store again")
+        raise CohortError(f"{path} does not fit its subject.json; {REMEDY}")
     return Volume(voxels, grid, unit)
 
 
@@ -196,8 +214,7 @@ def stored_subject(store: Path, name: str) -> PreparedSubject | None:
 
 def write_manifest(store: Path, manifest: Manifest) -> None:
     """Write or replace the manifest."""
-    record = {"format": FORMAT, **asdict(manifest)}
-    write_text(store / MANIFEST, json.dumps(record, indent=1), overwrite=True)
+    write_record(store, manifest, overwrite=True)
 
 
 def read_manifest(store: Path) -> Manifest:
@@ -208,33 +225,4 @@ def read_manifest(store: Path) -> Manifest:
         )
     if not (store / MANIFEST).is_file():
         raise CohortError(f"{store} is not a store (no {MANIFEST}); make one with mrtoct prepare")
-    record = _read_json(store / MANIFEST)
-    if record.get("format") != FORMAT:
-        raise CohortError(
-            f"{store} has store format {record.get('format')}, this version reads {FORMAT}; "
-            "prepare it again with --overwrite"
-        )
-    try:
-        return Manifest(
-            record["settings"],
-            tuple(record["channels"]),
-            record["subjects"],
-            record["failed"],
-            record["distrusted"],
-        )
-    except KeyError as error:
-        raise CohortError(
-            f"{store / MANIFEST} is damaged; prepare the store again with --overwrite"
-        ) from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CohortError(
-            f"{path} is missing or damaged; prepare the store again with --overwrite"
-        ) from error
-    if not isinstance(record, dict):
-        raise CohortError(f"{path} is damaged; prepare the store again with --overwrite")
-    return record
+    return read_record(store, Manifest)

@@ -12,12 +12,13 @@ from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
-from mrtoct.prepare.mask import bounding_box, head_mask_ct, head_mask_mr
+from mrtoct.prepare.mask import LEAST_OVERLAP, bounding_box, head_mask_ct, head_mask_mr
+from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
 from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.resample import coverage, resample, resample_mask
-from mrtoct.volume import AIR_HU, Array, Volume, check_same_grid
+from mrtoct.volume import AIR_HU, Array, Volume, require_same_grid
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class PrepareSettings:
     """Judge transforms that were given, and the claim that scans are aligned, by the data."""
 
     def __post_init__(self) -> None:
-        if len(self.spacing) != 3 or not all(0.2 <= s <= 10 for s in self.spacing):
-            raise ValueRangeError(
-                f"store spacing must be three numbers of 0.2 to 10 mm, got {list(self.spacing)}"
-            )
+        try:
+            require_spacing(self.spacing)
+        except ValueError as error:
+            raise ValueRangeError(f"store {error}") from error
         if not self.channels or len(set(self.channels)) < len(self.channels):
             raise ValueRangeError(
                 f"a store needs MR channels that differ, got {list(self.channels)}"
@@ -156,7 +157,7 @@ def record_of(found: Registration | Assessment) -> dict[str, Any]:
 def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:
     if raw.mask is None:
         return None
-    check_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
+    require_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
     return resample_mask(raw.mask.with_voxels(raw.mask.voxels > 0, "label"), ct.grid)
 
 
@@ -164,6 +165,6 @@ def _doubts(head: Volume, mr_head: Volume, covered: Volume) -> list[str]:
     """Compare the two head masks, which were found independently, where both could be."""
     a, b = head.voxels & covered.voxels, mr_head.voxels & covered.voxels
     dice = 2.0 * float((a & b).sum()) / max(float(a.sum() + b.sum()), 1.0)
-    if dice < 0.85:
+    if dice < LEAST_OVERLAP:
         return [f"the head on the MR and on the CT overlap poorly (Dice {dice:.2f})"]
     return []

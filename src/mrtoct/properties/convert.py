@@ -9,15 +9,15 @@ import numpy as np
 
 from mrtoct._version import __version__
 from mrtoct.properties.curve import Curve
-from mrtoct.properties.hu import check_deviation, check_hu, millilitres
+from mrtoct.properties.hu import millilitres, require_deviation, require_hu
 from mrtoct.properties.quantity import Quantity
 from mrtoct.properties.sound import (
     SOFT_TISSUE,
     WATER,
     Places,
     at_frequency,
-    check_frequency,
     filled,
+    require_frequency,
 )
 from mrtoct.volume import Array, Volume
 
@@ -48,11 +48,11 @@ def convert(
     value, known without error. Attenuation of sound needs a frequency. Raises ValueRangeError for
     a volume that is no CT in HU or has no bone, GeometryError for a deviation on another grid.
     """
-    check_hu(sct)
+    require_hu(sct)
     if deviation is not None:
-        check_deviation(sct, deviation)
+        require_deviation(sct, deviation)
     if quantity.name == "attenuation":
-        curve = at_frequency(curve, check_frequency(frequency_mhz))
+        curve = at_frequency(curve, require_frequency(frequency_mhz))
     bounded = curve.at_least(quantity.lowest)
     facts = _facts(quantity, curve)
     if quantity.in_skull:
@@ -99,7 +99,7 @@ def _media(quantity: Quantity, mhz: float | None) -> tuple[float, float]:
     """Return the value of soft tissue and of water."""
     if quantity.name == "sound-speed":
         return SOFT_TISSUE.speed, WATER.speed
-    mhz = check_frequency(mhz)
+    mhz = require_frequency(mhz)
     soft, water = (m.attenuation * mhz**m.power for m in (SOFT_TISSUE, WATER))
     return soft, water
 

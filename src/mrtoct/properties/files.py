@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mrtoct.io import nifti
-from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.io.files import NIFTI_ENDINGS, ending, write_volume
 from mrtoct.properties.convert import PropertyMap
 from mrtoct.volume import Volume
@@ -24,19 +24,19 @@ def deviation_file(path: Path) -> Path:
     return path.with_name(path.name[: -len(kind)] + "_sd" + kind)
 
 
-def check_map_absent(path: Path, *, with_deviation: bool, overwrite: bool) -> None:
+def require_map_absent(path: Path, *, with_deviation: bool, overwrite: bool) -> None:
     """Raise FileError if any of a map's files is there and may not be replaced."""
-    check_absent(path, overwrite=overwrite)
-    check_absent(sidecar(path), overwrite=overwrite)
+    require_absent(path, overwrite=overwrite)
+    require_absent(sidecar(path), overwrite=overwrite)
     if with_deviation:
-        check_absent(deviation_file(path), overwrite=overwrite)
+        require_absent(deviation_file(path), overwrite=overwrite)
 
 
 def write_map(
     path: Path, made: PropertyMap, *, facts: dict[str, Any] | None = None, overwrite: bool = False
 ) -> None:
     """Write a map, its JSON (with further facts) and, if it has one, its standard deviation."""
-    check_map_absent(path, with_deviation=made.deviation is not None, overwrite=overwrite)
+    require_map_absent(path, with_deviation=made.deviation is not None, overwrite=overwrite)
     title, unit = made.facts["title"], made.facts["unit"]
     told = {**made.facts, **(facts or {})}
     if made.deviation is not None:

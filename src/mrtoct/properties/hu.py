@@ -7,20 +7,18 @@ import numpy as np
 from mrtoct.check.hounsfield import check_scale
 from mrtoct.check.values import find_peaks
 from mrtoct.errors import ValueRangeError
-from mrtoct.volume import Array, Volume, check_same_grid, check_signal
+from mrtoct.volume import Array, Volume, require_same_grid, require_signal
 
 AIR_HU = -900.0
-AIR_LEFT_HU = -250.0
-"""Below it a voxel is air rather than fat; the metrics' own bound."""
-
+"""Any CT of a head holds air as low as this."""
 BODY_HU = (-150.0, 120.0)
 LEAST_BODY = 0.3
 """Fat, brain and muscle: about three quarters of what a head holds besides air."""
 
 
-def check_hu(sct: Volume) -> None:
+def require_hu(sct: Volume) -> None:
     """Raise ValueRangeError, with what the values look like, unless a volume is a CT in HU."""
-    check_signal(sct, "synthetic CT")
+    require_signal(sct, "synthetic CT")
     findings = check_scale(sct, find_peaks(sct.voxels))
     if not findings or (findings[0].kind == "no-hu" and _has_air_and_body(sct.voxels)):
         return
@@ -37,9 +35,9 @@ def _has_air_and_body(voxels: Array) -> bool:
     return bool(voxels.min() < AIR_HU) and float(body.mean()) > LEAST_BODY
 
 
-def check_deviation(sct: Volume, deviation: Volume) -> None:
+def require_deviation(sct: Volume, deviation: Volume) -> None:
     """Raise an error unless a standard deviation in HU belongs to a synthetic CT."""
-    check_same_grid(sct.grid, deviation.grid, "the synthetic CT", "its standard deviation")
+    require_same_grid(sct.grid, deviation.grid, "the synthetic CT", "its standard deviation")
     low, high = float(deviation.voxels.min()), float(deviation.voxels.max())
     if low < 0:
         raise ValueRangeError(

@@ -10,7 +10,7 @@ from scipy import ndimage
 from mrtoct.errors import GeometryError
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.properties.curve import Curve
-from mrtoct.properties.hu import check_hu
+from mrtoct.properties.hu import require_hu
 from mrtoct.resample import coverage, resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume
 
@@ -45,7 +45,7 @@ def replace_head(
     is the full width at half maximum of a Gaussian over the head. Raises GeometryError if the two
     heads do not lie in one place.
     """
-    check_hu(sct)
+    require_hu(sct)
     sct = sct.with_voxels(np.maximum(sct.voxels, AIR_HU))
     head = head_mask_ct(sct)
     # Mixed by mu, not by HU: a voxel half of bone and half of air attenuates half as much.

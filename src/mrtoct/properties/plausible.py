@@ -14,7 +14,7 @@ import numpy as np
 from mrtoct.check.finding import Finding
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import head_mask_ct
-from mrtoct.properties.hu import check_hu
+from mrtoct.properties.hu import require_hu
 from mrtoct.properties.skull import skull_mask
 from mrtoct.properties.vault import Vault, look_at_vault, mirrored, patches
 from mrtoct.volume import AIR_HU, Array, Volume
@@ -73,7 +73,7 @@ def look_at_sct(sct: Volume) -> Plausibility:
 
     Raises ValueRangeError if it is no CT in HU, or if there is no head.
     """
-    check_hu(sct)
+    require_hu(sct)
     sct = sct.with_voxels(np.maximum(sct.voxels, AIR_HU))
     head = head_mask_ct(sct)
     bone = sct.voxels[head.voxels & (sct.voxels > BONE_HU)]

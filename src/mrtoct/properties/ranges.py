@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mrtoct.errors import ValueRangeError
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.prepare.intracranial import intracranial_mask
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.properties.curve import Curve
-from mrtoct.properties.hu import check_hu
+from mrtoct.properties.hu import require_hu
 from mrtoct.properties.wepl import Beam, BeamPaths, beam_paths, sphere
 from mrtoct.resample import coverage
 from mrtoct.volume import AIR_HU, Array, Volume
@@ -71,7 +72,7 @@ def compare_ranges(
     target: Volume,
     beams: Sequence[Beam],
     curve: Curve,
-    on_beam: Callable[[int], None] = lambda done: None,
+    watcher: Watcher = nobody,
 ) -> RangeComparison:
     """Compare water-equivalent path lengths of two CTs (HU) of one head in one world.
 
@@ -81,9 +82,9 @@ def compare_ranges(
     """
     for ct, name in ((synthetic, "the synthetic CT"), (real, "the CT")):
         try:
-            check_hu(ct)
+            require_hu(ct)
         except ValueRangeError as error:
-            raise ValueRangeError(f"{name}: {error}") from error
+            raise error.about(name) from error
     real = real.with_voxels(np.maximum(real.voxels, AIR_HU))
     synthetic = synthetic.with_voxels(np.maximum(synthetic.voxels, AIR_HU))
     body = head_mask_ct(real)
@@ -91,7 +92,7 @@ def compare_ranges(
     paths = []
     for done, beam in enumerate(beams, start=1):
         paths.append(beam_paths(real, synthetic, body, target, beam, curve))
-        on_beam(done)
+        watcher(Update(done, len(beams), beam.name))
     if not any((p.real_mm > 0).any() for p in paths):
         raise ValueRangeError("the target lies outside the body: no beam passes tissue to reach it")
     errors, lengths = (

@@ -9,9 +9,8 @@ from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import bounding_box
-from mrtoct.properties.hu import AIR_LEFT_HU
 from mrtoct.properties.rays import along
-from mrtoct.volume import Array, Grid, Volume
+from mrtoct.volume import AIR_BELOW_HU, Array, Grid, Volume
 
 BONE_HU = 250.0
 """skull2medium's threshold; k-Plan's 1150 kg/m3 is 240 HU on its own line."""
@@ -41,7 +40,7 @@ def skull_mask(ct: Volume, *, bone_hu: float = BONE_HU) -> Volume:
     small = sizes <= LARGEST_HOLE_ML
     small[0] = False
     closed |= small[holes]
-    closed &= piece | (ct.voxels[box] >= AIR_LEFT_HU)
+    closed &= piece | (ct.voxels[box] >= AIR_BELOW_HU)
     mask = np.zeros(ct.grid.shape, dtype=np.bool_)
     mask[box] = closed
     return ct.with_voxels(mask, "label")

@@ -9,9 +9,9 @@ import numpy as np
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.properties.curve import Curve
-from mrtoct.properties.hu import AIR_LEFT_HU, millilitres
+from mrtoct.properties.hu import millilitres
 from mrtoct.properties.skull import skull_mask
-from mrtoct.volume import AIR_HU, Array, Volume
+from mrtoct.volume import AIR_BELOW_HU, AIR_HU, Array, Volume
 
 FREQUENCIES_MHZ = (0.05, 10.0)
 """Transcranial ultrasound uses 0.2 to 3 MHz."""
@@ -58,17 +58,16 @@ class Places:
         return {
             "skull_ml": millilitres(self.skull.voxels, ct),
             "soft_in_skull_ml": millilitres(self.hu < 0, ct),
-            "air_in_head_ml": millilitres(inside & (ct.voxels < AIR_LEFT_HU), ct),
+            "air_in_head_ml": millilitres(inside & (ct.voxels < AIR_BELOW_HU), ct),
         }
 
 
-def check_frequency(mhz: float | None) -> float:
+def require_frequency(mhz: float | None) -> float:
     """Return a frequency in MHz, or raise ValueRangeError if it is none that ultrasound has."""
     low, high = FREQUENCIES_MHZ
     if mhz is None:
         raise ValueRangeError(
-            "attenuation of sound depends on its frequency: name it in MHz with --frequency, such "
-            "as 0.5"
+            "attenuation of sound depends on its frequency: name it in MHz, such as 0.5"
         )
     if not low <= mhz <= high:
         raise ValueRangeError(f"a frequency is {low:g} to {high:g} MHz, got {mhz:g}")

@@ -8,7 +8,7 @@ from scipy import ndimage
 from mrtoct.io.dicom.structures import Structure
 from mrtoct.prepare.intracranial import intracranial_mask
 from mrtoct.prepare.mask import head_mask_ct
-from mrtoct.properties.hu import check_hu
+from mrtoct.properties.hu import require_hu
 from mrtoct.properties.skull import BONE_HU
 from mrtoct.resample import resample_mask
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
@@ -22,7 +22,7 @@ def structures_of(sct: Volume, grid: Grid | None = None) -> list[Structure]:
     EXTERNAL has one outline a slice and no holes. Raises ValueRangeError if it is no CT in HU, has
     no head, or no bone that encloses a brain.
     """
-    check_hu(sct)
+    require_hu(sct)
     sct = sct.with_voxels(np.maximum(sct.voxels, AIR_HU))
     head = head_mask_ct(sct)
     body = sct.with_voxels(_one_outline(head.voxels), "label")

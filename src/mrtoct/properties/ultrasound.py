@@ -24,9 +24,9 @@ from mrtoct.properties.curve import Curve
 from mrtoct.properties.curves.density import K_PLAN, K_WAVE
 from mrtoct.properties.curves.find import CURVES
 from mrtoct.properties.curves.sound import MARSAC_DENSITY, MCDANNOLD_DENSITY, YAAKUB_DENSITY
-from mrtoct.properties.hu import check_hu
+from mrtoct.properties.hu import require_hu
 from mrtoct.properties.skull import BONE_HU, Thickness, thickness_to
-from mrtoct.properties.sound import SOFT_TISSUE, WATER, Places, check_frequency, filled
+from mrtoct.properties.sound import SOFT_TISSUE, WATER, Places, filled, require_frequency
 from mrtoct.volume import Volume
 
 AIR_HU = -1000
@@ -87,8 +87,8 @@ def ultrasound_maps(sct: Volume, frequency_mhz: float, mapping: Mapping) -> Ultr
 
     Raises ValueRangeError for what is no CT in HU, has no bone, or no frequency of ultrasound.
     """
-    mhz = check_frequency(frequency_mhz)
-    check_hu(sct)
+    mhz = require_frequency(frequency_mhz)
+    require_hu(sct)
     places = Places.find(sct)
     density = mapping.density.at_least(WATER.density)
     speed = mapping.speed.at_least(WATER.speed)

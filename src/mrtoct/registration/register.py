@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mrtoct.errors import RegistrationError
+from mrtoct.io.as_volume import VolumeLike, as_volume
 from mrtoct.registration import pyramid
 from mrtoct.registration.mirror import mirrored_ratio
 from mrtoct.registration.search import (
@@ -39,7 +40,7 @@ from mrtoct.registration.starts import (
     targets,
 )
 from mrtoct.registration.verdict import Evidence, Verdict, judge
-from mrtoct.volume import Array, Grid, Volume
+from mrtoct.volume import Array, Grid
 
 if TYPE_CHECKING:
     from mrtoct.registration.mutual_information import Pair
@@ -77,17 +78,50 @@ class Registration:
 
 
 def register(
-    fixed: Volume,
-    moving: Volume,
+    fixed: VolumeLike,
+    moving: VolumeLike,
     settings: RegistrationSettings = RegistrationSettings(),
     initial: Array | None = None,
 ) -> Registration:
-    """Find the rigid transform that maps points of the fixed volume to the moving MR, in RAS mm.
+    """Find the rigid transform between a CT and an MR, or two MR, of one head.
 
-    The fixed volume is a CT (unit HU) or another MR of the same head (unit a.u.). initial (4 x 4,
-    fixed to moving) replaces the guesses that volume centres or centres of mass agree.
-    Raises RegistrationError where nothing can be found; look at the verdict where something was.
+    A registration must be checked, never trusted: look at the verdict and at a picture.
+
+    Parameters
+    ----------
+    fixed : Volume, path, image of nibabel or SimpleITK
+        The CT in HU, which a path or an image is taken for; or, as a Volume in a.u., another MR.
+    moving : Volume, path, image of nibabel or SimpleITK
+        The MR.
+    settings : RegistrationSettings
+        How to search, and on what device.
+    initial : array of shape (4, 4), optional
+        A map of fixed to moving points (RAS mm) to start at; by default it is guessed that the
+        volumes' centres or centres of mass agree.
+
+    Returns
+    -------
+    Registration
+        The transform (4 x 4, fixed points to moving points, RAS mm), the verdict and its reason.
+
+    Raises
+    ------
+    RegistrationError
+        If nothing can be found.
+    ValueRangeError
+        If a volume is in another unit, constant or not finite.
+    FileError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> found = mrtoct.register("ct.nii.gz", "mr.nii.gz")
+    >>> found.transform.shape, found.verdict in ("good", "doubtful")
+    ((4, 4), True)
     """
+    fixed = as_volume(fixed, ("HU", "a.u."), "fixed volume")
+    moving = as_volume(moving, "a.u.", "moving MR")
     rng = np.random.default_rng(settings.seed)
     pair = scaled_pair(fixed, moving, settings)
     turn = np.eye(3) if initial is None else np.asarray(initial, dtype=np.float64)[:3, :3]

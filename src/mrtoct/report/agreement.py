@@ -28,10 +28,10 @@ HEIGHT_MM = 74.0
 
 @dataclass(frozen=True)
 class Agreement:
-    """Counts of voxels inside the masks of all subjects, and what they say in HU.
+    """Shares of the voxels inside the masks, each subject counting alike, and what they say in HU.
 
-    joint counts (MEANS, DIFFERENCES) of mean and difference of synthetic and real CT; by_class
-    counts differences (DIFFERENCES) in the reference's tissues; low and high hold 95 % of the
+    joint holds those (MEANS, DIFFERENCES) of mean and difference of synthetic and real CT, by_class
+    those of differences (DIFFERENCES) in the reference's tissues; low and high hold 95 % of the
     differences between them. Values beyond the outermost bins are left out of joint and by_class,
     not out of the numbers.
     """
@@ -45,13 +45,13 @@ class Agreement:
 
 
 def agreement(subjects: Sequence[SubjectResult]) -> Agreement:
-    """Count differences in HU, synthetic minus real, over every voxel inside the masks."""
+    """Compare HU, synthetic minus real, over every voxel inside the masks of subjects."""
     if not subjects:
         raise ValueRangeError("an agreement needs at least one subject, got none")
     joint = np.zeros((len(MEANS) - 1, len(DIFFERENCES) - 1))
     fine = np.zeros(len(FINE) - 1)
     by_class = {name: np.zeros(len(DIFFERENCES) - 1) for name in CLASSES}
-    total = 0.0
+    voxels, means = 0, []
     for subject in subjects:
         inside = subject.mask.voxels > 0
         sct, ct = (
@@ -59,16 +59,17 @@ def agreement(subjects: Sequence[SubjectResult]) -> Agreement:
             for v in (subject.sct, subject.ct)
         )
         error = sct - ct
-        total += float(error.sum())
-        joint += np.histogram2d((sct + ct) / 2, error, (MEANS, DIFFERENCES))[0]
-        fine += np.histogram(np.clip(error, FINE[0], FINE[-1]), FINE)[0]
+        part = 1 / (error.size * len(subjects))
+        voxels += error.size
+        means.append(float(error.mean()))
+        joint += part * np.histogram2d((sct + ct) / 2, error, (MEANS, DIFFERENCES))[0]
+        fine += part * np.histogram(np.clip(error, FINE[0], FINE[-1]), FINE)[0]
         everywhere = np.ones(ct.shape, dtype=bool)
         for name, of in CLASSES.items():
-            by_class[name] += np.histogram(error[of(ct, everywhere)], DIFFERENCES)[0]
-    voxels = int(fine.sum())
-    shares = np.cumsum(fine) / voxels
+            by_class[name] += part * np.histogram(error[of(ct, everywhere)], DIFFERENCES)[0]
+    shares = np.cumsum(fine)
     low, high = (float(FINE[np.searchsorted(shares, q)] + 0.5) for q in (0.025, 0.975))
-    return Agreement(voxels, total / voxels, low, high, joint, by_class)
+    return Agreement(voxels, float(np.mean(means)), low, high, joint, by_class)
 
 
 def agreement_figure(found: Agreement) -> Figure:
@@ -91,9 +92,9 @@ def agreement_figure(found: Agreement) -> Figure:
     errors.legend(frameon=False)
 
     altman = place(figure, 99, 5, 57, HEIGHT_MM - 17)
-    counts = np.where(found.joint > 0, found.joint, np.nan).T
+    shares = 100 * np.where(found.joint > 0, found.joint, np.nan).T
     shown = altman.pcolormesh(
-        MEANS, DIFFERENCES, counts, norm=LogNorm(1), cmap="cividis_r", rasterized=True
+        MEANS, DIFFERENCES, shares, norm=LogNorm(), cmap="cividis_r", rasterized=True
     )
     for value, line, side in (
         (found.mean, "-", "center"),
@@ -111,7 +112,7 @@ def agreement_figure(found: Agreement) -> Figure:
         ylim=(DIFFERENCES[0], DIFFERENCES[-1]),
     )
     bar = figure.colorbar(shown, cax=place(figure, 166, 5, BAR_MM, HEIGHT_MM - 17))
-    bar.set_label("voxels", labelpad=1)
+    bar.set_label("voxels, %", labelpad=1)
     for axes, letter in ((errors, "a"), (altman, "b")):
         axes.set_title(letter, loc="left", fontweight="bold", pad=3)
         axes.spines[["top", "right"]].set_visible(False)

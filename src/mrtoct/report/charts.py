@@ -22,6 +22,8 @@ class Series:
     points: Sequence[Point]
     faint: bool = False
     dots: bool = False
+    band: Sequence[tuple[float, float]] = ()
+    """Of each point, the lower and the upper end of what may be said of it."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def line_chart(
             for x, y in s.points
             if frame.x[0] <= x <= frame.x[1]
         ]
+        if s.band:
+            parts.append(_band(frame, s))
         style = f'class="line{" faint" if s.faint else ""}" style="stroke:{s.color}"'
         parts.append(_path(shown, style, s.name))
         if s.dots:
@@ -222,6 +226,22 @@ def _path(points: Sequence[Point], attributes: str, name: str = "") -> Markup:
     inner = f"<title>{escape(name)}</title>" if name else ""
     joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return Markup(f'<polyline points="{joined}" {attributes}>{inner}</polyline>')
+
+
+def _band(frame: Frame, series: Series) -> Markup:
+    """Return the area between the lower and the upper ends, inside the frame."""
+    kept = [
+        (x, low, high)
+        for (x, _), (low, high) in zip(series.points, series.band, strict=True)
+        if frame.x[0] <= x <= frame.x[1] and math.isfinite(low) and math.isfinite(high)
+    ]
+    bottom, top = frame.y
+    edge = [(x, low) for x, low, _ in kept] + [(x, high) for x, _, high in reversed(kept)]
+    drawn = [frame.at(x, min(max(y, bottom), top)) for x, y in edge]
+    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+    return Markup('<polygon class="band" points="{}" style="fill:{}"/>').format(
+        joined, series.color
+    )
 
 
 def _drawing(parts: Sequence[Markup], frame: Frame, label: str, identifier: str = "") -> Markup:

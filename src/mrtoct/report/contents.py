@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.judging.calibration import CalibrationCurve
-from mrtoct.judging.metrics.evaluate import Evaluation
-from mrtoct.volume import Volume, check_same_grid
-
-Role = Literal["test", "validation", "train"]
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.roles import Role
+from mrtoct.volume import Volume, require_same_grid
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,9 @@ class SubjectResult:
 
     def __post_init__(self) -> None:
         for other, name in ((self.mr, "MR"), (self.sct, "synthetic CT"), (self.mask, "mask")):
-            check_same_grid(other.grid, self.ct.grid, f"{self.name}: {name}", "CT")
+            require_same_grid(other.grid, self.ct.grid, f"{self.name}: {name}", "CT")
         if self.deviation is not None:
-            check_same_grid(self.deviation.grid, self.ct.grid, f"{self.name}: deviation", "CT")
+            require_same_grid(self.deviation.grid, self.ct.grid, f"{self.name}: deviation", "CT")
         if not self.evaluations:
             raise ValueRangeError(f"subject {self.name} has no evaluation to show")
 

@@ -8,11 +8,11 @@ from pathlib import PurePath
 from rich.markup import escape
 from rich.table import Table
 
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.metrics.metric import Metric
 from mrtoct.judging.summary import (
     FEWEST_FOR_A_CLAIM,
     LevelSummary,
-    Metric,
     PairedDifference,
     Summary,
 )

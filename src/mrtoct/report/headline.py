@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.metrics.metric import METRICS, Metric
+from mrtoct.judging.roles import ADJECTIVES, WORST_FIRST, Role, may_speak
 from mrtoct.judging.summary import (
     FEWEST_FOR_A_CLAIM,
-    METRICS,
-    Metric,
     PairedDifference,
     Summary,
     compare,
     summarise,
 )
-from mrtoct.report.contents import Role, SubjectResult
+from mrtoct.report.contents import SubjectResult
 
 Standing = Literal["good", "caution", "bad"]
 
@@ -54,17 +54,18 @@ def methods_of(subjects: Sequence[SubjectResult]) -> list[str]:
 
 
 def judged(subjects: Sequence[SubjectResult]) -> tuple[list[SubjectResult], Role]:
-    """Return the subjects that may speak for the method: test, else validation, else training."""
-    roles: tuple[Role, ...] = ("test", "validation", "train")
-    for role in roles:
-        chosen = [s for s in subjects if s.role == role]
-        if chosen:
-            return chosen, role
-    raise ValueRangeError("a report needs at least one subject, got none")
+    """Return the subjects that may speak for the method, and what they were to its training."""
+    if not subjects:
+        raise ValueRangeError("a report needs at least one subject, got none")
+    names = may_speak({s.name: s.role for s in subjects})
+    chosen = [s for s in subjects if s.name in names]
+    return chosen, min((s.role for s in chosen), key=WORST_FIRST.index)
 
 
 def comparison(
-    subjects: Sequence[SubjectResult], methods: Sequence[str], metrics: Sequence[Metric] = METRICS
+    subjects: Sequence[SubjectResult],
+    methods: Sequence[str],
+    metrics: Iterable[Metric] = METRICS.values(),
 ) -> list[ComparisonRow]:
     """Return every metric summarised over subjects for every method."""
     rows = []
@@ -89,7 +90,7 @@ def headline(
     """
     method, rivals = methods[0], list(methods[1:])
     count = row.summaries[0].subjects
-    who = f"{count} {_role_word(role)} {'subject' if count == 1 else 'subjects'}"
+    who = people(count, role)
     reasons = []
     for rival, paired in zip(rivals, row.differences, strict=True):
         d = paired.difference
@@ -101,7 +102,7 @@ def headline(
         )
     losses = _losses(others, rivals)
     reasons += losses
-    if role != "test":
+    if role in ("train", "validation"):
         reasons.append(
             "No test subject: these subjects took part in training or in choosing the model, "
             "so the numbers flatter."
@@ -112,7 +113,8 @@ def headline(
     everyone = {r for r, p in paired_by_rival.items() if p.better_in == p.difference.subjects > 0}
     clearly = {r for r, p in paired_by_rival.items() if p.verdict == "better"}
     if clearly == set(rivals):
-        standing: Standing = "good" if role == "test" and not losses else "caution"
+        seen = role in ("train", "validation")
+        standing: Standing = "caution" if seen or losses else "good"
         return Headline(standing, f"{method} beats {_listed(rivals)} on {who}.", tuple(reasons))
     if everyone == set(rivals):
         if count < FEWEST_FOR_A_CLAIM:
@@ -152,6 +154,12 @@ def _losses(others: Sequence[ComparisonRow], rivals: Sequence[str]) -> list[str]
     return sentences
 
 
+def people(count: int, role: Role = "unknown") -> str:
+    """Return "1 test subject", "3 subjects"."""
+    words = (str(count), ADJECTIVES[role], "subject" if count == 1 else "subjects")
+    return " ".join(filter(None, words))
+
+
 def number(value: float | None, decimals: int) -> str:
     """Return a number with a true minus sign and thousands apart, a dash where undefined."""
     if value is None or not math.isfinite(value):
@@ -163,10 +171,6 @@ def number(value: float | None, decimals: int) -> str:
 def signed(value: float, decimals: int) -> str:
     """Return a number with its sign."""
     return ("+" if value > 0 else "") + number(value, decimals)
-
-
-def _role_word(role: Role) -> str:
-    return {"test": "test", "validation": "validation", "train": "training"}[role]
 
 
 def _listed(names: Sequence[str], comma: str = ", ") -> str:

@@ -12,21 +12,28 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.baselines import WATER
 from mrtoct.judging.calibration import CalibrationCurve
-from mrtoct.judging.metrics.evaluate import DEFINITIONS
-from mrtoct.judging.metrics.tissue import FEWEST_IN_BIN
-from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, METRICS, Metric
+from mrtoct.judging.curves import bias_of, levels_of
+from mrtoct.judging.metrics.evaluation import DEFINITIONS
+from mrtoct.judging.metrics.metric import METRICS, Metric
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
 from mrtoct.report.colors import METHOD_COLORS, WINDOWS
-from mrtoct.report.contents import PageContents, PreparationRow, Role, SubjectResult
-from mrtoct.report.headline import comparison, headline, judged, methods_of, number, signed
+from mrtoct.report.contents import PageContents, SubjectResult
+from mrtoct.report.headline import (
+    comparison,
+    headline,
+    judged,
+    methods_of,
+    number,
+    people,
+    signed,
+)
 from mrtoct.report.niivue import packed_niivue
 from mrtoct.report.scene import subject_scene, viewer_data
 from mrtoct.report.voxels import HU_STEP, pack_subjects
-
-__all__ = ["PageContents", "PreparationRow", "Role", "SubjectResult", "write_page"]
 
 TILES = ("body.mae", "bone.mae", "bone.dice", "synthrad_2023.ssim")
 DOT_PLOTS = ("body.mae", "soft_tissue.mae", "bone.mae", "air.mae", "bone.dice")
@@ -53,7 +60,7 @@ VIEWER_SCRIPTS = tuple(
 def write_page(path: Path, contents: PageContents, *, overwrite: bool = False) -> None:
     """Write the page to path, whole or not at all; an existing file stays unless overwrite."""
     path = Path(path)
-    check_absent(path, overwrite=overwrite)  # before the work of rendering
+    require_absent(path, overwrite=overwrite)  # before the work of rendering
     write_text(path, render(contents), overwrite=overwrite)
 
 
@@ -77,13 +84,13 @@ def render(contents: PageContents) -> str:
         tiles=[rows[key] for key in TILES],
         comparison=[r for key, r in rows.items() if not key.startswith("paper")],
         paper=[r for key, r in rows.items() if key.startswith("paper")],
-        cohort=[m for m in METRICS if m.key in COHORT],
+        cohort=[METRICS[key] for key in COHORT],
         masks=sorted({e.mask.source for s in contents.subjects for e in s.evaluations.values()}),
         definitions=DEFINITIONS,
         dot_plots=[_dots(subjects, methods, rows[key].metric, colors) for key in DOT_PLOTS],
         bias=_bias(subjects, methods, colors),
         profiles=[_profile(s, methods, colors, n) for n, s in enumerate(contents.subjects)],
-        heights=_heights(subjects, methods, colors),
+        levels=_levels(subjects, methods, colors),
         calibration=_calibration(contents.calibration) if contents.calibration else None,
         curves=_curves(contents.curves),
         packed=packed,
@@ -109,7 +116,12 @@ def render_template(name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "signed": signed, "base64": _base64}
+    environment.filters |= {
+        "number": number,
+        "signed": signed,
+        "people": people,
+        "base64": _base64,
+    }
     return environment.get_template(name).render(windows=WINDOWS, **values)
 
 
@@ -144,29 +156,18 @@ def _dots(
 def _bias(
     subjects: Sequence[SubjectResult], methods: Sequence[str], colors: Mapping[str, str]
 ) -> Markup:
-    """Return mean synthetic against mean real HU: bold over all voxels, faint per subject."""
+    """Return mean synthetic against mean real HU: bold the mean over subjects, faint each."""
     series = []
     for method in methods:
         if method == WATER:
             continue  # a horizontal line by definition
-        pooled: dict[int, list[tuple[float, float, int]]] = {}
-        for subject in subjects:
-            bins = [b for b in subject.evaluations[method].bias_curve if b.voxels >= FEWEST_IN_BIN]
-            if method == methods[0] and len(subjects) > 1:
-                points = [(b.ct, b.sct) for b in bins]
-                series.append(Series(subject.name, colors[method], points, faint=True))
-            for b in bins:
-                pooled.setdefault(round(b.ct / 100), []).append((b.ct, b.sct, b.voxels))
-        points = []
-        for key in sorted(pooled):
-            real, synthetic, voxels = np.array(pooled[key], dtype=np.float64).T
-            points.append(
-                (
-                    float(np.average(real, weights=voxels)),
-                    float(np.average(synthetic, weights=voxels)),
-                )
-            )
-        series.append(Series(method, colors[method], points, dots=method == methods[0]))
+        evaluations = [subject.evaluations[method] for subject in subjects]
+        if method == methods[0] and len(subjects) > 1:
+            for subject, evaluation in zip(subjects, evaluations, strict=True):
+                own = [(p.ct, p.sct.mean) for p in bias_of([evaluation])]
+                series.append(Series(subject.name, colors[method], own, faint=True))
+        found = [(p.ct, p.sct) for p in bias_of(evaluations)]
+        series.append(_summarised(method, colors[method], found, dots=method == methods[0]))
     return line_chart(
         series,
         label="Mean synthetic HU against mean real HU; the dashed line is no bias",
@@ -177,6 +178,15 @@ def _bias(
         x_range=(-1100, 2100),
         height=420,
     )
+
+
+def _summarised(
+    name: str, color: str, found: Sequence[tuple[float, Summary]], *, dots: bool
+) -> Series:
+    """Return means over subjects as a line, and as its band what their spread allows to say."""
+    points = [(x, summary.mean) for x, summary in found]
+    spreads = [summary.spread() for _, summary in found]
+    return Series(name, color, points, dots=dots, band=[(low, high) for _, low, high in spreads])
 
 
 def _profile(
@@ -202,32 +212,19 @@ def _profile(
     )
 
 
-def _heights(
+def _levels(
     subjects: Sequence[SubjectResult], methods: Sequence[str], colors: Mapping[str, str]
 ) -> Markup:
-    """Return the error of transverse slices over the relative height in the mask, 0 to 100 %."""
-    at = np.linspace(0, 100, 51)
+    """Return the error by level of the head, in mm below the top of the mask."""
     series = []
     for method in methods:
-        lines = []
-        for subject in subjects:
-            slices = [r for r in subject.evaluations[method].slice_profile if np.isfinite(r.mae)]
-            if len(slices) < 2:
-                continue
-            height = subject.ct.grid.to_world([(0, 0, r.index) for r in slices])[:, 2]
-            order = np.argsort(height)
-            part = 100 * (height - height.min()) / np.ptp(height)
-            lines.append(np.interp(at, part[order], np.array([r.mae for r in slices])[order]))
-            if method == methods[0] and len(subjects) > 1:
-                points = list(zip(at.tolist(), lines[-1].tolist(), strict=True))
-                series.append(Series(subject.name, colors[method], points, faint=True))
-        if lines:
-            mean = np.mean(lines, axis=0).tolist()
-            series.append(Series(method, colors[method], list(zip(at.tolist(), mean, strict=True))))
+        levels = levels_of([subject.evaluations[method] for subject in subjects])
+        found = [((level.from_mm + level.to_mm) / 2, level.mae) for level in levels]
+        series.append(_summarised(method, colors[method], found, dots=True))
     return line_chart(
         series,
-        label="Mean absolute error of transverse slices from the lowest to the highest",
-        x_label="height in the mask, % (superior to the right)",
+        label="Mean absolute error by level of the head, from its top down",
+        x_label="below the top of the mask, mm (inferior to the right)",
         y_label="MAE, HU",
         height=420,
     )

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mrtoct.judging.baselines import WATER
-from mrtoct.judging.metrics.evaluate import Evaluation
-from mrtoct.judging.metrics.tissue import BIAS_BIN_HU, FEWEST_IN_BIN
-from mrtoct.judging.summary import Summary, summarise, summarise_levels
+from mrtoct.judging.curves import bias_of, levels_of
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.summary import Summary, summarise
 from mrtoct.report.colors import METHOD_COLORS
 from mrtoct.report.panels import SMALL_POINTS, TWO_COLUMNS_MM, place
 
@@ -28,25 +27,6 @@ BIAS_RANGE, BIAS_TICKS = (-1100.0, 2100.0), (-1000, 0, 1000, 2000)
 TOP_MM, PANEL_MM, BELOW_MM = 9.0, 56.0, 11.0
 
 
-def bias_points(evaluations: Sequence[Evaluation]) -> list[tuple[float, Summary]]:
-    """Return HU of the real CT and the mean synthetic HU there over subjects, by bins.
-
-    A bin counts where at least half of the subjects have 30 voxels or more in it: else the curve
-    would jump between different subjects.
-    """
-    by_bin: dict[int, list[tuple[float, float]]] = {}
-    for evaluation in evaluations:
-        for found in evaluation.bias_curve:
-            if found.voxels >= FEWEST_IN_BIN:
-                number = int(np.floor(found.ct / BIAS_BIN_HU + 0.5))
-                by_bin.setdefault(number, []).append((found.ct, found.sct))
-    return [
-        (float(np.mean([ct for ct, _ in found])), summarise([sct for _, sct in found]))
-        for _, found in sorted(by_bin.items())
-        if 2 * len(found) >= len(evaluations)
-    ]
-
-
 def accuracy_figure(methods: Methods) -> Figure:
     """Return the bias curve of every method, and its absolute error by tissue."""
     figure = _sheet(methods)
@@ -54,8 +34,8 @@ def accuracy_figure(methods: Methods) -> Figure:
     for n, (method, evaluations) in enumerate(methods.items()):
         if method == WATER:
             continue  # a horizontal line by definition
-        points = bias_points(evaluations)
-        _line(bias, [x for x, _ in points], [s for _, s in points], _color(n))
+        points = bias_of(evaluations)
+        _line(bias, [p.ct for p in points], [p.sct for p in points], _color(n))
     bias.axline((0, 0), slope=1, color="black", lw=0.6, dashes=(4, 3))
     bias.set(
         xlabel="real CT, HU",
@@ -78,11 +58,7 @@ def levels_figure(methods: Methods) -> Figure:
     for left, of_bone, letter in ((16, False, "a"), (106, True, "b")):
         axes = place(figure, left, TOP_MM, 71, PANEL_MM)
         for n, evaluations in enumerate(methods.values()):
-            levels = [
-                level
-                for level in summarise_levels(evaluations)
-                if 2 * level.mae.subjects >= len(evaluations)
-            ]
+            levels = levels_of(evaluations)
             summaries = [level.bone_mae if of_bone else level.mae for level in levels]
             middles = [(level.from_mm + level.to_mm) / 2 for level in levels]
             _line(axes, middles, summaries, _color(n))

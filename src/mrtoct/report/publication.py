@@ -19,7 +19,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mrtoct.errors import FileError
-from mrtoct.io.atomic import check_absent, new_file
+from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.judging.metrics.tissue import FEWEST_IN_BIN
 from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM
 from mrtoct.report.agreement import Agreement, agreement, agreement_figure
@@ -33,7 +33,7 @@ from mrtoct.report.figures import (
     subject_figure,
     uncertainty_figure,
 )
-from mrtoct.report.headline import judged, methods_of, number, signed
+from mrtoct.report.headline import judged, methods_of, number, people, signed
 from mrtoct.report.panels import paper_style
 from mrtoct.report.plots import accuracy_figure, levels_figure
 
@@ -64,7 +64,7 @@ def write_figures(
     Other files there stay; files of the same names are refused unless overwrite.
     """
     chosen, _ = judged(subjects)
-    check_figures(folder, [s.name for s in chosen], overwrite=overwrite)
+    require_no_figures(folder, [s.name for s in chosen], overwrite=overwrite)
     written = []
     captions = ["# Captions", _common(chosen)]
     with ExitStack() as files, paper_style():
@@ -85,15 +85,15 @@ def save(figure: Figure, path: Path, ending: str) -> None:
     figure.savefig(path, format=ending, metadata=METADATA[ending])
 
 
-def check_figures(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+def require_no_figures(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Raise FileError if figures of these subjects cannot be written there, before the work."""
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; the name of a folder for the figures is needed")
     of_subjects = [f"{kind}-{name}" for name in names for kind in ("subject", "uncertainty")]
     for name in ("accuracy", "levels", "agreement", *_overviews(len(names)), *of_subjects):
         for ending in FORMATS:
-            check_absent(folder / f"{name}.{ending}", overwrite=overwrite)
-    check_absent(folder / CAPTIONS, overwrite=overwrite)
+            require_absent(folder / f"{name}.{ending}", overwrite=overwrite)
+    require_absent(folder / CAPTIONS, overwrite=overwrite)
 
 
 def publications(subjects: Sequence[SubjectResult]) -> Iterator[Publication]:
@@ -133,14 +133,14 @@ def _overviews(subjects: int) -> list[str]:
 def _common(subjects: Sequence[SubjectResult]) -> str:
     """Return what holds for every figure: who, where, which window."""
     masks = sorted({e.mask.source for s in subjects for e in s.evaluations.values()})
-    role = {"test": "test", "validation": "validation", "train": "training"}[subjects[0].role]
+    role = subjects[0].role
     flattering = (
-        ""
-        if role == "test"
-        else " These subjects took part in training or in choosing the model: the numbers flatter."
+        " These subjects took part in training or in choosing the model: the numbers flatter."
+        if role in ("train", "validation")
+        else ""
     )
     return (
-        f"{_people(len(subjects), role)}; synthetic CT by {methods_of(subjects)[0]}. All numbers "
+        f"{people(len(subjects), role)}; synthetic CT by {methods_of(subjects)[0]}. All numbers "
         f"and pictures are inside the mask: {'; '.join(masks)}.{flattering} CT in the window "
         f"{_hu(FIGURE_WINDOW.low)} to {_hu(FIGURE_WINDOW.high)} HU, differences (synthetic minus "
         f"real) from {_hu(-ERROR_LIMIT_HU)} to {_hu(ERROR_LIMIT_HU)} HU: blue where the synthetic "
@@ -198,8 +198,9 @@ def _levels_caption(spread: str) -> str:
 
 def _agreement_caption(found: Agreement, subjects: int) -> str:
     return (
-        f"{number(found.voxels, 0)} voxels of {_people(subjects)}. (a) Distribution of the "
-        "difference by tissue of the real CT; each adds up to 100 %. (b) Difference against mean "
+        f"{number(found.voxels, 0)} voxels of {people(subjects)}, each subject counting alike. "
+        "(a) Distribution of the difference by "
+        "tissue of the real CT; each adds up to 100 %. (b) Difference against mean "
         f"(Bland and Altman): mean {signed(found.mean, 0)} HU (solid), 95 % of the voxels between "
         f"{signed(found.low, 0)} and {signed(found.high, 0)} HU (dashed). Voxels of one head are "
         "not independent: these limits describe voxels, not subjects."
@@ -212,10 +213,6 @@ def _spread(subjects: int) -> str:
     if subjects < FEWEST_FOR_A_CLAIM:
         return f"band: range of the {subjects} subjects"
     return f"band: 95 % bootstrap interval of the mean of {subjects} subjects"
-
-
-def _people(subjects: int, role: str = "") -> str:
-    return f"{subjects} {role} subject{'s' * (subjects != 1)}".replace("  ", " ")
 
 
 def _hu(value: float) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
-from mrtoct.judging.metrics.evaluate import Evaluation
-from mrtoct.judging.summary import METRICS, Metric, summarise
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.metrics.metric import METRICS, Metric
+from mrtoct.judging.summary import summarise
 from mrtoct.report.headline import number
 
 
 def method_table(
     evaluations: Mapping[str, Sequence[Evaluation]],
     *,
-    metrics: Sequence[Metric] = METRICS,
+    metrics: Iterable[Metric] = METRICS.values(),
     title: str = "",
 ) -> Table:
     """Return a row per metric and a column per method: mean ± standard deviation over subjects."""
@@ -36,7 +37,10 @@ def method_table(
 
 
 def subject_table(
-    evaluations: Mapping[str, Evaluation], *, metrics: Sequence[Metric] = METRICS, title: str = ""
+    evaluations: Mapping[str, Evaluation],
+    *,
+    metrics: Iterable[Metric] = METRICS.values(),
+    title: str = "",
 ) -> Table:
     """Return a row per metric and a column per subject (or per method of one subject)."""
     table = Table(title=title or None, title_justify="left")

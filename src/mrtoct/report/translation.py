@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.check.finding import Finding, verdict_of
-from mrtoct.io.atomic import check_absent, write_text
+from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.report.niivue import packed_niivue
 from mrtoct.report.page import VIEWER_SCRIPTS, render_template, script_json
 from mrtoct.report.scene import Overlay, Scene, stored_layer, viewer_data
@@ -68,7 +68,7 @@ class PackedTranslation:
 
 def write_translation_page(path: Path, shown: Translation, *, overwrite: bool = False) -> None:
     """Write the page to path, whole or not at all; an existing file stays unless overwrite."""
-    check_absent(path, overwrite=overwrite)  # before the work of rendering
+    require_absent(path, overwrite=overwrite)  # before the work of rendering
     write_text(path, render_translation(shown), overwrite=overwrite)
 
 

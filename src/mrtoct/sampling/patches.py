@@ -11,11 +11,7 @@ import torch
 from mrtoct.errors import CohortError
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.slices import Batch
-from mrtoct.volume import AIR_HU, Array
-
-AIR_BELOW_HU = -250.0
-BONE_ABOVE_HU = 250.0
-"""The limits by which results are judged, too: bone above, air inside the head below."""
+from mrtoct.volume import AIR_BELOW_HU, AIR_HU, BONE_ABOVE_HU, Array
 
 CENTRES = 50_000
 """Voxels remembered of each tissue of each subject; the others are as good."""

@@ -22,7 +22,7 @@ MIN_HEAD_AREA_MM2 = CleanSettings.min_head_area_mm2
 """Of a coronal or sagittal slice to learn from; transverse ones were chosen when prepared."""
 
 
-def check_planes(planes: tuple[str, ...], spacing: tuple[float, float, float]) -> None:
+def require_planes(planes: tuple[str, ...], spacing: tuple[float, float, float]) -> None:
     """Raise ValueError unless planes are different ones, at a spacing (mm) at which they agree.
 
     One network looks in all of them, so a pixel has to mean the same in each.

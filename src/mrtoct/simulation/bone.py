@@ -8,6 +8,7 @@ import numpy as np
 
 from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated, eroded
+from mrtoct.simulation.bounds import Share
 from mrtoct.simulation.landmarks import Landmarks, is_bone
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
@@ -19,11 +20,11 @@ SOFT = (Tissue.MUSCLE, Tissue.FAT, Tissue.CONNECTIVE, Tissue.MUCOSA)
 class BoneSettings:
     """Shares of heads in which something happens."""
 
-    thicker: float = 0.3
-    thinner: float = 0.25
-    surgery: float = 0.07
-    teeth: float = 0.7
-    metal: float = 0.35
+    thicker: Share = 0.3
+    thinner: Share = 0.25
+    surgery: Share = 0.07
+    teeth: Share = 0.7
+    metal: Share = 0.35
     """Of the heads with teeth, those with fillings."""
 
 

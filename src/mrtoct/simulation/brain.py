@@ -8,6 +8,7 @@ import numpy as np
 
 from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import dilated, eroded
+from mrtoct.simulation.bounds import Share
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
 
@@ -19,8 +20,8 @@ LESIONS = (Tissue.LESION, Tissue.CSF, Tissue.BLOOD)
 class BrainSettings:
     """Shares of heads in which something happens."""
 
-    atrophy: float = 0.35
-    lesions: float = 0.3
+    atrophy: Share = 0.35
+    lesions: Share = 0.3
 
 
 def vary_brain(tissue: Array, settings: BrainSettings, rng: np.random.Generator) -> None:

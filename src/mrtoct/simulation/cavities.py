@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from mrtoct.phantom.tissues import Tissue
 from mrtoct.prepare.mask import bounding_box, dilated, eroded
+from mrtoct.simulation.bounds import Share
 from mrtoct.simulation.ears import open_ear_canals
 from mrtoct.simulation.landmarks import Landmarks, is_bone
 from mrtoct.simulation.warp import lattice_noise
@@ -26,14 +27,14 @@ LEAST_CAVITY = 150
 class CavitySettings:
     """Shares of heads in which something happens."""
 
-    grow: float = 0.55
-    line: float = 0.4
-    fill: float = 0.3
-    absent: float = 0.12
-    septa: float = 0.5
-    nose: float = 0.85
-    mastoid: float = 0.6
-    ear_canals: float = 0.0
+    grow: Share = 0.55
+    line: Share = 0.4
+    fill: Share = 0.3
+    absent: Share = 0.12
+    septa: Share = 0.5
+    nose: Share = 0.85
+    mastoid: Share = 0.6
+    ear_canals: Share = 0.0
 
 
 def vary_cavities(

@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
-from itertools import starmap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.hardware.processes import spread
+from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
@@ -45,11 +45,12 @@ def write_pairs(
     seed: int = 1,
     workers: int = 1,
     overwrite: bool = False,
-    on_subject: Callable[[str], None] = lambda name: None,
+    watcher: Watcher = nobody,
 ) -> list[str]:
     """Write subjects (in total; None: one of each source) to OUT/<subject>/; return their names.
 
-    Sources take turns, and subject n of a seed is always the same, however many are made. Raises
+    Sources take turns, and subject n of a seed is always the same, however many are made; watcher
+    is told of each that is done. Raises
     CohortError where there are no sources, FileError where OUT holds something and overwrite is
     false, ValueRangeError for a contrast or effect that is not known, and the errors of reading.
     """
@@ -68,8 +69,9 @@ def write_pairs(
     names = [_name(source, number) for source, number, *_ in jobs]
     _make_room(out, names, overwrite=overwrite)
     workers = min(workers, count)
-    for name in spread(_write_pair, jobs, workers) if workers > 1 else starmap(_write_pair, jobs):
-        on_subject(name)
+    written = in_processes(_write_pair, jobs, workers)
+    for done, name in enumerate(written, start=1):
+        watcher(Update(done, count, name))
     return names
 
 
@@ -115,7 +117,7 @@ def _make_room(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise FileError(f"{out} is a file; name a folder")
     if out.exists() and any(out.iterdir()) and not overwrite:
-        raise FileError(f"{out} exists already; name a new folder or pass --overwrite")
+        raise FileError(f"{out} exists already; name a new folder", overwrite="to replace it")
     for record in out.glob(f"*/{TRUTH}/{RECORD}"):
         if (folder := record.parent.parent).name not in names:  # of a former, larger cohort
             shutil.rmtree(folder)

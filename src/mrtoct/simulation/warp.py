@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 
+from mrtoct.simulation.bounds import Share
 from mrtoct.volume import Array
+
+Wavelength = Annotated[float, Field(ge=4, le=1000)]
+Voxels = Annotated[float, Field(ge=0, le=100)]
+Bends = Annotated[tuple[tuple[Wavelength, Voxels], ...], Field(max_length=8)]
 
 
 @dataclass(frozen=True)
 class WarpSettings:
     """How far heads differ from the one they are made of."""
 
-    rotation: float = 9.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 9.0
     """Standard deviation in degrees about each axis."""
-    scale: float = 0.06
+    scale: Annotated[float, Field(ge=0, le=1)] = 0.06
     """Standard deviation of the scale along each axis."""
-    bends: tuple[tuple[float, float], ...] = ((45.0, 4.0), (18.0, 1.5))
+    bends: Bends = ((45.0, 4.0), (18.0, 1.5))
     """Wavelength (voxels) and largest standard deviation (voxels) of elastic deformations."""
-    mirror: float = 0.5
+    mirror: Share = 0.5
     """Share of heads that are mirrored."""
 
 

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from mrtoct.judging.summary import (
-    FEWEST_FOR_A_CLAIM,
-    Metric,
-    PairedDifference,
-    compare,
-)
+from mrtoct.judging.metrics.metric import Metric
+from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, PairedDifference, compare
 from mrtoct.report.headline import number, signed
 from mrtoct.study.experiments import INTENSITY_MAP, QUESTIONS, Question, against_the_map
 from mrtoct.study.results import Results, metric_named

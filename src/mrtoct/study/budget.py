@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.study.experiments import Experiment
 from mrtoct.training.adversarial import JUDGED
 from mrtoct.training.recipe import Recipe
@@ -138,7 +137,7 @@ def _scaled(
         changes["adversarial"] = {"width": scale.width}
     for section, change in changes.items():
         values[section].update(change)
-    if not _is_3d(recipe):
+    if recipe.model.sees == "slices":
         _keep_sums(values, recipe, scale.batch * size[0] * size[1])
     return Recipe.model_validate(values)
 
@@ -155,7 +154,7 @@ def what_was_scaled(
     full: Sequence[Experiment], small: Sequence[Experiment], minutes: float
 ) -> list[str]:
     """Say in sentences what the budget changed."""
-    slices = next(e.recipe for e in small if not _is_3d(e.recipe))
+    slices = next(e.recipe for e in small if e.recipe.model.sees == "slices")
     originals = {e.name: e.recipe for e in full}
     spacing = " x ".join(f"{s:g}" for s in slices.data.spacing)
     width, height = slices.data.size
@@ -204,10 +203,6 @@ def what_was_scaled(
             f"{gdl.weight:.2g} instead of 1e-07: the same part in the loss."
         )
     return lines
-
-
-def _is_3d(recipe: Recipe) -> bool:
-    return isinstance(recipe.model, ContextGeneratorConfig)
 
 
 def _time(minutes: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mrtoct._version import __version__
-from mrtoct.judging.summary import METRICS
+from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.report.headline import number
 from mrtoct.study.answers import (
     Answer,
@@ -143,14 +143,14 @@ def as_json(results: Results, contents: Contents) -> str:
             m.name: {
                 "title": m.title,
                 "validation": {
-                    metric.key: asdict(results.summary(m.name, metric)) for metric in METRICS
+                    metric.key: asdict(results.summary(m.name, metric))
+                    for metric in METRICS.values()
                 },
                 "subjects": [
                     {
                         "subject": j.subject,
                         "role": j.role,
-                        "paper": asdict(j.paper),
-                        "evaluation": j.evaluation and j.evaluation.to_json(),
+                        "evaluation": j.evaluations[m.name].to_json(),
                     }
                     for j in results.judged[m.name]
                 ],

@@ -12,8 +12,8 @@ INTENSITY_MAP = "intensity-map"
 
 
 @dataclass(frozen=True)
-class Method:
-    """What makes a synthetic CT: a trained bundle, or a baseline that knows no anatomy."""
+class Candidate:
+    """What the study compares: a trained bundle, or a baseline that knows no anatomy."""
 
     name: str
     title: str
@@ -34,13 +34,13 @@ class Experiment:
     """The experiment from whose last state it goes on."""
 
     @property
-    def methods(self) -> tuple[Method, ...]:
+    def methods(self) -> tuple[Candidate, ...]:
         """What comes of it: a cascade of N networks is also one of each smaller number."""
         stages = self.recipe.auto_context.iterations
         if stages == 1:
-            return (Method(self.name, self.title, "best"),)
+            return (Candidate(self.name, self.title, "best"),)
         return tuple(
-            Method(
+            Candidate(
                 f"{self.name}-{n}",
                 f"{self.title}, {n} iteration{'s' if n > 1 else ''}",
                 f"stage-{n}/whole/best",
@@ -49,7 +49,7 @@ class Experiment:
         )
 
 
-BASELINES = (Method(INTENSITY_MAP, MAP), Method(WATER, WATER))
+BASELINES = (Candidate(INTENSITY_MAP, MAP), Candidate(WATER, WATER))
 
 
 def paper_experiments() -> tuple[Experiment, ...]:
@@ -98,7 +98,7 @@ QUESTIONS = (
 )
 
 
-def against_the_map(methods: list[Method]) -> tuple[Question, ...]:
+def against_the_map(methods: list[Candidate]) -> tuple[Question, ...]:
     """Return the question that every network has to answer first."""
     return tuple(
         Question(f"Does it beat the intensity map: {m.title}?", m.name, INTENSITY_MAP)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from mrtoct.io.atomic import new_file
 from mrtoct.io.files import read_volume
 from mrtoct.judging.masks import judged_mask
+from mrtoct.judging.run import SCT
 from mrtoct.prepare.store import read_subject
 from mrtoct.report.figures import FIGURE_WINDOW
 from mrtoct.report.panels import (
@@ -26,7 +27,6 @@ from mrtoct.report.panels import (
 )
 from mrtoct.report.slices import at_height, extent, picture, upright
 from mrtoct.study.folder import task_of
-from mrtoct.study.judge import SCT
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.study.results import Results, Training
 from mrtoct.volume import AIR_HU, Volume

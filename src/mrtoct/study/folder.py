@@ -5,27 +5,41 @@ STUDY/fold-1/runs/EXPERIMENT/            a run as mrtoct train makes it
 STUDY/fold-1/results/METHOD/SUBJECT/     metrics.json; of validation subjects sct.nii.gz, too
 STUDY/study.html, study.md, study.json, figures/*.png
 
-A study without --folds has one fold.
+A study without cross-validation has one fold.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from mrtoct._version import __version__
 from mrtoct.errors import FileError
-from mrtoct.io.atomic import write_text
-from mrtoct.study.experiments import Experiment, Method
-from mrtoct.study.judge import Task
-from mrtoct.study.plan import Plan, result_identity
+from mrtoct.io.records import PLAN, Record, read_record, write_record
+from mrtoct.study.experiments import Candidate, Experiment
+from mrtoct.study.plan import Plan, Settings, result_identity
+from mrtoct.study.tasks import Task
 
-PLAN = "plan.json"
 OUTPUTS = ("study.html", "study.md", "study.json")
+
+
+@dataclass(frozen=True)
+class StudyRecord(Record):
+    """What plan.json says."""
+
+    file: ClassVar[str] = PLAN
+    remedy: ClassVar[str] = "name a new folder for the study"
+
+    mrtoct: str
+    store: Path
+    settings: Settings
+    device: str
+    """For what the recipes were scaled."""
+    runs: dict[str, str]
+    """By fold-1/EXPERIMENT, what each run was started from."""
 
 
 def run_folder(study: Path, fold: int, experiment: Experiment) -> Path:
@@ -38,10 +52,11 @@ def in_fold(plan: Plan, fold: int, name: str) -> str:
     return f"{name}, fold {fold}/{len(plan.splits)}" if len(plan.splits) > 1 else name
 
 
-def task_of(study: Path, plan: Plan, fold: int, method: Method, run: str | None) -> Task:
+def task_of(study: Path, plan: Plan, fold: int, method: Candidate, run: str | None) -> Task:
     """Return what is to be judged of a method; run is the identity of its training, if any."""
     split = plan.splits[fold - 1]
     return Task(
+        method.name,
         in_fold(plan, fold, method.name),
         plan.store,
         split,
@@ -52,7 +67,7 @@ def task_of(study: Path, plan: Plan, fold: int, method: Method, run: str | None)
 
 def recorded_device(study: Path) -> str | None:
     """Return for what device a study was planned; None if there is no study yet."""
-    return str(_read(study / PLAN)["device"]) if (study / PLAN).is_file() else None
+    return read_record(study, StudyRecord).device if (study / PLAN).is_file() else None
 
 
 def open_study(
@@ -64,55 +79,37 @@ def open_study(
     """
     if study.exists() and not study.is_dir():
         raise FileError(f"{study} is a file; name a folder")
-    settings = asdict(plan.settings)
+    settings = plan.settings
     if study.is_dir() and any(study.iterdir()):
         if not (study / PLAN).is_file():
             raise FileError(
                 f"{study} is not empty and holds no study (no {PLAN}); name a new folder"
             )
-        before = _read(study / PLAN)
-        same = before.get("settings") == settings
-        if not same and not (anew and experiments is None):
+        before = read_record(study, StudyRecord).settings
+        if before != settings and not (anew and experiments is None):
             raise FileError(
-                f"{study} was made with {_in_words(before.get('settings'))}, not "
-                f"{_in_words(settings)}; give the same again, name another folder, or pass "
-                "--overwrite (without --only) to start anew"
+                f"{study} was made with {_in_words(before)}, not "
+                f"{_in_words(settings)}; give the same again or name another folder",
+                overwrite="for all experiments to start anew",
             )
         if anew:
             _remove(study, experiments)
         if (study / PLAN).is_file():
             return
-    record = {
-        "mrtoct": __version__,
-        "store": str(plan.store.resolve()),
-        "settings": settings,
-        "device": plan.device,
-        "runs": {},
-    }
-    write_text(study / PLAN, json.dumps(record, indent=1), overwrite=True)
+    record = StudyRecord(__version__, plan.store.resolve(), settings, plan.device, {})
+    write_record(study, record, overwrite=True)
 
 
 def known_identity(study: Path, fold: int, experiment: Experiment) -> str | None:
     """Return what a run in the folder was started from."""
-    identity = _read(study / PLAN)["runs"].get(f"fold-{fold}/{experiment.name}")
-    return str(identity) if identity else None
+    return read_record(study, StudyRecord).runs.get(f"fold-{fold}/{experiment.name}")
 
 
 def note_identity(study: Path, fold: int, experiment: Experiment, identity: str) -> None:
     """Remember what a run is started from, before it is."""
-    record = _read(study / PLAN)
-    record["runs"][f"fold-{fold}/{experiment.name}"] = identity
-    write_text(study / PLAN, json.dumps(record, indent=1), overwrite=True)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path} is damaged") from error
-    if not isinstance(record, dict) or not {"settings", "device", "runs"} <= set(record):
-        raise FileError(f"{path} is damaged")
-    return record
+    record = read_record(study, StudyRecord)
+    runs = {**record.runs, f"fold-{fold}/{experiment.name}": identity}
+    write_record(study, replace(record, runs=runs), overwrite=True)
 
 
 def _remove(study: Path, experiments: Iterable[Experiment] | None) -> None:
@@ -129,9 +126,7 @@ def _remove(study: Path, experiments: Iterable[Experiment] | None) -> None:
     (study / PLAN).unlink()
 
 
-def _in_words(settings: Any) -> str:
-    if not isinstance(settings, dict):
-        return "other settings"
-    minutes, folds = settings.get("minutes"), settings.get("folds")
-    time = "no --budget" if minutes is None else f"a --budget of {minutes:g} minutes"
-    return f"{time} and {'no --folds' if folds is None else f'--folds {folds}'}"
+def _in_words(settings: Settings) -> str:
+    minutes, folds = settings.minutes, settings.folds
+    time = "no time budget" if minutes is None else f"a budget of {minutes:g} minutes"
+    return f"{time} and {'one split' if folds is None else f'{folds} folds'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mrtoct.judging.metrics.paper import HU_RANGE
-from mrtoct.study.results import Results, Role
+from mrtoct.study.results import Learnt, Results
 from mrtoct.study.tables import PAPER_METRICS, ROLES, Table, our_cells, subjects_of
 
 PAPERS_COHORT = "RIRE patients, as prepared and split by the paper's authors"
@@ -106,7 +106,7 @@ def paper_tables(results: Results) -> list[Table]:
     ]
 
 
-def _paper_table(results: Results, tables: PaperTables, role: Role) -> Table:
+def _paper_table(results: Results, tables: PaperTables, role: Learnt) -> Table:
     rows = []
     for row in tables.rows:
         theirs = row.train if role == "train" else row.validation

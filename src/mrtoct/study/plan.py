@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.judging.metrics.evaluate import DEFINITIONS
+from mrtoct.judging.metrics.evaluation import DEFINITIONS
 from mrtoct.prepare.store import read_manifest, read_subject
 from mrtoct.study.budget import scaled, what_was_scaled
-from mrtoct.study.experiments import Experiment, Method, paper_experiments
+from mrtoct.study.experiments import Candidate, Experiment, paper_experiments
 from mrtoct.training.cohort import usable_subjects
 from mrtoct.training.split import Split, balanced_split, fold_splits
 
@@ -126,7 +126,7 @@ def run_identity(plan: Plan, experiment: Experiment, split: Split) -> str:
     )
 
 
-def result_identity(plan: Plan, method: Method, split: Split, run: str | None) -> str:
+def result_identity(plan: Plan, method: Candidate, split: Split, run: str | None) -> str:
     """Return what a method's figures depend on: its training, or the data of a baseline."""
     return _digest(
         {

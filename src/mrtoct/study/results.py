@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from mrtoct.judging.metrics.evaluate import Evaluation
+from mrtoct.io.records import RUN
+from mrtoct.judging.judged import Judged
+from mrtoct.judging.metrics.evaluation import Evaluation
+from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.metrics.paper import PaperMetrics
-from mrtoct.judging.summary import (
-    METRICS,
-    Metric,
-    Summary,
-    summarise,
-)
+from mrtoct.judging.summary import Summary, summarise
 from mrtoct.study.experiments import (
     BASELINES,
+    Candidate,
     Experiment,
-    Method,
 )
 from mrtoct.study.folder import in_fold, known_identity, run_folder, task_of
-from mrtoct.study.judge import Judged, read_judged
 from mrtoct.study.plan import Plan, run_identity
+from mrtoct.study.tasks import kept
 from mrtoct.training.curves import CurvePoint, read_curves, signs_of_collapse
-from mrtoct.training.run import DESCRIPTION, read_run
+from mrtoct.training.run import read_run
 
-Role = Literal["train", "validation"]
+Learnt = Literal["train", "validation"]
+"""The roles of a study's subjects."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +54,34 @@ class Results:
     cohort: str
     """What to call the cohort."""
     trainings: list[Training]
-    methods: list[Method]
+    methods: list[Candidate]
     """Those judged on every subject of every fold, baselines last."""
     judged: dict[str, list[Judged]]
     """By method: a figure for each subject of each fold, in one order."""
 
-    def method(self, name: str) -> Method | None:
+    def method(self, name: str) -> Candidate | None:
         """Return a judged method by name."""
         return next((m for m in self.methods if m.name == name), None)
 
-    def subjects(self, role: Role) -> list[str]:
+    def subjects(self, role: Learnt) -> list[str]:
         """Return the subjects of a role; in cross-validation everybody has both."""
         every = (getattr(split, role) for split in self.plan.splits)
         return sorted({name for names in every for name in names})
 
-    def paper(self, method: str, role: Role) -> list[PaperMetrics]:
+    def paper(self, method: str, role: Learnt) -> list[PaperMetrics]:
         """Return the paper's figures of each subject; of several folds their mean."""
         made = self.judged[method]
         of = {
-            n: [j.paper for j in made if (j.subject, j.role) == (n, role)]
+            n: [j.evaluations[method].paper for j in made if (j.subject, j.role) == (n, role)]
             for n in self.subjects(role)
         }
         return [_mean_of(each) for each in of.values()]
 
     def evaluations(self, method: str) -> list[Evaluation]:
         """Return every metric of each validation subject, in the order of their names."""
-        made = {j.subject: j.evaluation for j in self.judged[method] if j.evaluation}
+        made = {
+            j.subject: j.evaluations[method] for j in self.judged[method] if j.role == "validation"
+        }
         return [made[name] for name in self.subjects("validation")]
 
     def summary(self, method: str, metric: Metric) -> Summary:
@@ -102,13 +103,13 @@ def _mean_of(each: Sequence[PaperMetrics]) -> PaperMetrics:
 
 def metric_named(key: str) -> Metric:
     """Return a metric by its key."""
-    return next(m for m in METRICS if m.key == key)
+    return METRICS[key]
 
 
 def gather(study: Path, plan: Plan, cohort: str) -> Results:
     """Read what is finished in a study's folder."""
     trainings: list[Training] = []
-    methods: list[Method] = []
+    methods: list[Candidate] = []
     judged: dict[str, list[Judged]] = {}
     folds = range(1, len(plan.splits) + 1)
     for experiment in plan.experiments:
@@ -133,9 +134,9 @@ def gather(study: Path, plan: Plan, cohort: str) -> Results:
 def _training(study: Path, plan: Plan, experiment: Experiment, fold: int) -> Training | None:
     run = run_folder(study, fold, experiment)
     wanted = run_identity(plan, experiment, plan.splits[fold - 1])
-    if known_identity(study, fold, experiment) != wanted or not (run / DESCRIPTION).is_file():
+    if known_identity(study, fold, experiment) != wanted or not (run / RUN).is_file():
         return None
-    facts: dict[str, Any] | None = read_run(run).finished
+    facts = read_run(run).finished
     if facts is None:
         return None
     signs = []
@@ -149,23 +150,23 @@ def _training(study: Path, plan: Plan, experiment: Experiment, fold: int) -> Tra
         experiment,
         fold,
         in_fold(plan, fold, experiment.name),
-        int(facts["step"]),
-        float(facts["seconds"]),
-        str(facts["device"]),
+        facts.step,
+        facts.seconds,
+        facts.device,
         read_curves(run),
         signs,
     )
 
 
 def _judged(
-    study: Path, plan: Plan, method: Method, identities: Sequence[str | None]
+    study: Path, plan: Plan, method: Candidate, identities: Sequence[str | None]
 ) -> list[Judged] | None:
     """Return all figures of a method, None if one is missing or out of date."""
     found = []
     for fold, identity in enumerate(identities, start=1):
         task = task_of(study, plan, fold, method, identity)
         for name in task.roles:
-            judged = read_judged(task.folder / name, task.identity)
+            judged = kept(task.folder / name, task.identity)
             if judged is None:
                 return None
             found.append(judged)

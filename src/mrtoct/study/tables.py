@@ -10,7 +10,7 @@ from mrtoct.judging.metrics.paper import HU_RANGE, PaperMetrics
 from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary, summarise
 from mrtoct.report.headline import number, signed
 from mrtoct.study.answers import Answer
-from mrtoct.study.results import Results, Role, metric_named
+from mrtoct.study.results import Learnt, Results, metric_named
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ DETAILS = (
     "synthrad_2025.ms_ssim",
     "slice_discontinuity",
 )
-ROLES: dict[Role, str] = {"train": "training", "validation": "validation"}
+ROLES: dict[Learnt, str] = {"train": "training", "validation": "validation"}
 
 
-def every_method(results: Results, role: Role) -> Table:
+def every_method(results: Results, role: Learnt) -> Table:
     """Return the paper's metrics of every method."""
     return Table(
         f"All models on {ROLES[role]} subjects, by the paper's metrics",
@@ -141,7 +141,7 @@ def split_table(results: Results) -> Table:
     )
 
 
-def our_cells(results: Results, method: str, role: Role) -> tuple[str, ...]:
+def our_cells(results: Results, method: str, role: Learnt) -> tuple[str, ...]:
     """Return a method's steps and the paper's metrics of its subjects."""
     if method not in results.judged:
         return ("not yet trained", *("–",) * len(PAPER_METRICS))
@@ -177,7 +177,7 @@ def _answer_cell(answer: Answer) -> str:
     return f"{text}\n{answer.verdict.partition(',')[0]}{p}"
 
 
-def subjects_of(results: Results, role: Role) -> str:
+def subjects_of(results: Results, role: Learnt) -> str:
     """Return how many subjects of a role there are, in words."""
     count = len(results.subjects(role))
     return f"{count} {ROLES[role]} subject{'s' if count != 1 else ''} of {results.cohort}"

@@ -14,7 +14,6 @@ RUN/best/                the cascade up to the stage with the lowest validation 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,55 +22,64 @@ import torch
 
 from mrtoct.errors import CohortError
 from mrtoct.hardware.devices import device_named
+from mrtoct.hardware.progress import Update
 from mrtoct.io.atomic import new_file, new_folder
-from mrtoct.networks.context_gan import (
-    ContextDiscriminator,
-    ContextDiscriminatorConfig,
-    ContextGeneratorConfig,
-)
-from mrtoct.networks.generator import Cascade
+from mrtoct.networks.cascade import Cascade
+from mrtoct.networks.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training.adversarial import Adversarial
+from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
 from mrtoct.training.curves import CurvePoint, read_curves, write_curves
 from mrtoct.training.loop import Job, Learner, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
-from mrtoct.training.setting import set_up
+from mrtoct.training.setting import Session, set_up
 from mrtoct.training.validation import validation_mae
 from mrtoct.translation.bundle import Bundle, read_bundle, read_description
-from mrtoct.translation.predict import predict_stage
+from mrtoct.translation.geometry import Patches
+from mrtoct.translation.predict_patches import predict_stage
 from mrtoct.volume import Array
 
 Contexts = dict[str, Array]
 """By subject, the CT (I, J, K) in [0, 1] that the stage before made; empty at the first."""
 
 
-OnStep = Callable[[int, CurvePoint | None], None]
-
-
 def train_cascade(
-    run: Path, recipe: Recipe, cohort: Cohort, *, resume: bool, on_step: OnStep
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    start: Path | None,
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train every stage; return the sum of their progress and the device.
 
-    A run that was stopped goes on in the network it was at. Where the recipe limits the minutes,
-    every network gets an equal part of them.
+    There is no start: a cascade cannot begin with the weights of a bundle (start.py). A run that
+    was stopped goes on in the network it was at. Where the recipe limits the minutes, every network
+    gets an equal part of them.
     """
     stages = recipe.auto_context.iterations
     folds = fold_names([s.name for s in cohort.train], recipe) if stages > 1 else []
-    recipe = _for_one_of(recipe, stages + (stages - 1) * len(folds))
+    networks = stages + (stages - 1) * len(folds)
+    recipe = _for_one_of(recipe, networks)
     total, device = Progress(), ""
+    trained = 0
     contexts: Contexts = {}
     before: Cascade | None = None
 
     def train_one(folder: Path, subjects: list[LoadedSubject], judges: list[LoadedSubject]) -> None:
-        nonlocal total, device
-        done = total.step
+        nonlocal total, device, trained
+        before_it = trained
+
+        def told(update: Update) -> None:
+            whole = update.total or 0  # of one network: all have the same recipe
+            update = replace(update, done=before_it * whole + update.done, total=networks * whole)
+            session.watcher(update)
+
         progress, device = train_stage(
             folder,
             recipe,
@@ -80,9 +88,9 @@ def train_cascade(
             judges,
             contexts,
             before,
-            resume=resume,
-            on_step=lambda step, point: on_step(done + step, point),
+            replace(session, watcher=told),
         )
+        trained += 1
         total = Progress(total.step + progress.step, total.seconds + progress.seconds)
 
     for stage in range(stages):
@@ -92,9 +100,10 @@ def train_cascade(
             for number, held_out in enumerate(folds, start=1):
                 others = [s for s in cohort.train if s.name not in held_out]
                 train_one(folder / f"fold-{number}", others, [])
-            contexts = out_of_fold(folder, cohort, folds, contexts)
+            contexts = out_of_fold(folder, cohort, folds, contexts, session.device)
         before = _cascade(folder / "whole" / "best")
     _publish(run, stages)
+    calibrate(run / "best", cohort.validation, session.device)
     return total, device
 
 
@@ -106,22 +115,20 @@ def train_stage(
     judges: list[LoadedSubject],
     contexts: Contexts,
     before: Cascade | None,
-    *,
-    resume: bool,
-    on_step: OnStep,
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train the network that follows a cascade (the first, if there is none before)."""
-    assert isinstance(recipe.model, ContextGeneratorConfig)
     stage = 0 if before is None else len(before.stages)
     torch.manual_seed(recipe.training.seed)
     model = replace(recipe.model, in_channels=len(cohort.channels))
-    bundle = replace(describe(recipe, model, cohort), stages=stage + 1)
+    geometry = Patches(stage + 1, recipe.patches.whole)
+    bundle = describe(recipe, model, geometry, cohort)
     cascade = Cascade(model, stage + 1)
     if before is not None:
         for ours, theirs in zip(cascade.stages, before.stages, strict=False):
             ours.load_state_dict(theirs.state_dict())
     generator = cascade.stages[-1]
-    fabric, _ = set_up(recipe.training.precision, recipe.model.width)
+    fabric, _ = set_up(recipe.training.precision, recipe.model.width, session.device)
     learner: Learner
     if recipe.adversarial is None:
         learner = Regression(generator, recipe, fabric)
@@ -153,7 +160,7 @@ def train_stage(
         return validation_mae(judges, bundle.window, translated)
 
     job = Job(folder, batch, validate if judges else None, bundle)
-    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    progress = learn(learner, recipe, job, session)
     return progress, fabric.device.type
 
 
@@ -170,7 +177,11 @@ def fold_names(names: list[str], recipe: Recipe) -> list[set[str]]:
 
 
 def out_of_fold(
-    folder: Path, cohort: Cohort, folds: list[set[str]], contexts: Contexts
+    folder: Path,
+    cohort: Cohort,
+    folds: list[set[str]],
+    contexts: Contexts,
+    device: str = "auto",
 ) -> Contexts:
     """Return what the finished stage in a folder makes of every head that it had not seen."""
     made: Contexts = {}
@@ -184,6 +195,7 @@ def out_of_fold(
         if missing:
             bundle, network = read_bundle(network_folder / "best")
             assert isinstance(network, Cascade)
+            network.to(device_named(device))
             _predict_contexts(folder, network, bundle, missing, contexts)
         for subject in wanted:
             made[subject.name] = np.load(_context_file(folder, subject), allow_pickle=False)
@@ -198,7 +210,6 @@ def _predict_contexts(
     contexts: Contexts,
 ) -> None:
     stage = len(network.stages) - 1
-    network.to(device_named("auto"))
     for subject in subjects:
         before = contexts.get(subject.name)
         made = predict_stage(network, bundle, stage, subject.mr, before, subject.mr_head)
@@ -235,7 +246,7 @@ def _for_one_of(recipe: Recipe, networks: int) -> Recipe:
 def _publish(run: Path, stages: int) -> None:
     """Make the best cascade the run's, and the stages' curves one after the other its curves."""
     folders = [run / f"stage-{stage + 1}" / "whole" for stage in range(stages)]
-    errors = [read_description(f / "best")["validation"].get("mae_hu") for f in folders]
+    errors = [read_description(f / "best").translator.validation.get("mae_hu") for f in folders]
     known = [(error, number) for number, error in enumerate(errors) if error is not None]
     best = folders[min(known)[1] if known else -1]
     with new_folder(run / "best", overwrite=True) as part:

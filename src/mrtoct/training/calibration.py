@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from mrtoct.hardware.devices import device_named
 from mrtoct.sampling.subjects import LoadedSubject
-from mrtoct.translation.bundle import Bundle, Network, read_bundle, write_bundle
+from mrtoct.translation.bundle import Bundle, read_bundle, write_bundle
+from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.fit import fit_deviation
 from mrtoct.translation.deviation.model import RADIUS, DeviationModel, Signs, local_contrast
-from mrtoct.translation.deviation.spread import predict_with_disagreement
 from mrtoct.volume import Array
 
 HEADS = 4
@@ -23,7 +24,7 @@ VOXELS = 50_000
 """Most subjects, and most voxels of each, that are looked at: eleven numbers are learnt."""
 
 
-def calibrate(best: Path, subjects: list[LoadedSubject]) -> None:
+def calibrate(best: Path, subjects: list[LoadedSubject], device: str = "auto") -> None:
     """Add to a bundle on disk how standard deviations are estimated; nothing without subjects.
 
     The same bundle and subjects always give the same numbers.
@@ -31,13 +32,13 @@ def calibrate(best: Path, subjects: list[LoadedSubject]) -> None:
     if not subjects:
         return
     bundle, network = read_bundle(best)
-    network.to(device_named("auto"))
+    network.to(device_named(device))
     model = fitted(network, bundle, subjects)
     write_bundle(best, replace(bundle, deviation=model), network.state_dict(), overwrite=True)
 
 
 def fitted(
-    network: Network, bundle: Bundle, subjects: list[LoadedSubject]
+    network: nn.Module, bundle: Bundle, subjects: list[LoadedSubject]
 ) -> DeviationModel | None:
     """Return the model that fits some subjects best; None if none of their voxels can be judged."""
     looked_at = [voxel_signs(network, bundle, subject) for subject in subjects[:HEADS]]
@@ -52,7 +53,7 @@ def fitted(
 
 
 def voxel_signs(
-    network: Network, bundle: Bundle, subject: LoadedSubject, *, most: int = VOXELS
+    network: nn.Module, bundle: Bundle, subject: LoadedSubject, *, most: int = VOXELS
 ) -> tuple[Signs, Array]:
     """Return signs and errors (N,), HU, of evenly drawn voxels of the kept slices' head."""
     hu, disagreement = predict_with_disagreement(network, bundle, subject.mr, subject.mr_head)

@@ -10,10 +10,10 @@ Random numbers need no state: step n draws the same ones whenever it runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import safetensors.torch
 import torch
@@ -21,17 +21,21 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mrtoct.errors import BundleError
-from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.atomic import new_folder
+from mrtoct.io.records import Record, read_record, write_record
 from mrtoct.translation.bundle import Bundle, read_bundle, write_bundle
 
 NETWORKS = "networks.safetensors"
 OPTIMIZER = "optimizer.safetensors"
-PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Record):
     """How far a training is."""
+
+    file: ClassVar[str] = "progress.json"
+    remedy: ClassVar[str] = "start the training anew"
+    error: ClassVar[type[BundleError]] = BundleError
 
     step: int = 0
     seconds: float = 0.0
@@ -68,14 +72,14 @@ def write_checkpoint(path: Path, bundle: Bundle, state: State, progress: Progres
         write_bundle(folder, bundle, state.translator.state_dict(), overwrite=True)
         (folder / NETWORKS).write_bytes(safetensors.torch.save(networks))
         (folder / OPTIMIZER).write_bytes(safetensors.torch.save(moments))
-        write_text(folder / PROGRESS, json.dumps(asdict(progress)))
+        write_record(folder, progress)
 
 
 def read_checkpoint(path: Path, state: State) -> Progress:
     """Load weights and moments into a learner's networks and optimizers; return the progress."""
     _, stored = read_bundle(path)
+    progress = read_progress(path)
     try:
-        progress = read_progress(path)
         networks = safetensors.torch.load_file(path / NETWORKS)
         moments = safetensors.torch.load_file(path / OPTIMIZER)
         state.translator.load_state_dict(stored.state_dict())
@@ -97,10 +101,7 @@ def read_checkpoint(path: Path, state: State) -> Progress:
 
 def read_progress(path: Path) -> Progress:
     """Read how far a checkpoint is; BundleError if it does not say."""
-    try:
-        return Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise BundleError(f"{path / PROGRESS} is missing or damaged") from error
+    return read_record(path, Progress)
 
 
 def read_start(path: Path, state: State) -> None:

@@ -9,12 +9,13 @@ import torch
 
 from mrtoct._version import __version__
 from mrtoct.errors import CohortError
-from mrtoct.networks.generator import GeneratorConfig
+from mrtoct.networks.config import NetworkConfig
 from mrtoct.prepare.store import Manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
 from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.geometry import Geometry
 from mrtoct.translation.guard.collect import seen_in
 from mrtoct.translation.guard.seen import SeenMr
 
@@ -61,8 +62,8 @@ def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
     if not trusted:
         name, reason = next(iter(manifest.distrusted.items()))
         raise CohortError(
-            f"no subject's registration can be trusted (look at it, then keep them with "
-            f"--keep-doubtful); {name}: {reason}"
+            f"no subject's registration can be trusted; {name}: {reason}",
+            keep_doubtful="after a look at them",
         )
     return trusted
 
@@ -79,18 +80,15 @@ def wanted_channels(recipe: Recipe, manifest: Manifest) -> tuple[str, ...]:
     return channels
 
 
-def describe(recipe: Recipe, model: GeneratorConfig, cohort: Cohort) -> Bundle:
+def describe(recipe: Recipe, model: NetworkConfig, geometry: Geometry, cohort: Cohort) -> Bundle:
     """Return what a bundle says of a network before it has learnt anything."""
     split = cohort.split
     return Bundle(
         model=model,
         channels=cohort.channels,
         spacing=recipe.data.spacing,
-        size=recipe.data.size,
-        neighbours=recipe.data.neighbours,
+        geometry=geometry,
         mirror=recipe.data.mirror,
-        planes=recipe.data.planes,
-        whole=recipe.patches.whole,
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
         seen=cohort.seen,

@@ -10,21 +10,13 @@ from mrtoct.sampling.slices import Batch
 from mrtoct.training import losses
 from mrtoct.training.recipe import Recipe
 
-LOSSES = {
-    "mae": losses.mae,
-    "mse": losses.mse,
-    "gdl": losses.gdl,
-    "gdl_absolute": losses.gdl_absolute,
-    "gdl_l1": losses.gdl_l1,
-}
-
 
 def distance_loss(recipe: Recipe, prediction: Tensor, batch: Batch) -> Tensor:
     """Return the weighted sum of a recipe's loss terms, where the MR was measured."""
     weight = voxel_weight(recipe, batch)
     total = prediction.new_zeros(())
     for term in recipe.loss:
-        value = LOSSES[term.term](prediction, batch.ct, weight, term.reduction)
+        value = losses.LOSSES[term.term](prediction, batch.ct, weight, term.reduction)
         total = total + term.weight * value
     return total
 

@@ -1,27 +1,26 @@
-"""Train a head_unet on the pairs of a store, from nothing or from a network of any contrast."""
+"""Train a network of whole heads on a store's pairs, from nothing or from one of any contrast."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.parts import PartSet, around_head
 from mrtoct.sampling.slices import Batch
+from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
-from mrtoct.training.setting import set_up
+from mrtoct.training.setting import Session, set_up
 from mrtoct.training.start import begin_with
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
+from mrtoct.translation.geometry import Heads
 
 LAYOUT = torch.channels_last_3d
 
@@ -31,22 +30,19 @@ def train_heads(
     recipe: Recipe,
     cohort: Cohort,
     start: Path | None,
-    *,
-    resume: bool,
-    on_step: Callable[[int, CurvePoint | None], None],
+    session: Session,
 ) -> tuple[Progress, str]:
     """Train a network of whole heads on a cohort; return how far it came and on what.
 
     It learns from large parts of heads and is judged on whole ones. start is a bundle whose weights
     are taken to begin with, of the size that the recipe says.
     """
-    assert isinstance(recipe.model, HeadUNetConfig)
+    cohort = heads_of(cohort)
     torch.manual_seed(recipe.training.seed)
     model = replace(recipe.model, in_channels=len(cohort.channels))
-    bundle = describe(recipe, model, cohort)
+    bundle = describe(recipe, model, Heads(), cohort)
     network = network_of(bundle)
-    assert isinstance(network, HeadUNet)
-    fabric, _ = set_up(recipe.training.precision, model.width)
+    fabric, _ = set_up(recipe.training.precision, model.width, session.device)
     network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
     bundle = begin_with(start, learner.state, bundle)
@@ -64,8 +60,10 @@ def train_heads(
 
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
-    job = Job(run, batch, validate, bundle)
-    progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+    # Fine-tuning on a few pairs must not choose something worse than the model that it began with.
+    job = Job(run, batch, validate, bundle, keep_start=start is not None)
+    progress = learn(learner, recipe, job, session)
+    calibrate(run / "best", cohort.validation, session.device)
     return progress, fabric.device.type
 
 

@@ -17,10 +17,13 @@ import torch
 from torch import Tensor
 
 from mrtoct.errors import RecipeError
+from mrtoct.hardware.progress import Update
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
+from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
+from mrtoct.training.setting import Session
 from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
@@ -47,24 +50,40 @@ class Job:
     """Mean absolute error in HU on the validation subjects; None without any."""
     bundle: Bundle
     """What the translator is; step and figures are added."""
+    keep_start: bool = False
+    """Keep what the training began with until something better comes of it."""
+
+
+class Trainer(Protocol):
+    """Trains the networks of one kind on a cohort."""
+
+    def __call__(
+        self,
+        run: Path,
+        recipe: Recipe,
+        cohort: Cohort,
+        start: Path | None,
+        session: Session,
+    ) -> tuple[Progress, str]:
+        """Train into a run's folder; return how far it came and on what device."""
 
 
 def learn(
     learner: Learner,
     recipe: Recipe,
     job: Job,
-    *,
-    resume: bool = False,
-    on_step: Callable[[int, CurvePoint | None], None] = lambda step, point: None,
+    session: Session = Session(),
 ) -> Progress:
     """Train for as many steps or as long as the recipe says; return how far it came.
 
-    With resume, what was stopped goes on from its last checkpoint, and ends with the weights of
-    one that never stopped.
+    What is resumed goes on from its last checkpoint, and ends with the weights of one that never
+    stopped.
     """
     progress = Progress()
-    if resume and (job.run / "last").is_dir():
+    if session.resume and (job.run / "last").is_dir():
         progress = read_checkpoint(job.run / "last", learner.state)
+    if job.keep_start and progress.step == 0:
+        progress = _keep_start(learner, job, progress)
     curves = Curves(job.run, until=progress.step)
     clock = time.monotonic() - progress.seconds
     sums: dict[str, Tensor] = {}
@@ -96,14 +115,27 @@ def learn(
                 validation_mae=job.validate() if job.validate else None,
                 **{name: float(total) / counted for name, total in sums.items()},
             )
-            _check_finite(point)
+            _require_finite(point)
             curves.add(point)
             progress = _keep(learner, job, progress, point)
             sums, counted = {}, 0
-        on_step(step + 1, point)
+        session.watcher(_update(recipe, step + 1, seconds, point))
         if last:
             break
     return progress
+
+
+def _update(recipe: Recipe, step: int, seconds: float, point: CurvePoint | None) -> Update:
+    """Return what to tell after a step: where the recipe limits the time, how much is gone."""
+    note = ""
+    if point is not None and point.validation_mae is not None:
+        note = f"validation MAE {point.validation_mae:.0f} HU"
+    elif point is not None:
+        note = f"loss {point.train_loss:.4g}"
+    if recipe.training.minutes is None:
+        return Update(step, recipe.training.steps, note)
+    total = max(1, round(60 * recipe.training.minutes))
+    return Update(min(round(seconds), total), total, f"step {step}, {note}" if note else "")
 
 
 def learning_rate_factor(recipe: Recipe, step: int, done: float) -> float:
@@ -129,7 +161,7 @@ def step_seed(recipe: Recipe, step: int, stream: int) -> int:
     return int(sequence.generate_state(1)[0])
 
 
-def _check_finite(point: CurvePoint) -> None:
+def _require_finite(point: CurvePoint) -> None:
     figures = {"training loss": point.train_loss, "validation MAE": point.validation_mae}
     for name, value in figures.items():
         if value is not None and not math.isfinite(value):
@@ -138,20 +170,34 @@ def _check_finite(point: CurvePoint) -> None:
             )
 
 
+def _keep_start(learner: Learner, job: Job, progress: Progress) -> Progress:
+    """Write what the training began with as the best so far; without validation, nothing."""
+    if job.validate is None:
+        return progress
+    mae = job.validate()
+    _write_best(learner, job, step=0, mae=mae)
+    return replace(progress, best_mae=mae)
+
+
 def _keep(learner: Learner, job: Job, progress: Progress, point: CurvePoint) -> Progress:
     """Write the last and, if this is the best so far, the best bundle."""
-    figures = {} if point.validation_mae is None else {"mae_hu": point.validation_mae}
-    bundle = replace(
-        job.bundle,
-        provenance={**job.bundle.provenance, "step": point.step},
-        validation=figures,
-    )
-    best = point.validation_mae is None or point.validation_mae < (progress.best_mae or math.inf)
+    mae = point.validation_mae
+    best = mae is None or mae < (progress.best_mae or math.inf)
     progress = replace(progress, step=point.step, seconds=point.seconds)
     if best:
-        write_bundle(
-            job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True
-        )
-        progress = replace(progress, best_mae=point.validation_mae)
+        _write_best(learner, job, step=point.step, mae=mae)
+        progress = replace(progress, best_mae=mae)
+    bundle = _described(job.bundle, point.step, mae)
     write_checkpoint(job.run / "last", bundle, learner.state, progress)
     return progress
+
+
+def _write_best(learner: Learner, job: Job, *, step: int, mae: float | None) -> None:
+    bundle = _described(job.bundle, step, mae)
+    write_bundle(job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True)
+
+
+def _described(bundle: Bundle, step: int, mae: float | None) -> Bundle:
+    """Return what a bundle says of itself after a step."""
+    figures = {} if mae is None else {"mae_hu": mae}
+    return replace(bundle, provenance={**bundle.provenance, "step": step}, validation=figures)

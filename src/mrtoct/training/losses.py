@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Reduction = Literal["mean", "sum"]
+Distance = Callable[[Tensor, Tensor, Tensor | None, Reduction], Tensor]
 
 
 def mae(
@@ -59,6 +60,16 @@ def gdl_l1(
 ) -> Tensor:
     """Total variation of the residual: |difference of forward differences|, as the authors ran."""
     return _over_axes(prediction, target, weight, reduction, lambda a, b: (a - b).abs())
+
+
+LOSSES: dict[str, Distance] = {
+    "mae": mae,
+    "mse": mse,
+    "gdl": gdl,
+    "gdl_absolute": gdl_absolute,
+    "gdl_l1": gdl_l1,
+}
+"""The distances by what a recipe calls them. A new one costs its function and a line here."""
 
 
 def bone_weight(target: Tensor, inside: Tensor, bone_above: float, boost: float) -> Tensor:

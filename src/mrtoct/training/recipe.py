@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mrtoct.networks.context_gan import ContextGeneratorConfig
-from mrtoct.networks.head_unet import HeadUNetConfig
-from mrtoct.networks.residual_unet import ResidualUNetConfig
+from mrtoct.networks.registry import AnyNetwork
 from mrtoct.networks.unet import UNetConfig
-from mrtoct.prepare.intensity import HuWindow, MrScaling
+from mrtoct.prepare.intensity import MOST_HU, HuWindow, MrScaling
+from mrtoct.prepare.spacing import require_spacing
 from mrtoct.sampling.augment import Augmentation
-from mrtoct.sampling.planes import check_planes
+from mrtoct.sampling.planes import require_planes
 from mrtoct.sampling.subjects import Plane
 from mrtoct.simulation.anatomy import AnatomySettings
 from mrtoct.simulation.scan import ScanSettings
+from mrtoct.training.losses import LOSSES
+from mrtoct.translation.geometry import MOST_NEIGHBOURS, MOST_STAGES, require_size
+from mrtoct.volume import BONE_ABOVE_HU
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Weight = Annotated[float, Field(gt=0, le=1e6)]
+Hu = Annotated[float, Field(ge=-MOST_HU, le=MOST_HU)]
+MOST_STEPS = 100_000_000
 
 
 class _Section(BaseModel):
@@ -34,7 +33,7 @@ class _Section(BaseModel):
 class DataSection(_Section):
     """What the network sees."""
 
-    neighbours: int = Field(default=0, ge=0, le=8)
+    neighbours: int = Field(default=0, ge=0, le=MOST_NEIGHBOURS)
     """Slices above and below that are shown as further channels (2.5-D)."""
     mirror: bool = False
     """Translate a head and its mirror image and take the mean of both."""
@@ -55,37 +54,43 @@ class DataSection(_Section):
     @field_validator("spacing")
     @classmethod
     def _positive(cls, spacing: tuple[float, float, float]) -> tuple[float, float, float]:
-        if not all(0.2 <= s <= 10 for s in spacing):
-            raise ValueError(f"spacing must be 0.2 to 10 mm, got {list(spacing)}")
+        require_spacing(spacing)
         return spacing
 
     def model_post_init(self, _context: Any) -> None:
         """Planes must be different ones, and look alike."""
-        check_planes(self.planes, self.spacing)
+        require_planes(self.planes, self.spacing)
 
 
 class LossTerm(_Section):
     """One weighted term of the distance loss."""
 
-    term: Literal["mae", "mse", "gdl", "gdl_absolute", "gdl_l1"]
-    weight: float = Field(default=1.0, gt=0)
+    term: str
+    weight: Weight = 1.0
     reduction: Literal["mean", "sum"] = "mean"
+
+    @field_validator("term")
+    @classmethod
+    def _registered(cls, term: str) -> str:
+        if term not in LOSSES:
+            raise ValueError(f"must be one of {', '.join(LOSSES)}, got {term!r}")
+        return term
 
 
 class FocusSection(_Section):
     """Where errors of the distance loss weigh more than 1."""
 
-    brain: float = Field(default=0.0, ge=0)
+    brain: float = Field(default=0.0, ge=0, le=1000)
     """Added to the weight in the space that the skull encloses (section 4.3)."""
-    brain_sigma: float = Field(default=2.0, ge=0)
+    brain_sigma: float = Field(default=2.0, ge=0, le=100)
     """Standard deviation in mm of the Gaussian that smooths that mask; the paper's 3 voxels."""
-    bone: float = Field(default=0.0, ge=0)
+    bone: float = Field(default=0.0, ge=0, le=1000)
     """Added to the weight in bone."""
-    bone_above: float = 250.0
+    bone_above: Hu = BONE_ABOVE_HU
     """HU"""
     air: float = Field(default=0.0, ge=0, le=100)
     """Added to the weight in air inside the head."""
-    air_below: float = -300.0
+    air_below: Hu = -300.0
     """HU"""
     outside: float = Field(default=1.0, ge=0, le=100)
     """Weight outside the head, on the CT and on the MR; 0 counts no error there, where a
@@ -101,7 +106,7 @@ class SimulationSection(_Section):
     """Heads drawn from each label map; from each CT four times as many."""
     ct_share: float = Field(default=0.25, ge=0, le=1)
     """Part of the scans that are of real CT heads, where the sources hold some."""
-    seed: int = Field(default=1, ge=0)
+    seed: Seed = 1
     """Of the heads; that of the training decides how they are scanned."""
     anatomy: AnatomySettings = AnatomySettings()
     scan: ScanSettings = ScanSettings()
@@ -117,7 +122,7 @@ class SimulationSection(_Section):
 class PatchSection(_Section):
     """What a 3-D network is shown in training, and how it translates."""
 
-    size: int = Field(default=16, ge=4)
+    size: int = Field(default=16, ge=4, le=320)
     """Of a context network: side of a patch of CT in voxels."""
     part: tuple[int, int, int] = (128, 144, 112)
     """Of a head_unet: most voxels (right-left, back-front, down-up) of the part of a head that is
@@ -141,9 +146,9 @@ class PatchSection(_Section):
 class AutoContextSection(_Section):
     """Further networks that see what the one before made of the head (section 3.3)."""
 
-    iterations: int = Field(default=1, ge=1, le=5)
+    iterations: int = Field(default=1, ge=1, le=MOST_STAGES)
     """Networks in the cascade; the paper wanted three."""
-    folds: int = Field(default=4, ge=2)
+    folds: int = Field(default=4, ge=2, le=1000)
     """Each network after the first learns from predictions for heads that the one before, trained
     on the other folds, had not seen."""
 
@@ -153,16 +158,16 @@ class AdversarialSection(_Section):
 
     loss: Literal["standard", "least_square"] = "least_square"
     """Equation (6), or Mao et al. 2017 for equation (7)."""
-    weight: float = Field(default=0.01, gt=0)
+    weight: Weight = 0.01
     """Weight of the generator's adversarial loss; the loss terms have their own."""
-    width: int = Field(default=64, ge=1)
+    width: int = Field(default=64, ge=1, le=512)
     """Channels of the discriminator's first layer."""
 
 
 class OptimizerSection(_Section):
     """Adam; the defaults are the paper's Table 6."""
 
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0, le=100)
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     muon: float = Field(default=0.0, ge=0, le=1000)
@@ -177,17 +182,17 @@ class OptimizerSection(_Section):
 class TrainingSection(_Section):
     """How long and how."""
 
-    steps: int = Field(ge=1)
-    batch: int = Field(default=16, ge=1)
-    validate_every: int = Field(default=500, ge=1)
+    steps: int = Field(ge=1, le=MOST_STEPS)
+    batch: int = Field(default=16, ge=1, le=4096)
+    validate_every: int = Field(default=500, ge=1, le=MOST_STEPS)
     """Steps between validations and checkpoints."""
-    minutes: float | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0, le=1e6)
     """Stop in good order after this time, even if steps are left."""
     average: float = Field(default=0.0, ge=0, lt=1)
     """Decay of a moving average of the generator's weights, which is then what is kept; 0: none."""
     precision: Precision = "auto"
     """auto: bfloat16 where the hardware computes in it, float32 elsewhere."""
-    seed: int = Field(default=1, ge=0)
+    seed: Seed = 1
 
 
 class SplitSection(_Section):
@@ -195,7 +200,7 @@ class SplitSection(_Section):
 
     validation: float = Field(default=0.2, ge=0, lt=1)
     test: float = Field(default=0.0, ge=0, lt=1)
-    seed: int = Field(default=1, ge=0)
+    seed: Seed = 1
     keep_doubtful: bool = False
     """Also use subjects whose registration is doubtful."""
 
@@ -208,23 +213,13 @@ class SplitSection(_Section):
             )
 
 
-def _kind_of_model(model: Any) -> str | None:
-    return model.get("kind", "unet") if isinstance(model, dict) else getattr(model, "kind", None)
-
-
 class Recipe(_Section):
     """Everything about a training but the data."""
 
     name: str
     description: str = ""
     data: DataSection = DataSection()
-    model: Annotated[
-        Annotated[UNetConfig, Tag("unet")]
-        | Annotated[ResidualUNetConfig, Tag("residual_unet")]
-        | Annotated[ContextGeneratorConfig, Tag("context")]
-        | Annotated[HeadUNetConfig, Tag("head_unet")],
-        Discriminator(_kind_of_model),
-    ] = UNetConfig()
+    model: AnyNetwork = UNetConfig()
     loss: tuple[LossTerm, ...] = Field(default=(LossTerm(term="mae"),), min_length=1)
     patches: PatchSection = PatchSection()
     simulation: SimulationSection | None = None
@@ -236,6 +231,11 @@ class Recipe(_Section):
     augmentation: Augmentation = Augmentation()
     split: SplitSection = SplitSection()
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _usually_a_unet(cls, model: Any) -> Any:
+        return {"kind": UNetConfig.kind, **model} if isinstance(model, dict) else model
+
     def model_post_init(self, _context: Any) -> None:
         """Check what concerns two sections at once."""
         channels = (self.model.in_channels, getattr(self.model, "out_channels", 1))
@@ -244,35 +244,29 @@ class Recipe(_Section):
                 "the MR channels decide model.in_channels and model.out_channels is 1: leave both "
                 f"out, got {channels[0]} and {channels[1]}"
             )
-        if isinstance(self.model, ContextGeneratorConfig):
-            if self.data.neighbours:
-                raise ValueError("data.neighbours is for slices; a 3-D network sees them anyway")
-            if self.data.planes != ("transverse",):
-                raise ValueError("data.planes is for slices; a 3-D network sees all of them anyway")
-            if self.adversarial is not None and self.patches.size < 9:
-                raise ValueError(
-                    "patches.size must be at least 9 against a discriminator, whose map of scores "
-                    f"is 8 voxels smaller than a patch, got {self.patches.size}"
-                )
-            return
-        if self.auto_context.iterations > 1:
-            raise ValueError("auto_context.iterations above 1 needs model.kind = 'context'")
-        if isinstance(self.model, HeadUNetConfig):
-            if self.data.neighbours or self.data.planes != ("transverse",):
-                raise ValueError(
-                    "data.neighbours and data.planes are for slices; a head_unet sees the whole "
-                    "head anyway"
-                )
-            if self.adversarial is not None:
-                raise ValueError("adversarial is for other networks; a head_unet learns without")
-            return
-        if self.simulation is not None:
-            raise ValueError("simulation needs model.kind = 'head_unet'")
-        divisor = self.model.divisor
-        if any(side % divisor or side < divisor for side in self.data.size):
+        kind, sees = self.model.kind, self.model.sees
+        if sees == "slices":
+            try:
+                require_size(self.data.size, self.model)
+            except ValueError as error:
+                raise ValueError(f"data.{error}") from error
+        elif self.data.neighbours or self.data.planes != ("transverse",):
             raise ValueError(
-                f"data.size must be positive multiples of {divisor} for a u-net of depth "
-                f"{self.model.depth}, got {list(self.data.size)}"
+                f"data.neighbours and data.planes are for slices; a {kind} sees {sees}, in which "
+                "they are anyway"
+            )
+        if sees != "patches" and self.auto_context.iterations > 1:
+            raise ValueError("auto_context.iterations above 1 needs a network that sees patches")
+        if sees != "heads" and self.simulation is not None:
+            raise ValueError("simulation needs a network that sees heads, such as head_unet")
+        if self.adversarial is None:
+            return
+        if sees == "heads":
+            raise ValueError(f"adversarial is for other networks; a {kind} learns without")
+        if sees == "patches" and self.patches.size < 9:
+            raise ValueError(
+                "patches.size must be at least 9 against a discriminator, whose map of scores "
+                f"is 8 voxels smaller than a patch, got {self.patches.size}"
             )
 
 

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
 from mrtoct.hardware.devices import bfloat16_pays, device_named, training_layout
+from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.training.recipe import OptimizerSection, Precision
 
 
-def set_up(precision: Precision, width: int) -> tuple[Fabric, torch.memory_format]:
-    """Choose device, precision and memory layout that pay for a 2-D network of a width."""
-    device = device_named("auto")
+@dataclass(frozen=True)
+class Session:
+    """What may differ each time a training is worked on; what it learns is the same."""
+
+    resume: bool = False
+    """Go on where it was stopped."""
+    device: str = "auto"
+    watcher: Watcher = nobody
+    """Told of every step; after a validation, of its error, too."""
+
+
+def set_up(
+    precision: Precision, width: int, device_name: str = "auto"
+) -> tuple[Fabric, torch.memory_format]:
+    """Choose the precision and memory layout that pay for a 2-D network of a width on a device."""
+    device = device_named(device_name)
     bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(device))
     fabric = Fabric(
-        accelerator=device.type, devices=1, precision="bf16-mixed" if bfloat16 else "32-true"
+        accelerator=device.type,
+        devices=1 if device.index is None else [device.index],
+        precision="bf16-mixed" if bfloat16 else "32-true",
     )
     return fabric, training_layout(device, bfloat16=bfloat16, width=width)
 

@@ -6,7 +6,7 @@ RUN/anatomies/   heads drawn from the sources, made when first wanted
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mrtoct.errors import CohortError, RecipeError
-from mrtoct.networks.head_unet import HeadUNet, HeadUNetConfig
+from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
@@ -24,16 +24,16 @@ from mrtoct.simulation.stream import StreamSettings, scans
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress, read_progress
 from mrtoct.training.cohort import Cohort, describe
-from mrtoct.training.curves import CurvePoint
 from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import finish_run, open_run
-from mrtoct.training.setting import set_up
+from mrtoct.training.setting import Session, set_up
 from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
+from mrtoct.translation.geometry import Heads
 from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import Array, Grid, Volume
@@ -42,8 +42,6 @@ CHANNEL = "MR"
 """Name of the one MR channel, whatever its contrast."""
 JUDGED = ("t1", "t2", "flair", "any")
 """Contrasts of the scans that heads kept apart are judged on, in turn."""
-
-OnStep = Callable[[int, CurvePoint | None], None]
 
 
 def train_from_simulation(
@@ -54,17 +52,18 @@ def train_from_simulation(
     start: Path | str | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: OnStep = lambda step, point: None,
+    device: str = "auto",
+    watcher: Watcher = nobody,
 ) -> Path:
     """Train a recipe with a simulation section on a folder of sources; return the best bundle.
 
     The label maps that the recipe's split keeps apart are never trained on; of them validation
-    scans are made. start, resume and on_step are as for train. Raises CohortError where a folder
-    holds no sources, and the errors of reading them.
+    scans are made. start, resume, device and watcher are as for train. Raises CohortError where a
+    folder holds no sources, and the errors of reading them.
     """
     sources, run = Path(sources), Path(run)
-    if recipe.simulation is None or not isinstance(recipe.model, HeadUNetConfig):
-        raise RecipeError("training from simulation needs model.kind = 'head_unet'")
+    if recipe.simulation is None:
+        raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
     begin = None if start is None else find_bundle(start)
     if begin is not None:
         recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing
@@ -87,9 +86,10 @@ def train_from_simulation(
     scanned = [*_scanned(shelf, apart, recipe)]
     seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
     cohort = Cohort((CHANNEL,), split, [], judges, seen)
-    progress, device = _train(run, recipe, cohort, shelf, learnt, begin, resume, on_step)
-    calibrate(run / "best", judges)
-    finish_run(run, step=progress.step, seconds=progress.seconds, device=device)
+    session = Session(resume, device, watcher)
+    progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
+    calibrate(run / "best", judges, device)
+    finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"
 
 
@@ -100,15 +100,13 @@ def _train(
     shelf: AnatomyShelf,
     learnt: list[Source],
     start: Path | None,
-    resume: bool,
-    on_step: OnStep,
+    session: Session,
 ) -> tuple[Progress, str]:
     assert recipe.simulation is not None
     torch.manual_seed(recipe.training.seed)
-    bundle = describe(recipe, recipe.model, cohort)
+    bundle = describe(recipe, recipe.model, Heads(), cohort)
     network = network_of(bundle)
-    assert isinstance(network, HeadUNet)
-    fabric, _ = set_up(recipe.training.precision, recipe.model.width)
+    fabric, _ = set_up(recipe.training.precision, recipe.model.width, session.device)
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
     bundle = begin_with(start, learner.state, bundle)
@@ -122,7 +120,7 @@ def _train(
         seed=recipe.training.seed,
     )
     count = recipe.training.batch
-    first = read_progress(run / "last").step if resume and (run / "last").is_dir() else 0
+    first = read_progress(run / "last").step if session.resume and (run / "last").is_dir() else 0
     workers = min(4, os.cpu_count() or 1)
     with scans(first * count, shelf, learnt, settings, workers=workers) as stream:
 
@@ -132,7 +130,7 @@ def _train(
             return made.to(fabric.device, torch.channels_last_3d)
 
         job = Job(run, batch, validate, bundle)
-        progress = learn(learner, recipe, job, resume=resume, on_step=on_step)
+        progress = learn(learner, recipe, job, session)
     return progress, fabric.device.type
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mrtoct.errors import RecipeError
-from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.head_unet import HeadUNetConfig
 from mrtoct.training.checkpoint import State, read_start
 from mrtoct.training.recipe import Recipe
@@ -20,24 +19,22 @@ TOLD = ("name", "version", "trained_on", "licence", "acknowledgements")
 def going_on_from(start: Path, recipe: Recipe, channels: tuple[str, ...]) -> Recipe:
     """Return a recipe as it goes on from a bundle; RecipeError where it cannot.
 
-    A head_unet is of the size that the bundle's is: widths and detail of the recipe are for a
-    training from nothing. Its weights mean something at one voxel spacing, in one HU window and for
-    one way to scale the MR only, so those must be the bundle's.
+    A network of whole heads is of the size that the bundle's is: widths and detail of the recipe
+    are for a training from nothing. Its weights mean something at one voxel spacing, in one HU
+    window and for one way to scale the MR only, so those must be the bundle's.
     """
-    if isinstance(recipe.model, ContextGeneratorConfig):
+    if recipe.model.sees == "patches":
         raise RecipeError("an auto-context cascade cannot begin with the weights of a bundle")
-    model = read_description(start).get("model")
-    kind = model.get("kind") if isinstance(model, dict) else None
+    kind = read_description(start).translator.model.kind
     if kind != recipe.model.kind:
         hint = "; the recipe finetune does" if kind == HeadUNetConfig.kind else ""
         raise RecipeError(
             f"{start} holds a {kind}, and recipe {recipe.name} trains a {recipe.model.kind}: go on "
             f"from it with a recipe that trains a {kind}{hint}"
         )
-    if not isinstance(recipe.model, HeadUNetConfig):
+    if recipe.model.sees != "heads":
         return recipe
     bundle, _ = read_bundle(start)
-    assert isinstance(bundle.model, HeadUNetConfig)
     data = recipe.data
     for key, wanted, found in (
         ("spacing", data.spacing, bundle.spacing),
@@ -68,10 +65,10 @@ def begin_with(start: Path | None, state: State, bundle: Bundle) -> Bundle:
     read_start(start, state)
     begun, _ = read_bundle(start)
     told = {name: begun.provenance[name] for name in TOLD if name in begun.provenance}
-    came: dict[str, Any] = {"start_sha256": read_description(start)["weights_sha256"]}
+    came: dict[str, Any] = {"start_sha256": read_description(start).weights_sha256}
     if told:
         came["start"] = told
-    deviation = begun.deviation if isinstance(begun.model, HeadUNetConfig) else None
+    deviation = begun.deviation if begun.model.sees == "heads" else None
     return replace(bundle, provenance={**bundle.provenance, **came}, deviation=deviation)
 
 

@@ -47,6 +47,6 @@ def validation_of(
 
     def translated(subject: LoadedSubject) -> Array:
         translator.eval()
-        return predict_once(translator, bundle, subject.mr, subject.mr_head)  # type: ignore[arg-type]
+        return predict_once(translator, bundle, subject.mr, subject.mr_head)
 
     return lambda: validation_mae(subjects, bundle.window, translated)

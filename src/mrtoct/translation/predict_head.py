@@ -1,4 +1,4 @@
-"""Show a whole scaled head to a HeadUNet at once, which says how wrong it expects to be.
+"""Show a whole scaled head at once to a network that says how wrong it expects to be.
 
 A head too large for the memory is cut into few large tiles that overlap, and what is made of them
 is blended: this network sees far, so a tile without its surroundings is translated differently,
@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import product
+from typing import Protocol, cast
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from mrtoct.hardware.devices import bfloat16_pays
-from mrtoct.networks.head_unet import HeadUNet
-from mrtoct.networks.head_unet_slabs import in_slabs
+from mrtoct.networks.config import NetworkConfig
+from mrtoct.translation.bundle import Bundle
 from mrtoct.volume import Array
 
 MOST_VOXELS = 16_000_000
@@ -30,9 +32,26 @@ Span = tuple[slice, Array]
 """A tile's place along an axis, and its weights there."""
 
 
+class HeadNetwork(Protocol):
+    """A network that sees whole heads."""
+
+    config: NetworkConfig
+
+    def whole(self, mr: Tensor) -> Tensor:
+        """Map MR (N, C, I, J, K) to CT and the logarithm of its expected error (N, 2, I, J, K)."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the weights."""
+
+
+def whole_head(network: nn.Module, bundle: Bundle, mr: Array, head: Array) -> list[Array]:
+    """Return what a network makes of scaled MR (C, I, J, K): CT in [0, 1], (I, J, K)."""
+    return [predict_head(cast(HeadNetwork, network), mr)[0]]
+
+
 @torch.no_grad()
 def predict_head(
-    network: HeadUNet, mr: Array, *, most_voxels: int = MOST_VOXELS
+    network: HeadNetwork, mr: Array, *, most_voxels: int = MOST_VOXELS
 ) -> tuple[Array, Array]:
     """Map scaled MR (C, I, J, K) to CT in [0, 1] and to the absolute error expected in it.
 
@@ -52,7 +71,7 @@ def predict_head(
     return total[0], total[1]
 
 
-def _in_one_pass(network: HeadUNet, mr: Array) -> tuple[Array, Array]:
+def _in_one_pass(network: HeadNetwork, mr: Array) -> tuple[Array, Array]:
     """Zeros are padded around the MR until its sides are multiples of the network's divisor."""
     device = next(network.parameters()).device
     shape = mr.shape[1:]
@@ -62,7 +81,7 @@ def _in_one_pass(network: HeadUNet, mr: Array) -> tuple[Array, Array]:
     image = torch.from_numpy(np.pad(np.asarray(mr, dtype=np.float32), padding))[None].to(device)
     image = image.contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16_pays(device)):
-        made = in_slabs(network, image)[0]  # (2, I, J, K), padded
+        made = network.whole(image)[0]  # (2, I, J, K), padded
     i, j, k = (slice(b, b + n) for b, n in zip(before, shape, strict=True))
     ct = made[0, i, j, k].clamp(0, 1)
     error = (made[1, i, j, k].exp() * ERROR_UNIT).clamp(max=1)  # of the whole window

@@ -104,7 +104,7 @@ def predict_tiles(
     out is 0, and a tile shrinks to the part of the head that it holds. Where a tile ends and the
     volume goes on, the halo is computed twice: the larger the tile, the less of that.
     """
-    _check_shapes(mr, out, head)
+    _require_shapes(mr, out, head)
     if min(tile) < 1:
         raise ValueRangeError(f"tile sides must be at least 1 voxel, got {list(tile)}")
     for box in _boxes(out.shape, tile):
@@ -127,7 +127,7 @@ def predict_tiles(
             for s, start in zip(box, low, strict=True)
         )
         result = predict(_read(mr, low, high), (i, j, k))
-        _check_result(result, [s.stop - s.start for s in box])
+        _require_result(result, [s.stop - s.start for s in box])
         out[box] = np.where(within, result, 0)
 
 
@@ -145,7 +145,7 @@ def predict_patches(
     Without overlap each voxel is computed once. Outside of head (boolean (I, J, K)) out is 0, and
     patches without head are skipped. Beyond the volume MR is 0.
     """
-    _check_shapes(mr, out, head)
+    _require_shapes(mr, out, head)
     if batch < 1:
         raise ValueRangeError(f"the batch must be at least 1 patch, got {batch}")
     weights = grid.weights()
@@ -156,7 +156,7 @@ def predict_patches(
         highs = [[c + grid.size + grid.margin for c in corner] for corner in corners]
         regions = [_read(mr, low, high) for low, high in zip(lows, highs, strict=True)]
         results = predict(np.stack(regions))
-        _check_result(results, [len(corners), *(grid.size,) * 3])
+        _require_result(results, [len(corners), *(grid.size,) * 3])
         for corner, result in zip(corners, results, strict=True):
             into, of = _overlap(corner, grid.size, out.shape)
             out[into] += weights[of] * result[of]
@@ -221,12 +221,12 @@ def _read(mr: Array, low: list[int], high: list[int]) -> Array:
     return region
 
 
-def _check_result(result: Array, wanted: list[int]) -> None:
+def _require_result(result: Array, wanted: list[int]) -> None:
     if list(result.shape) != wanted:
         raise ValueError(f"the network must give {wanted} voxels, got {list(result.shape)}")
 
 
-def _check_shapes(mr: Array, out: Array, head: Array | None) -> None:
+def _require_shapes(mr: Array, out: Array, head: Array | None) -> None:
     if mr.ndim != 4 or mr.shape[1:] != out.shape or (head is not None and head.shape != out.shape):
         raise ValueError(
             "mr must be (C, I, J, K), out and head (I, J, K), got "

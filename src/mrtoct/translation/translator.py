@@ -9,22 +9,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from mrtoct.check.finding import Finding
 from mrtoct.errors import BundleError, CohortError
 from mrtoct.hardware.devices import device_named
-from mrtoct.networks.generator import Cascade
-from mrtoct.networks.head_unet import HeadUNet
+from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
-from mrtoct.translation.bundle import Bundle, Network, read_bundle
+from mrtoct.translation.bundle import Bundle, read_bundle
+from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.model import DeviationModel
-from mrtoct.translation.deviation.spread import predict_with_disagreement
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.geometry import Patches
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.predict import predict, predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
-from mrtoct.volume import AIR_HU, Array, Grid, Volume
+from mrtoct.translation.tiling import PatchGrid
+from mrtoct.translation.ways import WAYS
+from mrtoct.volume import AIR_HU, Array, Grid, Unit, Volume
+
+MrLike = VolumeLike | Mapping[str, VolumeLike]
+"""One MR, or the MR of each channel by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,53 +73,110 @@ class Shown:
 class Translator:
     """Turns head MR volumes into synthetic CT volumes.
 
-    >>> translator = Translator.load()                    # doctest: +SKIP
-    >>> sct = translator.translate(read_volume("mr.nii.gz", "a.u."))  # doctest: +SKIP
+    Made by `Translator.load`, which takes a shipped model or one of your training.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        What the network is, and how MR and CT are scaled for it.
+    network : torch.nn.Module
+        The network.
+    device : torch.device
+        Where it computes.
+
+    Raises
+    ------
+    BundleError
+        From load, if there is no such model or its files are damaged.
+
+    Examples
+    --------
+    >>> import mrtoct
+    >>> translator = mrtoct.Translator.load()  # the model that comes with mrtoct
+    >>> sct = translator.translate("mr.nii.gz")
+    >>> sct.unit, sct.grid.matches(mrtoct.read_volume("mr.nii.gz", "a.u.").grid)
+    ('HU', True)
     """
 
-    def __init__(self, bundle: Bundle, network: Network, device: torch.device) -> None:
+    def __init__(self, bundle: Bundle, network: nn.Module, device: torch.device) -> None:
         self.bundle = bundle
         self.device = device
-        if isinstance(network, HeadUNet):
-            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        elif not isinstance(network, Cascade):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=WAYS[bundle.model.sees].layout)  # type: ignore[call-overload]
         self._network = network.to(device).eval()
 
     @classmethod
     def load(cls, model: Path | str = DEFAULT, device: str = "auto") -> Translator:
-        """Load a model that comes with the package, by its name, or a bundle folder.
+        """Load a model.
 
-        A folder named as a shipped model is written ./head, or given as a Path. Raises BundleError
-        if there is no such model, or if its files are incomplete or damaged.
+        Parameters
+        ----------
+        model : Path or str
+            Name of a model that comes with mrtoct, or a bundle's folder, such as RUN/best. A folder
+            that has a model's name is written ./head, or given as a Path.
+        device : str
+            auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.
+
+        Returns
+        -------
+        Translator
+
+        Raises
+        ------
+        BundleError
+            If there is no such model, or its files are incomplete or damaged.
+        ValueRangeError
+            If the device is not there.
         """
         bundle, network = read_bundle(find_bundle(model))
         return cls(bundle, network, device_named(device))
 
     def translate(
         self,
-        mr: Volume | Mapping[str, Volume],
+        mr: MrLike,
         *,
         aligned: bool = False,
+        force: bool = False,
         onto: Grid | None = None,
         on_doubt: Callable[[str], None] = warnings.warn,
     ) -> Volume:
-        """Return the sCT in HU (int16), -1024 outside the head.
+        """Return the synthetic CT of a head MR.
 
-        It lies on the first MR channel's own grid, or on another one in its world. mr is one
-        volume, or volumes by channel; each may have any orientation, spacing and slice thickness.
-        The further channels are registered to the first unless they are aligned with it already;
-        on_doubt is told where that may have failed. Raises CohortError if a channel of the bundle
-        is missing, ValueRangeError for a constant volume or one in which no head is found.
+        Parameters
+        ----------
+        mr : Volume, path, image of nibabel or SimpleITK; or a dict of these by channel
+            Of any orientation, spacing and slice thickness.
+        aligned : bool
+            Whether several channels are aligned already; else they are registered to the first.
+        force : bool
+            Whether a volume in another unit, such as a CT in HU, is translated all the same.
+        onto : Grid, optional
+            Another grid in the MR's world to return it on; by default the first channel's own.
+        on_doubt : callable
+            Told in a sentence where the channels' registration may have failed.
+
+        Returns
+        -------
+        Volume
+            int16 HU, -1024 outside the head.
+
+        Raises
+        ------
+        CohortError
+            If a channel that the model needs is missing.
+        ValueRangeError
+            If the MR is constant, not finite, in another unit, or shows no head.
+        FileError
+            If a file cannot be read.
         """
-        shown = self._shown(mr, aligned, on_doubt)
+        shown = self._shown(mr, aligned, force, on_doubt)
         return shown.placed(self.predict(shown.mr, shown.inside), onto)
 
     def translate_with_deviation(
         self,
-        mr: Volume | Mapping[str, Volume],
+        mr: MrLike,
         *,
         aligned: bool = False,
+        force: bool = False,
         onto: Grid | None = None,
         on_doubt: Callable[[str], None] = warnings.warn,
     ) -> tuple[Volume, Volume]:
@@ -123,7 +186,7 @@ class Translator:
         trained without subjects that say how large its errors are.
         """
         model = self.deviation_model()
-        shown = self._shown(mr, aligned, on_doubt)
+        shown = self._shown(mr, aligned, force, on_doubt)
         hu, disagreement = predict_with_disagreement(
             self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
@@ -139,15 +202,13 @@ class Translator:
             )
         return self.bundle.deviation
 
-    def translate_stages(
-        self, mr: Volume | Mapping[str, Volume], *, aligned: bool = False
-    ) -> list[Volume]:
+    def translate_stages(self, mr: MrLike, *, aligned: bool = False) -> list[Volume]:
         """Return what translate does, once for each network of an auto-context cascade.
 
         The last is the translation; those before are what shorter cascades of the same networks
         make. A bundle of one network gives one.
         """
-        shown = self._shown(mr, aligned, warnings.warn)
+        shown = self._shown(mr, aligned, False, warnings.warn)
         stages = predict_stages(
             self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
@@ -155,11 +216,12 @@ class Translator:
 
     def _shown(
         self,
-        mr: Volume | Mapping[str, Volume],
+        mr: MrLike,
         aligned: bool,
+        force: bool,
         on_doubt: Callable[[str], None],
     ) -> Shown:
-        channels = checked_channels(self._by_name(mr), self.bundle.channels)
+        channels = checked_channels(self._by_name(mr, force), self.bundle.channels)
         alignments = {} if aligned else align_channels(channels)
         for name, found in alignments.items():
             if found.verdict == "doubtful":
@@ -171,34 +233,56 @@ class Translator:
             resample(channel, grid, fill=0.0, transform=transforms[name])
             for name, channel in channels.items()
         ]
-        head = head_mask_mr(work[0])
-        box = bounding_box(head.voxels, margin=(2, 2, 2))
+        head, box = _head_and_box(work[0])
         return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
 
-    def doubts(self, mr: Volume | Mapping[str, Volume]) -> list[Finding]:
+    def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
+        """Return size and first voxel of the patches that the CT of this MR is put together of.
+
+        None where it is made in one piece, or where the network works on another grid, on whose
+        voxels the patches' borders lie.
+        """
+        geometry = self.bundle.geometry
+        if not isinstance(geometry, Patches) or geometry.whole:
+            return None
+        if not mr.grid.upright(self.bundle.spacing).matches(mr.grid):
+            return None
+        _, box = _head_and_box(mr)
+        size = PatchGrid().size
+        return (size, size, size), (box[0].start, box[1].start, box[2].start)
+
+    def doubts(self, mr: MrLike) -> list[Finding]:
         """Return what is unlike the MR that the bundle was trained on; best is nothing.
 
-        mr is as for translate. Raises CohortError and ValueRangeError as translate does.
+        mr is as for translate; a CT is no error here, but a finding. Raises CohortError,
+        ValueRangeError and FileError as translate does.
         """
-        named = self._by_name(mr)
+        named = self._by_name(mr, force=True)
         checked_channels(named, self.bundle.channels)
         return doubts({name: named[name] for name in self.bundle.channels}, self.bundle.seen)
 
-    def _by_name(self, mr: Volume | Mapping[str, Volume]) -> Mapping[str, Volume]:
-        if not isinstance(mr, Volume):
-            unknown = [name for name in mr if name not in self.bundle.channels]
-            if unknown:
+    def _by_name(self, mr: MrLike, force: bool) -> dict[str, Volume]:
+        """Return the MR by channel, read or converted; in a.u. unless another unit is forced."""
+        known = self.bundle.channels
+        if not isinstance(mr, Mapping):
+            if len(known) > 1:
                 raise CohortError(
-                    f"this bundle knows the MR channels {', '.join(self.bundle.channels)}; it was "
-                    f"given {', '.join(unknown)}"
+                    f"this bundle needs the MR channels {', '.join(known)}; it was given one MR"
                 )
-            return mr
-        if len(self.bundle.channels) > 1:
+            mr = {known[0]: mr}
+        unknown = [str(name) for name in mr if name not in known]
+        if unknown:
             raise CohortError(
-                f"this bundle needs the MR channels {', '.join(self.bundle.channels)}; "
-                "it was given one MR"
+                f"this bundle knows the MR channels {', '.join(known)}; it was given "
+                f"{', '.join(unknown)}"
             )
-        return {self.bundle.channels[0]: mr}
+        units: tuple[Unit, ...] = ("a.u.", *ANY_UNIT) if force else ("a.u.",)
+        volumes = {}
+        for name, given in mr.items():
+            kind = "MR" if len(known) == 1 else f"MR channel {name}"
+            volume = as_volume(given, units, kind, force="to translate it all the same")
+            volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
+        return volumes
 
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
@@ -207,3 +291,9 @@ class Translator:
 
     def _scaled(self, mr: Array, head: Array) -> Array:
         return np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
+
+
+def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:
+    """Return the head on an upright MR, and the box that a network is shown of it."""
+    head = head_mask_mr(mr)
+    return head, bounding_box(head.voxels, margin=(2, 2, 2))

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from loopback import Loopback, serving
-from mrtoct.io.rire.patient import write_rire
-from mrtoct.phantom import TINY, PhantomSubject, make_subject
 from rire_archives import as_served
+from rire_phantom import phantom, written
+
+__all__ = ["phantom", "written"]
 
 
 @pytest.fixture
 def server() -> Iterator[Loopback]:
     with serving() as place:
         yield place
-
-
-@pytest.fixture(scope="session")
-def phantom() -> PhantomSubject:
-    return make_subject(5, replace(TINY, contrasts=("T1", "PD")))
-
-
-@pytest.fixture(scope="session")
-def written(phantom: PhantomSubject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("rire") / "patient_001"
-    write_rire(
-        folder,
-        phantom.ct,
-        phantom.mr,
-        labels=phantom.labels,
-        ct_to_mr=phantom.ct_to_mr,
-        patient="001",
-    )
-    return folder
 
 
 @pytest.fixture(scope="session")

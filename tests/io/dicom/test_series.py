@@ -19,7 +19,8 @@ from dicom_series import (
     write_series,
 )
 from mrtoct.errors import FileError
-from mrtoct.io.dicom import choose_series, files_of, find_series, list_series
+from mrtoct.io.dicom import choose_series, files_of, find_series, list_series, read_series
+from mrtoct.io.files import read_volume
 
 AXIAL = plane_directions()
 SAGITTAL = [0, 1, 0, 0, 0, -1]
@@ -180,6 +181,58 @@ def test_damaged_headers_are_named_and_left_out(tmp_path, caplog):
     assert "does not state its ImagePositionPatient" in caplog.text
     with pytest.raises(FileError, match="does not exist"):
         list_series(tmp_path / "absent")
+
+
+def stripped(*keywords):
+    """Take attributes from a slice, as anonymisers do."""
+
+    def each(dataset, k):
+        for keyword in keywords:
+            del dataset[keyword]
+
+    return each
+
+
+def test_slices_without_uids_are_grouped_by_what_they_share(tmp_path, caplog):
+    uids = ("SeriesInstanceUID", "StudyInstanceUID")
+    bare = stripped(*uids)
+    write_series(tmp_path, STORED, AXIAL, EVEN, SeriesNumber=4, each=bare)
+    write_series(tmp_path, STORED, AXIAL, EVEN, SeriesNumber=7, each=bare)
+    turned = positions(SAGITTAL, 2.0 * np.arange(6))
+    write_series(tmp_path / "b", STORED, SAGITTAL, turned, SeriesNumber=7, each=bare)
+    with caplog.at_level(logging.WARNING):
+        found = list_series(tmp_path)
+    assert [(s.number, s.orientation, s.slices) for s in found] == [
+        (4, "transverse", 6), (7, "sagittal", 6), (7, "transverse", 6),
+    ]  # fmt: skip
+    assert [r.getMessage() for r in caplog.records] == [
+        "18 slices state no series: they are told apart by number, matrix and orientation"
+    ]
+    volume = read_series(choose_series(found, "4"), "a.u.")
+    np.testing.assert_array_equal(volume.voxels, STORED.transpose(2, 1, 0))
+
+
+def test_one_warning_for_files_of_one_fault(tmp_path, caplog):
+    def mosaic(dataset, k):
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+
+    write_series(tmp_path, STORED, AXIAL, EVEN, each=mosaic)
+    with caplog.at_level(logging.WARNING):
+        assert list_series(tmp_path) == []
+    (record,) = caplog.records
+    assert record.getMessage().startswith("6 files such as ")
+    assert "left out: it is a mosaic, many slices of a functional scan" in record.getMessage()
+
+
+def test_one_file_is_read_if_it_holds_a_volume(tmp_path):
+    path = write_enhanced(tmp_path / "one.dcm", STORED, AXIAL, EVEN)
+    volume = read_volume(path, "a.u.")
+    np.testing.assert_array_equal(volume.voxels, STORED.transpose(2, 1, 0))
+    unnamed = path.rename(tmp_path / "IM0001")
+    np.testing.assert_array_equal(read_volume(unnamed, "a.u.").voxels, volume.voxels)
+    (first, *_) = write_series(tmp_path / "many", STORED, AXIAL, EVEN)
+    with pytest.raises(FileError, match=rf"{first.name} is one slice; name the folder"):
+        read_volume(first, "a.u.")
 
 
 def test_nothing_of_the_patient_is_kept(tmp_path, caplog):

@@ -107,36 +107,3 @@ def test_bias_curve_leaves_empty_bins_and_the_outside_out():
     mask = np.array([True, True, False]).reshape(3, 1, 1)
     bins = tissue.bias_curve(ct + 5, ct, mask)
     assert [(b.ct, b.sct, b.voxels) for b in bins] == [(0, 5, 1), (1000, 1005, 1)]
-
-
-def test_slice_profile_agrees_with_each_slice_alone(volumes):
-    sct, ct, mask = volumes
-    mask[:, :, 2] = False
-    rows = tissue.slice_profile(sct, ct, mask)
-    assert [r.index for r in rows] == [0, 1, 3, 4]
-    for row in rows:
-        alone = tissue.class_error(sct[:, :, row.index], ct[:, :, row.index], mask[:, :, row.index])
-        assert (row.mae, row.voxels) == (pytest.approx(alone.mae), alone.voxels)
-
-
-def test_slice_discontinuity_agrees_with_a_loop(volumes):
-    sct, ct, mask = volumes
-    real = synthetic = 0.0
-    for i in range(7):
-        for j in range(6):
-            for k in range(4):
-                if mask[i, j, k] and mask[i, j, k + 1]:
-                    real += abs(float(ct[i, j, k + 1]) - float(ct[i, j, k]))
-                    synthetic += abs(float(sct[i, j, k + 1]) - float(sct[i, j, k]))
-    assert tissue.slice_discontinuity(sct, ct, mask) == pytest.approx(synthetic / real)
-
-
-def test_slice_offsets_raise_the_discontinuity_and_smoothing_lowers_it():
-    generator = np.random.default_rng(0)
-    ct = np.cumsum(generator.normal(0, 10, (9, 9, 12)), axis=2)
-    mask = np.ones(ct.shape, bool)
-    offsets = ct + generator.normal(0, 40, 12)
-    assert tissue.slice_discontinuity(ct, ct, mask) == 1
-    assert tissue.slice_discontinuity(offsets, ct, mask) > 2
-    assert tissue.slice_discontinuity(np.zeros_like(ct), ct, mask) == 0
-    assert math.isnan(tissue.slice_discontinuity(ct, np.zeros_like(ct), mask))

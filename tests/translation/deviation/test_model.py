@@ -77,7 +77,7 @@ def test_local_contrast_is_a_gaussian_weighted_standard_deviation_in_mm() -> Non
         ({"surroundings": -0.1}, "surroundings must be finite and at least 0, got -0.1"),
         ({"spread": float("nan")}, "spread must be finite"),
         ({"floors": (1.0, float("inf"), *[1.0] * 7)}, r"floors\[1\] must be finite"),
-        ({"radius": 0.0}, "radius must be positive, got 0"),
+        ({"radius": 0.0}, "radius must be above 0 and at most 100 mm, got 0"),
         ({"knots": (*KNOTS[:7], 5000.0, 2000.0)}, "knots must rise"),
     ],
 )

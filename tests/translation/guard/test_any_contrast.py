@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from scipy import ndimage
 
 from mrtoct.check.finding import Finding
 from mrtoct.errors import ValueRangeError
+from mrtoct.io.records import read_record, write_record
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.resample import resample
 from mrtoct.translation.guard.collect import seen_of
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.quality import _limit
-from mrtoct.translation.guard.seen import SeenMr, as_record, from_record
+from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Array, Grid, Volume
 from spoilt import cut, turned, with_noise
 
@@ -171,13 +173,14 @@ def test_what_is_no_head_must_not_be_translated(fine: dict[str, Volume], seen_an
 
 
 def test_a_record_of_any_contrast_holds_no_contrast(
-    seen_any: SeenMr, fine: dict[str, Volume]
+    seen_any: SeenMr, fine: dict[str, Volume], tmp_path: Path
 ) -> None:
-    record = json.loads(json.dumps(as_record(seen_any), allow_nan=False))
-    assert set(record) == {"subjects", "spacing_mm", "channels"}
+    write_record(tmp_path, seen_any)
+    record = json.loads((tmp_path / "seen.json").read_text())
+    assert set(record) == {"subjects", "spacing", "channels"}
     entry = record["channels"]["mr"]
-    assert (entry["profile"], entry["scanned_mm"], entry["apart"]) == (None, None, 0.0)
-    again = from_record(record)
+    assert (entry["profile"], entry["scanned"], entry["apart"]) == (None, None, 0.0)
+    again = read_record(tmp_path, SeenMr)
     assert again.channels["mr"].profile is None
     spoilt = turned(fine["T1"], (0, 180, 0))
     assert [f.kind for f in found(spoilt, again)] == [f.kind for f in found(spoilt, seen_any)]

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mrtoct.check.pair import STATED, position_fits
-from mrtoct.translation.guard.average import average_head, average_of, to_record
+from mrtoct.errors import BundleError
+from mrtoct.io.records import read_record, write_record
+from mrtoct.translation.guard.average import average_head, packed, unpacked
 from mrtoct.translation.guard.collect import seen_in
-from mrtoct.translation.guard.judge import doubts
+from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.limits import Limit, beyond
 from mrtoct.translation.guard.look import measure
-from mrtoct.translation.guard.seen import (
-    SeenMr,
-    as_record,
-    from_record,
-    profile_distance,
-    summarise,
-)
+from mrtoct.translation.guard.seen import SeenMr, profile_distance, summarise
 from mrtoct.volume import Volume
 
 
-def test_a_record_says_all_of_it(seen: SeenMr, new: dict[str, Volume]) -> None:
-    again = from_record(json.loads(json.dumps(as_record(seen), allow_nan=False)))
+def test_a_record_says_all_of_it(seen: SeenMr, new: dict[str, Volume], tmp_path: Path) -> None:
+    write_record(tmp_path, seen)
+    again = read_record(tmp_path, SeenMr)
     assert (again.subjects, again.spacing) == (4, (4.0, 4.0, 4.0))
     swapped = {"T1": new["T2"], "T2": new["T1"]}
     assert [str(d) for d in doubts(swapped, again)] == [str(d) for d in doubts(swapped, seen)]
@@ -39,21 +36,43 @@ def test_a_record_says_all_of_it(seen: SeenMr, new: dict[str, Volume]) -> None:
         np.testing.assert_allclose(copy.average.head, channel.average.head, atol=0.5 / 255 + 1e-6)
 
 
-def test_a_layer_that_nobody_has_survives(heads: list[dict[str, Volume]]) -> None:
+def test_a_layer_that_nobody_has_survives(heads: list[dict[str, Volume]], tmp_path: Path) -> None:
     """Voxels of 6 mm have none within 4 mm of the skin."""
     look = measure(heads[0]["T1"], (6.0, 6.0, 6.0))
     assert np.isnan(look.profile[0]).all()
     channel = summarise([look, look])
-    record = as_record(SeenMr(2, (6.0, 6.0, 6.0), {"T1": channel}))
-    again = from_record(json.loads(json.dumps(record, allow_nan=False)))
+    write_record(tmp_path, SeenMr(2, (6.0, 6.0, 6.0), {"T1": channel}))
+    again = read_record(tmp_path, SeenMr)
     np.testing.assert_array_equal(again.channels["T1"].profile, channel.profile)
     assert profile_distance(again.channels["T1"].profile, look.profile) < 1e-4
 
 
-@pytest.mark.parametrize("damage", [{"channels": {"T1": {}}}, {"spacing_mm": [1, 2]}])
-def test_a_damaged_record_is_refused(seen: SeenMr, damage: dict[str, object]) -> None:
-    with pytest.raises((KeyError, ValueError)):
-        from_record({**as_record(seen), **damage})
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("numbers", {"width": [1]}, "numbers.width.1' is missing"),
+        ("profile", [[1.0]], "profile': a profile has"),
+        ("average", 3, "average' must be"),
+        ("average", {"shape": [3, 3, 3], "head": "eA==", "dark": "eA=="}, "27 voxels holds 0"),
+        ("average", {"shape": [3, 3, 3], "head": "AAAA", "dark": "eA=="}, "cannot be unpacked"),
+        ("average", {"shape": [3, 10**9, 3], "head": "", "dark": ""}, "sides of an average head"),
+        ("fit", "good", "fit' must be a valid number, got 'good'"),
+        ("shape", 1, "unknown key 'channels.T1.shape'"),
+    ],
+)
+def test_a_damaged_record_is_named(
+    seen: SeenMr, tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    write_record(tmp_path, seen)
+    file = tmp_path / "seen.json"
+    record = json.loads(file.read_text())
+    record["channels"]["T1"][key] = value
+    file.write_text(json.dumps(record))
+    with pytest.raises(BundleError) as caught:
+        read_record(tmp_path, SeenMr)
+    assert str(caught.value).startswith(f"{file} is damaged: ")
+    assert message in str(caught.value)
+    assert str(caught.value).endswith("; copy it anew, or remove it: the guard then warns less")
 
 
 def test_the_distance_of_two_profiles_is_wassersteins() -> None:
@@ -89,7 +108,7 @@ def test_the_average_of_one_head_is_that_head(heads: list[dict[str, Volume]]) ->
     itself = position_fits(head, head, [STATED])[STATED]  # soft masks: below Dice 1, correlation 1
     assert itself > 1.4
     assert fit == pytest.approx(itself, abs=0.1)
-    again = average_of(to_record(average))
+    again = unpacked(asdict(packed(average)))
     assert position_fits(again, head, [STATED])[STATED] == pytest.approx(fit, abs=0.02)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from mrtoct.errors import FileError
+from mrtoct.hardware.progress import Update, Watcher, nobody
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that another attempt may change."""
@@ -80,21 +81,21 @@ def download(
     settings: DownloadSettings,
     *,
     wait: Callable[[float], object],
-    on_bytes: Callable[[int, int | None], object] = lambda held, size: None,
+    watcher: Watcher = nobody,
 ) -> None:
     """Download url to target, which appears when it is whole.
 
     What was received stays in TARGET.part and is continued, by the next attempt or the next run,
     if the server still has the same version (ETag or Last-Modified); otherwise it starts anew.
-    wait(seconds) is called between attempts, on_bytes(received, size) on the way. Raises FileError
-    if the server refuses, and UnreachableError if none answers.
+    wait(seconds) is called between attempts, and watcher told of the bytes on the way. Raises
+    FileError if the server refuses, and UnreachableError if none answers.
     """
     part = _Part(target.with_name(f"{target.name}.part"))
     target.parent.mkdir(parents=True, exist_ok=True)
     failures, most_held = 0, part.held()
     while True:
         try:
-            _receive(client, url, part, settings, on_bytes)
+            _receive(client, url, part, settings, watcher)
             break
         except _PassingError as error:
             held = part.held()
@@ -116,7 +117,7 @@ def _receive(
     url: str,
     part: _Part,
     settings: DownloadSettings,
-    on_bytes: Callable[[int, int | None], object],
+    watcher: Watcher,
 ) -> None:
     """Receive what is missing; returns when all of it is there."""
     begun, held = part.version(), part.held()
@@ -127,7 +128,7 @@ def _receive(
         with client.stream("GET", url, headers=headers) as response:
             if url.startswith("https:") and response.url.scheme != "https":
                 raise FileError(f"{url} leads to an address without encryption; not followed")
-            size = _check_answer(url, response, part, begun, held)
+            size = _require_answer(url, response, part, begun, held)
             if size is not None and size > settings.most_bytes:
                 raise FileError(f"{url} is {size} bytes long; no scan of RIRE is")
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
@@ -142,7 +143,7 @@ def _receive(
                     if held > (settings.most_bytes if size is None else size):
                         part.discard()
                         raise FileError(f"{url} gives more than the {size} bytes it promised")
-                    on_bytes(held, size)
+                    watcher(Update(held, size))
                 file.flush()
                 os.fsync(file.fileno())
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -157,7 +158,7 @@ def _receive(
         raise _PassingError(f"{held} of {size} bytes received")
 
 
-def _check_answer(
+def _require_answer(
     url: str,
     response: httpx.Response,
     part: _Part,

@@ -19,6 +19,7 @@ from mrtoct.datasets.rire.archive import extract
 from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, TRANSFORMATIONS, Archive
 from mrtoct.datasets.rire.download import DownloadSettings, UnreachableError, download
 from mrtoct.errors import FileError, MrtoctError
+from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.files import read_volume
 from mrtoct.io.rire.image import volume_file
@@ -52,7 +53,7 @@ class FetchResult:
 
     fetched: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, MrtoctError | OSError] = field(default_factory=dict)
     """With the reason."""
 
 
@@ -62,20 +63,24 @@ def fetch(
     settings: FetchSettings | None = None,
     *,
     wait: Callable[[float], object] | None = None,
-    on_progress: Callable[[int, str], object] = lambda done, note: None,
+    watcher: Watcher = nobody,
 ) -> FetchResult:
     """Download, check and extract archives; one that fails does not stop the others.
 
     Each becomes FOLDER/<subject>/<modality>/ as a whole or not at all. What is there already is
     not downloaded again. The sha256 of each first download is kept in FOLDER/rire.json: a file
-    that differs later is reported and not taken, unless settings.overwrite. on_progress(done,
-    note) is called from several threads. To fetch is to accept the licence. Raises FileError if
-    another fetch works in the folder.
+    that differs later is reported and not taken, unless settings.overwrite. watcher is told of
+    archives that are done and of bytes on the way, from several threads. To fetch is to accept the
+    licence. Raises FileError if another fetch works in the folder.
     """
     settings = settings or FetchSettings()
     write_text(folder / NOTICE, f"{LICENSE}\n\n{ACKNOWLEDGEMENT}\n", overwrite=True)
     stop = threading.Event()
-    job = _Job(folder, settings, _Records(folder / RECORD), stop, wait or stop.wait, on_progress)
+
+    def told(done: int, note: str) -> None:
+        watcher(Update(done, len(archives), note))
+
+    job = _Job(folder, settings, _Records(folder / RECORD), stop, wait or stop.wait, told)
     result = FetchResult()
     headers = {"Accept-Encoding": "identity", "User-Agent": f"mrtoct/{version('mrtoct')}"}
     timeout = settings.download.timeout
@@ -97,9 +102,9 @@ def fetch(
                         name
                     )
                 except (MrtoctError, OSError) as error:
-                    result.failed[name] = str(error)
+                    result.failed[name] = error
                 job.done = done
-                on_progress(done, name)
+                told(done, name)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -140,7 +145,7 @@ class _Job:
     records: _Records
     stop: threading.Event
     wait: Callable[[float], object]
-    on_progress: Callable[[int, str], object]
+    tell: Callable[[int, str], None]
     done: int = 0
     answered: bool = False
     """Some server answered some request."""
@@ -153,7 +158,7 @@ class _Job:
         record = self.records.archives.get(archive.name)
         packed = self.folder / archive.subject / f"{archive.modality}.tar.gz"
         if not self.settings.overwrite and home.exists():
-            _check_present(home, packed, record)
+            _require_present(home, packed, record)
             return "present"
         if self.settings.overwrite or not packed.exists():
             self._download(client, archive, packed)
@@ -162,7 +167,8 @@ class _Job:
             packed.unlink()
             raise FileError(
                 f"the file has changed since its first download (sha256 {record['sha256'][:12]}, "
-                f"now {sha256[:12]}); it was not taken, --overwrite does"
+                f"now {sha256[:12]}) and was not taken",
+                overwrite="to take it",
             )
         try:
             files = _unpack(archive, packed, home, overwrite=self.settings.overwrite)
@@ -178,22 +184,22 @@ class _Job:
         if self.unreachable and not self.answered:
             raise FileError(self.unreachable)
 
-        def on_bytes(held: int, size: int | None) -> None:
+        def received(update: Update) -> None:
             self.answered = True
             if self.stop.is_set():
                 raise FileError("interrupted")
-            of = f" of {size / 1e6:.1f}" if size else ""
-            self.on_progress(self.done, f"{archive.name} {held / 1e6:.1f}{of} MB")
+            of = f" of {update.total / 1e6:.1f}" if update.total else ""
+            self.tell(self.done, f"{archive.name} {update.done / 1e6:.1f}{of} MB")
 
         def wait(seconds: float) -> None:
-            self.on_progress(self.done, f"{archive.name} waits {seconds:.0f} s")
+            self.tell(self.done, f"{archive.name} waits {seconds:.0f} s")
             self.wait(seconds)
             if self.stop.is_set():
                 raise FileError("interrupted")
 
         url = f"{self.settings.base.rstrip('/')}/{archive.path}"
         try:
-            download(client, url, target, self.settings.download, wait=wait, on_bytes=on_bytes)
+            download(client, url, target, self.settings.download, wait=wait, watcher=received)
         except UnreachableError as error:
             self.unreachable = str(error)
             raise
@@ -206,7 +212,8 @@ def _unpack(archive: Archive, packed: Path, home: Path, *, overwrite: bool) -> d
         try:
             _try_reading(archive, part)
         except MrtoctError as error:
-            raise type(error)(str(error).replace(str(part), str(home))) from error
+            message = error.message.replace(str(part), str(home))
+            raise type(error)(message, **error.ways_out) from error
         return _files(part)
 
 
@@ -221,17 +228,17 @@ def _try_reading(archive: Archive, folder: Path) -> None:
         read_rire_transform(path)
 
 
-def _check_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
+def _require_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
     """Raise FileError unless a folder, and an archive that was kept, are as they were fetched."""
     if record is None:
-        raise FileError(f"{home} exists already and was not fetched; --overwrite replaces it")
+        raise FileError(f"{home} exists already and was not fetched", overwrite="to replace it")
     held = _files(home)
     for name, size in record["files"].items():
         if held.get(name) != size:
             is_there = f"has {held[name]} bytes, not {size}" if name in held else "is missing"
-            raise FileError(f"{home / name} {is_there}; --overwrite fetches it anew")
+            raise FileError(f"{home / name} {is_there}", overwrite="to fetch it anew")
     if packed.exists() and _sha256(packed) != record["sha256"]:
-        raise FileError(f"{packed} is not what was fetched; --overwrite fetches it anew")
+        raise FileError(f"{packed} is not what was fetched", overwrite="to fetch it anew")
 
 
 def _files(folder: Path) -> dict[str, int]:

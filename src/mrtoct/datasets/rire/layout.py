@@ -22,8 +22,8 @@ _SUBJECT = re.compile(r"(patient|training)_\d{3}")
 
 
 def is_rire(source: Path) -> bool:
-    """Tell whether a folder holds RIRE subjects with their modality folders."""
-    return any(
+    """Tell whether a source is a folder of RIRE subjects with their modality folders."""
+    return source.is_dir() and any(
         _SUBJECT.fullmatch(subject.name) and any(map(_headers, _modalities(subject).values()))
         for subject in visible(source)
         if subject.is_dir()

@@ -37,6 +37,9 @@ IMAGES = (
     uid.LegacyConvertedEnhancedMRImageStorage,
 )
 
+UNNAMED = "unnamed-"
+"""Before what stands for the UID of a series that states none, as anonymised ones do."""
+
 DIRECTION_TOLERANCE = 1e-3
 """How far a direction may be from unit length, and two of them from a right angle."""
 
@@ -118,19 +121,29 @@ class Frame:
 
 
 def find_frames(folder: Path | str) -> list[Frame]:
-    """Return every image plane in a folder and its subfolders; other files are passed over.
+    """Return every image plane in a folder and its subfolders, or in one file.
 
-    Damaged headers are named in a warning. Raises FileError if the folder does not exist.
+    Other files are passed over; damaged ones are named in a warning, one for each reason. Raises
+    FileError if the folder does not exist.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileError(f"{folder} {'is not a folder' if folder.exists() else 'does not exist'}")
+    if not folder.exists():
+        raise FileError(f"{folder} does not exist")
     frames: list[Frame] = []
-    for path in _dicom_files(folder):
+    left: dict[str, list[Path]] = {}
+    for path in [folder] if folder.is_file() else _dicom_files(folder):
         try:
             frames.extend(_frames_of(path))
         except (FileError, AttributeError, KeyError, OSError, EOFError, *PARSE_ERRORS) as error:
-            log.warning("%s is left out: %s", path, " ".join(str(error).split()))
+            left.setdefault(" ".join(str(error).split()), []).append(path)
+    for reason, paths in left.items():
+        who = f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files such as {paths[0]} are"
+        log.warning("%s left out: %s", who, reason)
+    if unnamed := sum(frame.file.series.startswith(UNNAMED) for frame in frames):
+        log.warning(
+            "%d slices state no series: they are told apart by number, matrix and orientation",
+            unnamed,
+        )
     return frames
 
 
@@ -189,16 +202,18 @@ def _frames_of(path: Path) -> list[Frame]:
         return []  # structures, plans, reports, DICOMDIR
     if int(dataset.get("SamplesPerPixel", 1)) != 1:
         return []  # a colour picture of the screen
+    if "MOSAIC" in [str(word).upper() for word in dataset.get("ImageType", None) or ()]:
+        raise FileError("it is a mosaic, many slices of a functional scan in one picture")
     count = int(dataset.get("NumberOfFrames", None) or 1)
     groups = dataset.get(_FUNCTIONAL_GROUPS[0])
     if groups is not None and len(groups) != count:
         raise FileError(f"it holds {count} frames but describes {len(groups)}")
     file = FileHeader(
         path,
-        sop_class=str(dataset.SOPClassUID),
-        sop_instance=str(dataset.SOPInstanceUID),
+        sop_class=str(dataset.get("SOPClassUID", "")),
+        sop_instance=str(dataset.get("SOPInstanceUID", "")),
         study=str(dataset.get("StudyInstanceUID", "")),
-        series=str(dataset.SeriesInstanceUID),
+        series=str(dataset.get("SeriesInstanceUID", "")) or _unnamed_series(dataset),
         frame_of_reference=str(dataset.get("FrameOfReferenceUID", None) or ""),
         modality=str(dataset.Modality),
         number=_whole(dataset.get("SeriesNumber")),
@@ -210,6 +225,13 @@ def _frames_of(path: Path) -> list[Frame]:
     if groups is None and count > 1:
         raise FileError("it holds several frames without saying where each one lies")
     return [_frame(file, index, dataset) for index in range(count)]
+
+
+def _unnamed_series(dataset: Dataset) -> str:
+    """Return what stands for the UID of a series that has none: what its slices share."""
+    axes = [round(float(n), 2) + 0.0 for n in dataset.get("ImageOrientationPatient", None) or ()]
+    shared = (dataset.get("SeriesNumber"), dataset.Rows, dataset.Columns, *axes)
+    return UNNAMED + "-".join(str(part) for part in shared)
 
 
 def _frame(file: FileHeader, index: int, dataset: Dataset) -> Frame:

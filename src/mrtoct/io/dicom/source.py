@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
@@ -11,6 +12,8 @@ from pydicom.uid import generate_uid
 
 from mrtoct.io.dicom.headers import Frame, read_dataset
 from mrtoct.io.dicom.series import Series
+
+log = logging.getLogger(__name__)
 
 REQUIRED = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate",
@@ -60,6 +63,14 @@ def copied_from(source: Series) -> Dataset:
             setattr(new, keyword, None)
     if new.get("BodyPartExamined") and not new.Laterality:
         del new.Laterality  # only to be there, empty, where the part of the body is not known
+    if not new.StudyInstanceUID:
+        log.warning("the MR states no study: the CT series begins one of its own")
+        new.StudyInstanceUID = generate_uid(prefix=None)
+    if not (str(new.PatientName or "").strip() and str(new.PatientID or "").strip()):
+        log.warning(
+            "the MR has an empty patient name or ID, and so has the CT series: most planning "
+            "systems refuse it"
+        )
     # A scanner without a frame of reference leaves none to share, but planes need one.
     new.FrameOfReferenceUID = first.frame_of_reference or generate_uid(prefix=None)
     new.LossyImageCompression = "00"
@@ -72,8 +83,13 @@ def copied_from(source: Series) -> Dataset:
 
 
 def references_to(frames: Sequence[Frame], *, same_place: bool) -> Dataset:
-    """Return the attributes that name the images of one series that a plane was made of."""
+    """Return the attributes that name the images of one series that a plane was made of.
+
+    Images that were stripped of their UIDs cannot be named: none are.
+    """
     new, series = Dataset(), Dataset()
+    if not all(frame.file.sop_instance and frame.file.sop_class for frame in frames):
+        return new
     new.SourceImageSequence = _instances(frames)
     for item in new.SourceImageSequence:
         item.SpatialLocationsPreserved = "YES" if same_place else "NO"

@@ -21,7 +21,7 @@ from mrtoct.io.dicom.read import grid_of
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import copied_from
 from mrtoct.io.dicom.write import is_transverse
-from mrtoct.volume import Volume, check_same_grid
+from mrtoct.volume import Volume, require_same_grid
 
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 SERIES_NUMBER_STEP = 2000
@@ -62,11 +62,11 @@ def write_structures(
     grid = grid_of(source)
     if not is_transverse(grid):
         raise GeometryError(
-            "planning systems take structures on transverse slices only; write the synthetic CT "
-            "with 'mrtoct translate --format dicom' and draw on it"
+            "planning systems take structures on transverse slices only; draw on a synthetic CT "
+            "that was written as transverse DICOM slices"
         )
     for structure in structures:
-        check_same_grid(structure.mask.grid, grid, structure.name, "the series")
+        require_same_grid(structure.mask.grid, grid, structure.name, "the series")
     with new_file(path, overwrite=overwrite) as part:
         _dataset(structures, source, label).save_as(part, enforce_file_format=True)
 

@@ -18,7 +18,7 @@ from mrtoct.io.dicom.headers import read_dataset
 from mrtoct.io.dicom.read import grid_of, read_series
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import references_to
-from mrtoct.volume import Array, Volume, check_same_grid
+from mrtoct.volume import Array, Volume, require_same_grid
 
 PER_CM = 10_000.0
 """Values as stored, after any rescaling, are 1/cm times this: water is 960."""
@@ -48,7 +48,7 @@ def write_umap(
     series' number and description are new. Raises FileError for multi-frame files, GeometryError
     for another grid.
     """
-    check_same_grid(mu.grid, grid_of(source), "the map", "the attenuation map's series")
+    require_same_grid(mu.grid, grid_of(source), "the map", "the attenuation map's series")
     target = Path(folder).resolve()
     if any(path.resolve().is_relative_to(target) for path in source.files):
         raise FileError(f"{folder} holds the attenuation map that is replaced; write it elsewhere")

@@ -63,7 +63,7 @@ def write_ct_series(
     grid. Returns the volume as written. Raises FileError if the folder exists and overwrite is
     false, ValueRangeError for values that are no whole HU.
     """
-    _check_hu(sct)
+    _require_hu(sct)
     target = Path(folder).resolve()
     if any(path.resolve().is_relative_to(target) for path in source.files):
         raise FileError(f"{folder} holds the MR that the CT is from; write it elsewhere")
@@ -107,7 +107,7 @@ def transverse_grid(grid: Grid) -> Grid:
     return Grid(upright.shape, upright.affine @ flip)
 
 
-def _check_hu(sct: Volume) -> None:
+def _require_hu(sct: Volume) -> None:
     if sct.unit != "HU" or sct.voxels.dtype.kind not in "iu":
         raise ValueRangeError(
             f"a CT series holds whole HU, got {sct.voxels.dtype} voxels in {sct.unit}"

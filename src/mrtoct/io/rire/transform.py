@@ -16,7 +16,7 @@ import numpy as np
 from mrtoct.errors import FileError, GeometryError, ValueRangeError
 from mrtoct.io.atomic import write_text
 from mrtoct.io.rire.image import lph_grid
-from mrtoct.io.transforms import check_rigid
+from mrtoct.io.transforms import require_rigid
 from mrtoct.volume import Array, Grid
 
 RIGIDITY_TOLERANCE_MM = 0.01
@@ -94,7 +94,7 @@ def own_frame(grid: Grid) -> Array:
     """
     counted = lph_grid(grid)
     frame: Array = np.diag([*counted.spacing, 1.0]) @ np.linalg.inv(counted.affine)
-    check_rigid(frame, f"the frame of {grid}")
+    require_rigid(frame, f"the frame of {grid}")
     return frame
 
 
@@ -126,7 +126,7 @@ def from_ras(
     Raises GeometryError if the map is not rigid or a grid is sheared.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
-    check_rigid(matrix, "the transform")
+    require_rigid(matrix, "the transform")
     own = own_frame(target) @ matrix @ np.linalg.inv(own_frame(source))
     points = own_corners(source)
     return RireTransform(heading or Heading(), points, points @ own[:3, :3].T + own[:3, 3])

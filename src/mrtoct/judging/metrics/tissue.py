@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoct.judging.metrics.surface import hd95
-from mrtoct.volume import Array, Grid
-
-AIR_BELOW_HU = -250.0
-BONE_ABOVE_HU = 250.0
+from mrtoct.volume import AIR_BELOW_HU, BONE_ABOVE_HU, Array, Grid
 
 BIAS_BIN_HU = 100.0
 """Width of the bins of the bias curve; one bin is centred on water."""
@@ -53,15 +50,6 @@ class BiasBin:
 
     ct: float
     sct: float
-    voxels: int
-
-
-@dataclass(frozen=True)
-class SliceError:
-    """Mean absolute error in HU inside the mask on one transverse slice (index along K)."""
-
-    index: int
-    mae: float
     voxels: int
 
 
@@ -124,25 +112,3 @@ def bias_curve(sct: Array, ct: Array, mask: Array) -> tuple[BiasBin, ...]:
         BiasBin(float(r), float(s), int(n))
         for r, s, n in zip(real_mean, synthetic_mean, voxels, strict=True)
     )
-
-
-def slice_profile(sct: Array, ct: Array, mask: Array) -> tuple[SliceError, ...]:
-    """Return the in-mask mean absolute error of every transverse slice that meets the mask."""
-    error = np.abs(np.where(mask, sct.astype(np.float64) - ct, 0.0)).sum(axis=(0, 1))
-    voxels = mask.sum(axis=(0, 1))
-    return tuple(
-        SliceError(int(k), float(error[k] / voxels[k]), int(voxels[k]))
-        for k in np.flatnonzero(voxels)
-    )
-
-
-def slice_discontinuity(sct: Array, ct: Array, mask: Array) -> float:
-    """Return mean |step between adjacent transverse slices| of the sCT over that of the CT.
-
-    Steps count where both voxels are inside the mask. 1 is right; translators that see one
-    slice at a time exceed it. NaN where the mask has no such pair or the CT no step.
-    """
-    both = mask[:, :, 1:] & mask[:, :, :-1]
-    real = np.abs(np.diff(ct.astype(np.float64), axis=2))[both].sum()
-    synthetic = np.abs(np.diff(sct.astype(np.float64), axis=2))[both].sum()
-    return float(synthetic / real) if real > 0 else float("nan")

@@ -59,11 +59,11 @@ def find_curve(quantity: Quantity, wanted: str | None = None) -> Curve:
             f"{', '.join(known)}, or a table ({', '.join(TABLE_ENDINGS)})"
         )
     curve = read_table(Path(name), quantity)
-    _check_unit(quantity, curve)
+    _require_unit(quantity, curve)
     return curve
 
 
-def _check_unit(quantity: Quantity, curve: Curve) -> None:
+def _require_unit(quantity: Quantity, curve: Curve) -> None:
     if quantity.water is None:
         return
     low, high = quantity.water

@@ -21,7 +21,7 @@ from mrtoct.volume import Array
 
 KNOTS = (-1024.0, -700.0, -300.0, -50.0, 80.0, 300.0, 700.0, 1200.0, 2000.0)
 """HU: air, its edge, fat, water and soft tissue, trabecular and compact bone, teeth and metal."""
-RADIUS = 5.0
+RADIUS, MOST_RADIUS = 5.0, 100.0
 """Standard deviation in mm of the Gaussian that says what is near."""
 
 
@@ -68,8 +68,10 @@ class DeviationModel:
         for name, number in numbers.items():
             if not 0 <= number < math.inf:
                 raise ValueError(f"{name} must be finite and at least 0, got {number}")
-        if not 0 < self.radius < math.inf:
-            raise ValueError(f"radius must be positive, got {self.radius}")
+        if not 0 < self.radius <= MOST_RADIUS:
+            raise ValueError(
+                f"radius must be above 0 and at most {MOST_RADIUS:g} mm, got {self.radius}"
+            )
 
     def signs(self, hu: Array, disagreement: Array, spacing: tuple[float, float, float]) -> Signs:
         """Gather the signs of a synthetic CT (I, J, K) in HU with a voxel spacing in mm."""

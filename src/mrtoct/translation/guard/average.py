@@ -6,17 +6,31 @@ Heads are laid on one another by the vertex and the middle of their boxes, untur
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from mrtoct.check.pair import COARSE_MM, MARGIN_MM, CoarseHead
 from mrtoct.volume import Array
 
 MARGIN = round(MARGIN_MM / COARSE_MM)
 """Voxels around a coarse head that hold none of it."""
+MOST_SIDE = 128
+"""Voxels along a coarse head: a metre."""
+
+
+@dataclass(frozen=True)
+class PackedHead:
+    """An average head as JSON takes it: bytes of 0 to 255, deflated, in base 64."""
+
+    shape: tuple[int, int, int]
+    head: str
+    dark: str
 
 
 def average_head(heads: Sequence[CoarseHead]) -> CoarseHead:
@@ -37,27 +51,37 @@ def average_head(heads: Sequence[CoarseHead]) -> CoarseHead:
     return _framed(mean[0, :, :, bottom:-MARGIN], mean[1, :, :, bottom:-MARGIN])
 
 
-def to_record(head: CoarseHead) -> dict[str, Any]:
-    """Return an average head as JSON takes it: bytes of 0 to 255, deflated, in base 64."""
+def packed(head: CoarseHead) -> PackedHead:
+    """Return an average head as a record keeps it."""
     inner = tuple(slice(MARGIN, -MARGIN) for _ in range(3))
-    parts = {"head": head.head[inner], "dark": head.dark[inner]}
-    record: dict[str, Any] = {"shape": list(parts["head"].shape)}
-    for name, part in parts.items():
-        packed = zlib.compress(np.rint(part * 255).astype(np.uint8).tobytes(), 9)
-        record[name] = base64.b64encode(packed).decode("ascii")
-    return record
+    parts = []
+    for part in (head.head[inner], head.dark[inner]):
+        bytes_of = np.rint(part * 255).astype(np.uint8).tobytes()
+        parts.append(base64.b64encode(zlib.compress(bytes_of, 9)).decode("ascii"))
+    i, j, k = head.head[inner].shape
+    return PackedHead((i, j, k), *parts)
 
 
-def average_of(record: dict[str, Any]) -> CoarseHead:
-    """Return the average head of a record; ValueError, TypeError or KeyError if it is damaged."""
-    head, dark = (
-        np.frombuffer(
-            zlib.decompress(base64.b64decode(record[name], validate=True)), dtype=np.uint8
-        ).reshape(record["shape"])
-        / 255
-        for name in ("head", "dark")
-    )
-    return _framed(head, dark)
+def unpacked(record: Any) -> CoarseHead:
+    """Return the average head that a record keeps; ValueError if it is damaged."""
+    kept = TypeAdapter(PackedHead).validate_python(record)
+    if any(not 1 <= n <= MOST_SIDE for n in kept.shape):
+        raise ValueError(f"sides of an average head are 1 to {MOST_SIDE}, got {list(kept.shape)}")
+    size = math.prod(kept.shape)
+    parts = []
+    for text in (kept.head, kept.dark):
+        try:
+            voxels = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size)
+        except zlib.error as error:
+            raise ValueError(f"an average head cannot be unpacked ({error})") from error
+        if len(voxels) != size:
+            raise ValueError(f"an average head of {size} voxels holds {len(voxels)}")
+        parts.append(np.frombuffer(voxels, dtype=np.uint8).reshape(kept.shape) / 255)
+    return _framed(*parts)
+
+
+KeptHead = Annotated[CoarseHead, PlainValidator(unpacked), PlainSerializer(packed)]
+"""A field of a record that is an average head."""
 
 
 def _framed(head: Array, dark: Array) -> CoarseHead:

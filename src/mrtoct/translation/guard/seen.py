@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
-from mrtoct.check.pair import STATED, CoarseHead, position_fits
-from mrtoct.translation.guard.average import average_head, average_of, to_record
+from mrtoct.check.pair import STATED, position_fits
+from mrtoct.errors import BundleError
+from mrtoct.io.records import Record
+from mrtoct.translation.guard.average import KeptHead, average_head
 from mrtoct.translation.guard.look import DEPTHS_MM, QUANTILES, Look
 from mrtoct.volume import Array
 
@@ -21,6 +24,28 @@ Range = tuple[float, float]
 
 MIDDLE = (0.02, 0.98)
 """Quantiles of the subjects that a range spans: of a hundred, one odd one widens it little."""
+
+
+Rows = list[list[float | None]]
+
+
+def _as_rows(profile: Array | None) -> Rows | None:
+    if profile is None:
+        return None
+    return [[v if v == v else None for v in row] for row in profile.tolist()]
+
+
+def _from_rows(rows: object) -> Array | None:
+    kept = TypeAdapter(Rows | None).validate_python(rows)
+    if kept is None:
+        return None
+    shape = (len(DEPTHS_MM) - 1, len(QUANTILES))
+    if [len(row) for row in kept] != [shape[1]] * shape[0]:
+        raise ValueError(f"a profile has {shape[0]} layers of {shape[1]} values")
+    return np.array(kept, dtype=np.float64)
+
+
+Profile = Annotated[Array | None, PlainValidator(_from_rows), PlainSerializer(_as_rows)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +56,23 @@ class SeenChannel:
     """Of what `look.measure` measures, by name."""
     scanned: Range | None
     """Finest and coarsest voxel spacing (mm, along any axis) of the scans; None if not known."""
-    profile: Array | None
+    profile: Profile
     """Mean quantiles of the signal (depths, quantiles); NaN for a layer that no subject has. None
     where the training showed every contrast: then any is welcome."""
     apart: float
     """Largest distance of a subject's profile from the mean of the others'."""
-    average: CoarseHead
+    average: KeptHead
     fit: float
     """Lowest fit of a subject's head to the average of the others'."""
 
 
 @dataclass(frozen=True, eq=False)
-class SeenMr:
+class SeenMr(Record):
     """What the training subjects looked like."""
+
+    file: ClassVar[str] = "seen.json"
+    remedy: ClassVar[str] = "copy it anew, or remove it: the guard then warns less"
+    error: ClassVar[type[BundleError]] = BundleError
 
     subjects: int
     spacing: tuple[float, float, float]
@@ -97,62 +126,7 @@ def summarise(
     )
 
 
-def as_record(seen: SeenMr) -> dict[str, Any]:
-    """Return what was seen as JSON takes it."""
-    return {
-        "subjects": seen.subjects,
-        "spacing_mm": list(seen.spacing),
-        "channels": {
-            name: {
-                "numbers": {number: list(span) for number, span in channel.numbers.items()},
-                "scanned_mm": channel.scanned and list(channel.scanned),
-                "profile": _as_rows(channel.profile),
-                "apart": channel.apart,
-                "average": to_record(channel.average),
-                "fit": channel.fit,
-            }
-            for name, channel in seen.channels.items()
-        },
-    }
-
-
-def from_record(record: dict[str, Any]) -> SeenMr:
-    """Return what a record says; ValueError, TypeError or KeyError if it is damaged."""
-    channels = {}
-    for name, entry in record["channels"].items():
-        channels[name] = SeenChannel(
-            {key: _range(pair) for key, pair in entry["numbers"].items()},
-            entry["scanned_mm"] and _range(entry["scanned_mm"]),
-            _from_rows(entry["profile"]),
-            float(entry["apart"]),
-            average_of(entry["average"]),
-            float(entry["fit"]),
-        )
-    i, j, k = record["spacing_mm"]
-    return SeenMr(int(record["subjects"]), (float(i), float(j), float(k)), channels)
-
-
-def _as_rows(profile: Array | None) -> list[list[float | None]] | None:
-    if profile is None:
-        return None
-    return [[v if v == v else None for v in row] for row in profile.tolist()]
-
-
-def _from_rows(rows: list[list[float | None]] | None) -> Array | None:
-    if rows is None:
-        return None
-    profile = np.array(rows, dtype=np.float64)
-    if profile.shape != (len(DEPTHS_MM) - 1, len(QUANTILES)):
-        raise ValueError(f"a profile has {len(DEPTHS_MM) - 1} layers of {len(QUANTILES)} values")
-    return profile
-
-
 def _mean(profiles: Sequence[Array]) -> Array:
     """Return the mean of the profiles that have a layer, NaN where none has."""
     known = np.isfinite(profiles).sum(axis=0)
     return np.where(known, np.nansum(profiles, axis=0) / np.maximum(known, 1), np.nan)
-
-
-def _range(pair: Sequence[float]) -> Range:
-    low, high = pair
-    return float(low), float(high)

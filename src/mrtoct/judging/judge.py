@@ -1,0 +1,181 @@
+"""One judge: every method's synthetic CT of every subject against the real CT, in one mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrtoct.errors import CohortError, MrtoctError, ValueRangeError
+from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.progress import Update, Watcher, nobody
+from mrtoct.io.files import read_volume
+from mrtoct.judging.calibration import CalibrationCurve, calibration_curve, head_voxels
+from mrtoct.judging.judged import Failure, Judged
+from mrtoct.judging.judgement import Judgement
+from mrtoct.judging.methods import Made, Method, Subject
+from mrtoct.judging.metrics.evaluation import evaluation_of
+from mrtoct.judging.metrics.seams import TileGrid
+from mrtoct.judging.roles import Role
+from mrtoct.prepare.mask import head_mask_ct
+from mrtoct.volume import AIR_HU, Unit, Volume, require_same_grid
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One subject and what the methods made of it: all that is needed to judge them."""
+
+    subject: str
+    role: Role
+    ct: Path | Volume
+    mask: Path | Volume | None
+    mask_source: str
+    made: dict[str, Made]
+    """By method."""
+    tiles: TileGrid | None = None
+
+
+Keep = Callable[[Case, Judged], None]
+
+
+def judge_subjects(
+    names: Sequence[str],
+    subjects: Iterable[Subject | Failure],
+    methods: Sequence[Method],
+    *,
+    tiles: TileGrid | None = None,
+    workers: int = 1,
+    keep: Keep = lambda case, judged: None,
+    watcher: Watcher = nobody,
+) -> Judgement:
+    """Judge methods on the same subjects, of whom few are held at once.
+
+    names are those of the subjects in the order to show. Methods make their synthetic CTs here;
+    they are judged in several processes where workers is above 1. A subject that cannot be judged
+    stops no other. Seams are measured at tiles, or without them at those that a method names. keep
+    is handed every case that was judged, with its figures. Raises CohortError where nobody can be
+    judged.
+    """
+    waiting: dict[str, Case] = {}
+
+    def cases() -> Iterator[Case | Failure]:
+        for subject in subjects:
+            case = subject if isinstance(subject, Failure) else _case(subject, methods, tiles)
+            if isinstance(case, Case):
+                waiting[case.subject] = case
+            yield case
+
+    jobs = ((case,) for case in cases())
+    outcomes = in_processes(_attempt, jobs, min(workers, len(names)))
+    judged: dict[str, Judged] = {}
+    failed: dict[str, str] = {}
+    for done, outcome in enumerate(outcomes, start=1):
+        case = waiting.pop(outcome.subject, None)
+        if isinstance(outcome, Failure):
+            failed[outcome.subject] = outcome.reason
+        else:
+            assert case is not None
+            judged[outcome.subject] = outcome
+            keep(case, outcome)
+        watcher(Update(done, len(names), outcome.subject))
+    if not judged:
+        name, reason = next(iter(failed.items()))
+        raise CohortError(f"none of {len(names)} subjects could be judged; {name}: {reason}")
+    return Judgement([judged[name] for name in names if name in judged], failed=failed)
+
+
+def judge_case(case: Case) -> Judged:
+    """Evaluate every method of a case; errors name the file that they are about."""
+    doubts: list[str] = []
+    real = _hu(case.ct, case.mask is not None, doubts)
+    mask = _mask(case, real)
+    evaluations = {}
+    calibration: CalibrationCurve | None = None
+    for method, made in case.made.items():
+        sct = made.sct
+        if callable(sct):
+            sct = sct(real, mask)
+        hu = _hu(sct, case.mask is not None, doubts)
+        require_same_grid(hu.grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
+        evaluations[method] = evaluation_of(hu, real, mask, case.mask_source, tiles=case.tiles)
+        if made.deviation is not None and len(evaluations) == 1:
+            looked_at = head_voxels(hu, made.deviation, real, mask)
+            calibration = calibration_curve(*looked_at) if looked_at[0].size > 1 else None
+    return Judged(case.subject, case.role, evaluations, calibration, tuple(doubts))
+
+
+def _case(subject: Subject, methods: Sequence[Method], tiles: TileGrid | None) -> Case | Failure:
+    try:
+        made = {method.name: method.make(subject) for method in methods}
+    except MrtoctError as error:
+        return Failure(subject.name, str(error))
+    named = [m.tiles for m in made.values() if m.tiles]
+    return Case(
+        subject.name,
+        subject.role,
+        subject.ct,
+        subject.mask,
+        subject.mask_source,
+        made,
+        tiles or (named[0] if named else None),
+    )
+
+
+def _attempt(case: Case | Failure) -> Judged | Failure:
+    if isinstance(case, Failure):
+        return case
+    try:
+        return judge_case(case)
+    except MrtoctError as error:
+        return Failure(case.subject, str(error))
+
+
+def _hu(source: Path | Volume, masked: bool, doubts: list[str]) -> Volume:
+    """Return a CT, real or synthetic, with what was never measured as air."""
+    if isinstance(source, Volume):
+        return source
+    volume = read_volume(source, "HU")
+    low, high = float(volume.voxels.min()), float(volume.voxels.max())
+    if low >= 0:
+        doubt = (
+            f"{source}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
+            "below 0 (was a rescale intercept left out?)"
+        )
+        if not masked:
+            raise ValueRangeError(doubt)  # without air no head is found either
+        doubts.append(doubt)
+    # Padding outside a scanner's field of view was never measured: it counts as air.
+    return volume.with_voxels(np.maximum(volume.voxels, AIR_HU))
+
+
+def _mask(case: Case, real: Volume) -> Volume:
+    if case.mask is None:
+        with _about(case.ct):
+            return head_mask_ct(real)
+    mask = _read(case.mask, "label")
+    require_same_grid(mask.grid, real.grid, _name(case.mask, "mask"), _name(case.ct, "CT"))
+    if not (mask.voxels > 0).any():
+        raise ValueRangeError(f"{_name(case.mask, 'the mask')} is empty: no voxel is above 0")
+    return mask
+
+
+def _read(source: Path | Volume, unit: Unit) -> Volume:
+    return source if isinstance(source, Volume) else read_volume(source, unit)
+
+
+def _name(source: Path | Volume, otherwise: str) -> str:
+    return otherwise if isinstance(source, Volume) else str(source)
+
+
+@contextmanager
+def _about(source: Path | Volume) -> Iterator[None]:
+    """Put a file's name before the message of an error within that does not hold it."""
+    try:
+        yield
+    except MrtoctError as error:
+        if isinstance(source, Volume) or str(source) in str(error):
+            raise
+        raise error.about(source) from error

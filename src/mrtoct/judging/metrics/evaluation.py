@@ -1,0 +1,165 @@
+"""One synthetic CT against the real one: every metric, its mask and its definitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from mrtoct.errors import ValueRangeError
+from mrtoct.judging.metrics import tissue
+from mrtoct.judging.metrics.levels import LevelError, level_errors
+from mrtoct.judging.metrics.metric import METRICS
+from mrtoct.judging.metrics.paper import PaperMetrics, paper_metrics
+from mrtoct.judging.metrics.seams import Seam, TileGrid, seam
+from mrtoct.judging.metrics.slices import SliceError, slice_profile
+from mrtoct.judging.metrics.synthrad import SynthRad2023, SynthRad2025, synthrad_2023, synthrad_2025
+from mrtoct.judging.metrics.tissue import BiasBin, ClassError, StructureError
+from mrtoct.volume import Volume, require_same_grid
+
+DEFINITIONS = "1"
+"""Version of the metrics' definitions: numbers under different versions are not comparable.
+
+A metric that is added needs no new version: in older files it is undefined.
+"""
+
+
+@dataclass(frozen=True)
+class MaskDescription:
+    """Where the mask came from and how much it holds."""
+
+    source: str
+    voxels: int
+    milliliters: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All metrics of one synthetic CT; HU unless a field says otherwise, NaN where undefined."""
+
+    definitions: str
+    mask: MaskDescription
+    body: ClassError
+    soft_tissue: StructureError
+    bone: StructureError
+    air: StructureError
+    paper: PaperMetrics
+    synthrad_2023: SynthRad2023
+    synthrad_2025: SynthRad2025
+    bias_curve: tuple[BiasBin, ...]
+    slice_profile: tuple[SliceError, ...]
+    """By transverse slice: its index along the array's axis that is nearest to the vertical."""
+    levels: tuple[LevelError, ...] = ()
+    seam: Seam | None = None
+    """At the borders of tiles, where such were named."""
+    measured: Mapping[str, float] = field(default_factory=dict)
+    """What each of METRICS that measures for itself gave, by its key."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return nested plain JSON values; NaN and infinity become null."""
+        plain: dict[str, Any] = finite(asdict(self))
+        return plain
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Evaluation:
+        """Return what `to_json` wrote; null becomes NaN."""
+        if values.get("definitions") != DEFINITIONS:
+            raise ValueRangeError(
+                f"an evaluation under definitions {values.get('definitions')!r} cannot be read; "
+                f"this version knows {DEFINITIONS!r}: evaluate again"
+            )
+        v = _restored(values)
+        return cls(
+            definitions=v["definitions"],
+            mask=MaskDescription(**v["mask"]),
+            body=ClassError(**v["body"]),
+            soft_tissue=StructureError(**v["soft_tissue"]),
+            bone=StructureError(**v["bone"]),
+            air=StructureError(**v["air"]),
+            paper=PaperMetrics(**v["paper"]),
+            synthrad_2023=SynthRad2023(**v["synthrad_2023"]),
+            synthrad_2025=SynthRad2025(**v["synthrad_2025"]),
+            bias_curve=tuple(BiasBin(**row) for row in v["bias_curve"]),
+            slice_profile=tuple(SliceError(**row) for row in v["slice_profile"]),
+            levels=tuple(LevelError(**row) for row in v.get("levels", ())),
+            seam=_seam(values.get("seam")),
+            measured=v["measured"],
+        )
+
+
+def evaluation_of(
+    sct: Volume, ct: Volume, mask: Volume, mask_source: str, *, tiles: TileGrid | None = None
+) -> Evaluation:
+    """Return every metric of a synthetic CT against the real one, on one grid, in HU.
+
+    Voxels count where mask > 0. mask_source says in words where the mask came from, because
+    errors inside different masks are not comparable. The paper's metrics run over the
+    bounding box of the mask. tiles are those that the synthetic CT was put together from.
+    """
+    require_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
+    require_same_grid(mask.grid, ct.grid, "mask", "CT")
+    for volume, name in ((sct, "synthetic CT"), (ct, "CT")):
+        if volume.unit != "HU":
+            raise ValueRangeError(f"the {name} is in {volume.unit}, metrics need HU")
+        bad = int(np.count_nonzero(~np.isfinite(volume.voxels)))
+        if bad:
+            raise ValueRangeError(f"the {name} holds {bad} voxels that are NaN or infinite")
+    inside = np.asarray(mask.voxels > 0)
+    if not inside.any():
+        raise ValueRangeError("the mask is empty: there is no voxel to judge")
+
+    real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
+    box = ndimage.find_objects(inside.astype(np.uint8))[0]
+    voxels = int(inside.sum())
+    return Evaluation(
+        definitions=DEFINITIONS,
+        mask=MaskDescription(mask_source, voxels, voxels * mask.grid.voxel_volume / 1000),
+        body=tissue.class_error(synthetic, real, inside),
+        soft_tissue=tissue.structure_error(synthetic, real, inside, grid, tissue.soft_tissue),
+        bone=tissue.structure_error(synthetic, real, inside, grid, tissue.bone),
+        air=tissue.structure_error(synthetic, real, inside, grid, tissue.air),
+        paper=paper_metrics(synthetic[box], real[box]),
+        synthrad_2023=synthrad_2023(synthetic, real, inside),
+        synthrad_2025=synthrad_2025(synthetic, real, inside),
+        bias_curve=tissue.bias_curve(synthetic, real, inside),
+        slice_profile=slice_profile(synthetic, real, inside, grid),
+        levels=level_errors(synthetic, real, inside, grid),
+        seam=seam(synthetic, real, inside, tiles) if tiles else None,
+        measured={
+            metric.key: metric.measure(synthetic, real, inside, grid)
+            for metric in METRICS.values()
+            if metric.measure
+        },
+    )
+
+
+def _seam(values: dict[str, Any] | None) -> Seam | None:
+    if values is None:
+        return None
+    v = _restored(values)
+    tiles = TileGrid(tuple(v["tiles"]["size"]), tuple(v["tiles"]["origin"]))
+    return Seam(tiles, v["steps"], v["across"], v["elsewhere"])
+
+
+def finite(value: Any) -> Any:
+    """Replace NaN and infinity by None, which JSON knows, at any depth."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _restored(value: Any) -> Any:
+    """Replace None by NaN, at any depth."""
+    if isinstance(value, dict):
+        return {key: _restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return float("nan") if value is None else value

@@ -1,0 +1,87 @@
+"""Train a network of slices, by a distance alone or against a discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
+from mrtoct.sampling.augment import augment
+from mrtoct.sampling.planes import subject_in_plane
+from mrtoct.sampling.slices import Batch, SliceSet
+from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training.adversarial import Adversarial
+from mrtoct.training.calibration import calibrate
+from mrtoct.training.checkpoint import Progress
+from mrtoct.training.cohort import Cohort, describe
+from mrtoct.training.loop import Job, Learner, learn
+from mrtoct.training.recipe import Recipe
+from mrtoct.training.regression import Regression
+from mrtoct.training.setting import Session, set_up
+from mrtoct.training.start import begin_with
+from mrtoct.training.validation import validation_of
+from mrtoct.translation.bundle import network_of
+from mrtoct.translation.geometry import Slices
+
+
+def train_slices(
+    run: Path,
+    recipe: Recipe,
+    cohort: Cohort,
+    start: Path | None,
+    session: Session,
+) -> tuple[Progress, str]:
+    """Train a network of slices; return how far it came and on what.
+
+    start is a bundle whose weights are taken to begin with.
+    """
+    torch.manual_seed(recipe.training.seed)
+    data = recipe.data
+    seen = len(cohort.channels) * (2 * data.neighbours + 1)
+    geometry = Slices(data.size, data.neighbours, data.planes)
+    bundle = describe(recipe, replace(recipe.model, in_channels=seen), geometry, cohort)
+    network = network_of(bundle)
+    fabric, layout = set_up(recipe.training.precision, recipe.model.width, session.device)
+    network.to(memory_format=layout)  # type: ignore[call-overload]
+    learner: Learner
+    if recipe.adversarial is None:
+        learner = Regression(network, recipe, fabric)
+    else:
+        judge = PatchDiscriminatorConfig(in_channels=seen + 1, width=recipe.adversarial.width)
+        discriminator = PatchDiscriminator(judge)
+        discriminator.to(memory_format=layout)  # type: ignore[call-overload]
+        learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
+    bundle = begin_with(start, learner.state, bundle)
+    slices = slice_set(cohort.train, recipe)
+
+    def batch(step: int, generator: torch.Generator) -> Batch:
+        drawn = slices.batch(epoch_indices(len(slices), recipe, step))
+        return augment(drawn, recipe.augmentation, generator).to(fabric.device, layout)
+
+    validate = validation_of(learner.state.translator, bundle, cohort.validation)
+
+    job = Job(run, batch, validate, bundle)
+    progress = learn(learner, recipe, job, session)
+    calibrate(run / "best", cohort.validation, session.device)
+    return progress, fabric.device.type
+
+
+def slice_set(subjects: list[LoadedSubject], recipe: Recipe) -> SliceSet:
+    """Return the slices of some subjects as a recipe wants them."""
+    data = recipe.data
+    seen = [subject_in_plane(s, plane) for plane in data.planes for s in subjects]
+    return SliceSet(seen, size=data.size, window=data.hu_window, neighbours=data.neighbours)
+
+
+def epoch_indices(count: int, recipe: Recipe, step: int) -> list[int]:
+    """Return the slices of a step: each epoch is a new permutation, cut into batches."""
+    batch = recipe.training.batch
+    wanted = range(step * batch, (step + 1) * batch)
+    permutations = {
+        epoch: np.random.default_rng([recipe.training.seed, epoch]).permutation(count)
+        for epoch in {position // count for position in wanted}
+    }
+    return [int(permutations[position // count][position % count]) for position in wanted]

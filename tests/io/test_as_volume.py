@@ -1,0 +1,99 @@
+"""A volume as people have it: what is taken, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.io.as_volume import ANY_UNIT, as_volume
+from mrtoct.io.files import read_volume, write_volume
+from mrtoct.io.scan import Scan
+from mrtoct.volume import Volume
+from volumes import oblique_grid, random_volume
+
+
+@pytest.fixture
+def volume() -> Volume:
+    return random_volume(oblique_grid(flip=(1, -1, 1)))
+
+
+def test_each_kind_gives_the_same_volume(volume: Volume, tmp_path: Path) -> None:
+    path = tmp_path / "ct.nii.gz"
+    write_volume(path, volume)
+    for given in (
+        volume,
+        path,
+        str(path),
+        Scan(path),
+        nib.load(path),
+        volume.to_nibabel(),
+        sitk.ReadImage(str(path)),
+        volume.to_simpleitk(),
+    ):
+        found = as_volume(given, ("HU", "a.u."), "CT")
+        assert found.unit == "HU"
+        np.testing.assert_array_equal(found.voxels, volume.voxels)
+        assert found.grid.matches(volume.grid)
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "mha"])
+def test_images_are_written_as_the_volume_is(volume: Volume, tmp_path: Path, ending: str) -> None:
+    for name, given in (("nibabel", volume.to_nibabel()), ("itk", volume.to_simpleitk())):
+        path = tmp_path / f"{name}.{ending}"
+        write_volume(path, given)
+        found = read_volume(path, "HU")
+        np.testing.assert_array_equal(found.voxels, volume.voxels)
+        assert found.grid.matches(volume.grid)
+
+
+def test_another_unit_is_refused_unless_all_are_allowed(volume: Volume) -> None:
+    with pytest.raises(ValueRangeError) as caught:
+        as_volume(volume, "a.u.", "MR", force="to insist")
+    assert str(caught.value) == "the MR is in HU, it must be in a.u.; pass force=True to insist"
+    assert as_volume(volume, ("a.u.", *ANY_UNIT), "MR") is volume
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (np.zeros((3, 4, 5)), "got an array (ndarray) without its affine; make Volume.from_numpy("),
+        (torch.zeros(3, 4, 5), "got an array (Tensor) without its affine"),
+        (None, "must be a Volume, a path, or an image of nibabel or SimpleITK, got NoneType"),
+        ([1, 2], "or an image of nibabel or SimpleITK, got list"),
+        (b"mr.nii", "got bytes"),
+    ],
+)
+def test_what_is_no_volume_is_refused(given: object, reason: str) -> None:
+    with pytest.raises(ValueRangeError) as caught:
+        as_volume(given, "a.u.", "MR")  # type: ignore[arg-type]
+    assert str(caught.value).startswith("the MR must be")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_with_holes_is_refused_as_a_file_with_them_is(volume: Volume) -> None:
+    voxels = volume.voxels.astype(np.float32)
+    voxels[1, 2, 3] = np.nan
+    image = volume.with_voxels(voxels).to_nibabel()
+    with pytest.raises(ValueRangeError, match="the MR: 1 voxels are NaN or infinite"):
+        as_volume(image, "a.u.", "MR")
+
+
+def test_arguments_in_the_wrong_order_and_wrong_units_are_told(
+    volume: Volume, tmp_path: Path
+) -> None:
+    with pytest.raises(FileError, match="path of a volume must be text or a Path, got Volume"):
+        write_volume(volume, tmp_path / "ct.nii")  # type: ignore[arg-type]
+    with pytest.raises(ValueRangeError, match=r"got (Posix|Windows)Path"):
+        write_volume(tmp_path / "ct.nii", tmp_path / "mr.nii")  # type: ignore[arg-type]
+    with pytest.raises(ValueRangeError, match="the unit 'banana' is unknown"):
+        read_volume(tmp_path / "nothing.nii", "banana")  # type: ignore[arg-type]
+    with pytest.raises(FileError, match=r"nothing\.nii does not exist"):
+        as_volume(str(tmp_path / "nothing.nii"), "a.u.", "MR")
+    assert list(tmp_path.iterdir()) == []
