@@ -99,6 +99,21 @@ class Kit:
 
     make_HEAD_nii_gz = make_MASK_nii_gz  # noqa: N815
 
+    # What belongs to that synthetic CT.
+
+    def make_SD_nii_gz(self, path: Path) -> None:  # noqa: N802
+        ct = self.heads[0].ct
+        write_volume(path, ct.with_voxels(np.full(ct.grid.shape, 60, np.int16)))
+
+    def make_SCT_DICOM(self, folder: Path) -> None:  # noqa: N802
+        write_dicom(folder, self.heads[0].ct, "CT", SeriesNumber=1006)
+
+    def make_UMAP(self, folder: Path) -> None:  # noqa: N802
+        """What a PET/MR scanner makes of the head: all of it water."""
+        labels = self.heads[0].labels
+        mu = labels.with_voxels(np.where(labels.voxels > 0, 960, 0).astype(np.int16), "a.u.")
+        write_dicom(folder, mu, "MR", SeriesNumber=7, SeriesDescription="Head_MRAC_PET_UMAP")
+
     # Folders with a volume for each subject of STORE, on its grid.
 
     def make_CTS(self, folder: Path) -> None:  # noqa: N802

@@ -47,10 +47,15 @@ MADE = {
     "phantom": "folder",
     "reproduce": "study",
     "translate": "output",
+    "convert": "output",
+    "ultrasound": "folder",
+    "mumap": "output",
+    "structures": "output",
 }
 """The parameter of a command that names what it makes."""
 MADE_BY_OPTION = ("out", "csv", "picture", "rire", "resampled", "figures", "uncertainty", "page")
 CALLS = {"prepare_cohort": 1, "train": 1, "write_volume": 0, "write_ct_series": 0}
+CALLS |= {"write_map": 0, "write_ultrasound": 0, "write_structures": 0}
 CALLS |= {"write_transform": 0, "write_rire_transform": 0}
 """The argument of a function that names what it makes."""
 PLAIN_COMMANDS = ("cp", "mkdir", "ls", "cat", "head")

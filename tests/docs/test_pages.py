@@ -84,7 +84,7 @@ def test_every_recipe_is_in_the_table() -> None:
 
 def test_the_commands_page_has_every_option() -> None:
     sections = dict(
-        re.findall(r"^## (mrtoct [\w ]+)$(.*?)(?=^## |\Z)", site_pages.commands(), re.M | re.S)
+        re.findall(r"^## (mrtoct [\w -]+)$(.*?)(?=^## |\Z)", site_pages.commands(), re.M | re.S)
     )
     leaves = list(site_pages.leaves())
     assert list(sections) == [name for name, _, _ in leaves]

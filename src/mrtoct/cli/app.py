@@ -22,6 +22,18 @@ COMMANDS = {
     "demo": "Translate a head by the model that comes with mrtoct, and make a page to look at.",
     "view": "Show volumes side by side in three planes and 3-D, with linked slices, windows and "
     "overlays.",
+    "inspect": "Look at a synthetic CT without a reference: is it a head's?",
+    "convert": "Turn a synthetic CT into a map of a physical property.",
+    "curves": "List the curves from HU to a property, show one, or write it for a program that "
+    "reads it.",
+    "ultrasound": "Write skull, density, speed and attenuation of sound for k-Plan, PRESTUS, "
+    "BabelBrain, k-Wave.",
+    "mumap": "Put the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, "
+    "1/cm).",
+    "structures": "Outline body, bone, air and brain of a synthetic CT for a treatment "
+    "planning system.",
+    "compare-dose": "Compare how deep proton beams would reach in a synthetic CT and in the "
+    "real one.",
     "tour": "Train a model of your own in minutes, offline, on a CPU: the whole way on made-up "
     "heads.",
     "phantom": "Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.",
@@ -53,10 +65,11 @@ SETTINGS: dict[str, Any] = {
 
 def functions(name: str) -> dict[str, Function]:
     """Import a command's module and return its functions by full name, such as "fetch rire"."""
-    module = import_module(f"mrtoct.cli.{name}")
+    word = name.replace("-", "_")
+    module = import_module(f"mrtoct.cli.{word}")
     if name in GROUPS:
         return {f"{name} {inner}": getattr(module, inner) for inner in GROUPS[name]}
-    return {name: getattr(module, name)}
+    return {name: getattr(module, word)}
 
 
 def load(name: str) -> Any:

@@ -44,14 +44,18 @@ def read(path: Path, unit: Unit) -> Volume:
     return Volume(voxels, grid, unit)
 
 
-def write(path: Path, volume: Volume, *, overwrite: bool) -> None:
-    """Write with a fresh header: no scaling, sform and qform from the same affine."""
+def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "") -> None:
+    """Write with a fresh header: no scaling, sform and qform from the same affine.
+
+    description: what the values are, at most 79 letters, for those who open the file elsewhere.
+    """
     voxels = storable(volume.voxels)
     header = nib.Nifti1Header()
     header.set_data_dtype(voxels.dtype)
     header.set_data_shape(voxels.shape)
     header.set_xyzt_units("mm", "sec")
     header.set_slope_inter(1.0, 0.0)
+    header["descrip"] = description.encode("ascii", "replace")[:79]
     header.set_sform(volume.affine, code="scanner")
     # A qform is a rotation: for a sheared affine it would contradict the sform, so it is left out.
     header.set_qform(volume.affine, code="scanner")

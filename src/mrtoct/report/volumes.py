@@ -95,8 +95,10 @@ def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Ar
 def _coded(key: str, title: str, volume: Volume, inside: Array | None) -> tuple[Layer, Array]:
     voxels = np.asarray(volume.voxels, dtype=np.float32)
     low, high = float(voxels.min()), float(voxels.max())
-    unit: LayerUnit = volume.unit
-    if unit == "label":
+    # The viewer knows no windows for the maps that follow from a CT: it shows them like signal.
+    unit: LayerUnit = "HU" if volume.unit == "HU" else "a.u."
+    if volume.unit == "label":
+        unit = "label"
         low, high = 0.0, max(high, 1.0)
     # Whole numbers stay whole where they fit, so that a readout says what the file says.
     whole = volume.voxels.dtype.kind in "iub" or unit in ("HU", "label")

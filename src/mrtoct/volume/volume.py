@@ -13,8 +13,9 @@ from mrtoct.volume import exchange
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage
 from mrtoct.volume.grid import Array, Grid
 
-Unit = Literal["HU", "a.u.", "label"]
-"""HU for CT, arbitrary units for MR signal, label for masks and segmentations."""
+Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)"]
+"""HU for CT, arbitrary units for MR signal, label for masks and segmentations; the others are those
+of the maps that follow from a CT, 1 for what is relative to water."""
 
 AIR_HU = -1024.0
 """What CT holds where nothing was measured: the lower end of the usual 12-bit HU range."""
@@ -34,8 +35,9 @@ class Volume:
         The values. Kept as they are, not copied.
     grid : Grid
         Where the voxels are.
-    unit : {"HU", "a.u.", "label"}
-        HU for CT, a.u. (arbitrary units) for MR, label for masks and segmentations.
+    unit : {"HU", "a.u.", "label", ...}
+        HU for CT, a.u. (arbitrary units) for MR, label for masks and segmentations; those of the
+        maps that follow from a CT are in mrtoct.volume.Unit.
 
     Raises
     ------

@@ -1,0 +1,106 @@
+"""mrtoct convert: a synthetic CT as a map of a physical property."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrtoct.cli.options import Overwrite
+from mrtoct.cli.terminal import about, console, say
+from mrtoct.io.files import ending, read_volume
+from mrtoct.properties.convert import convert as convert_volume
+from mrtoct.properties.curves.find import find_curve, find_quantity
+from mrtoct.properties.files import deviation_file, require_map_absent, write_map
+
+QUANTITIES = "density, red, spr, mu511, sound-speed or attenuation"
+
+
+def convert(
+    sct: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The map to write: .nii.gz, .nii, .mha or .mhd.")
+    ],
+    to: Annotated[str, typer.Option(metavar="QUANTITY", help=f"What to make: {QUANTITIES}.")],
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|TABLE",
+            help="A published curve (see 'mrtoct curves') or a table of yours: .hlut, .kct, .txt "
+            "or an MCsquare folder.",
+            show_default="the quantity's usual one",
+        ),
+    ] = None,
+    frequency: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MHZ", help="Of ultrasound, in MHz: attenuation needs it.", show_default=False
+        ),
+    ] = None,
+    deviation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SD",
+            help="The synthetic CT's standard deviation in HU, as 'mrtoct translate --uncertainty' "
+            "writes it: the map's own is then written beside it, OUT_sd.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Turn a synthetic CT into a map of a physical property.
+
+    density (kg/m3), red and spr (electron density and proton stopping power, relative to water),
+    mu511 (attenuation of 511 keV photons, 1/cm), sound-speed (m/s) and attenuation (of sound,
+    dB/cm). The map lies on the CT's grid; its header names the unit, and OUT.json beside it says
+    which curve was taken, from whom, and how much of the head lies beyond it.
+    """
+    quantity = find_quantity(to)
+    chosen = find_curve(quantity, curve)
+    ending(output)
+    require_map_absent(output, with_deviation=deviation is not None, overwrite=overwrite)
+    with console.status("reading") as stage:
+        volume = read_volume(sct, "HU")
+        spread = None if deviation is None else read_volume(deviation, "HU")
+        stage.update("converting")
+        with about(sct):
+            made = convert_volume(
+                volume, quantity, chosen, deviation=spread, frequency_mhz=frequency
+            )
+        stage.update("writing")
+        write_map(output, made, facts={"made_from": sct.name}, overwrite=overwrite)
+    facts = made.facts
+    say(
+        f"{output}: {facts['title']}, {facts['lowest']:.4g} to {facts['highest']:.4g} "
+        f"{facts['unit']}, by {facts['curve']}"
+    )
+    if made.deviation is not None:
+        say(f"{deviation_file(output)}: its standard deviation")
+    for line in beyond_curve(facts):
+        say(f"note: {line}")
+
+
+def beyond_curve(facts: dict[str, object]) -> list[str]:
+    """Return sentences on what of a head a curve does not cover."""
+    lines = []
+    if facts["saturated_ml"]:
+        lines.append(
+            f"{facts['saturated_ml']} ml lie above {facts['saturated_above_hu']:g} HU, where the "
+            "curve ends; they hold its last value"
+        )
+    if facts["raised_ml"]:
+        lines.append(
+            f"{facts['raised_ml']} ml came out below {facts['raised_to']:g} {facts['unit']} and "
+            "were raised to it"
+        )
+    if facts.get("soft_in_skull_ml"):
+        lines.append(f"{facts['soft_in_skull_ml']} ml of the skull lie below 0 HU: marrow or holes")
+    if facts.get("air_in_head_ml"):
+        lines.append(f"{facts['air_in_head_ml']} ml of air in the head count as soft tissue")
+    return lines

@@ -1,0 +1,62 @@
+"""mrtoct inspect: is a synthetic CT plausible, without a CT to compare it with?"""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrtoct.cli.terminal import about, console
+from mrtoct.io.files import read_volume
+from mrtoct.properties.plausible import Plausibility, look_at_sct
+
+
+def inspect(
+    sct: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look at a synthetic CT without a reference: is it a head's?
+
+    How much bone there is and how dense, how thick the vault is, where it has holes, whether its
+    sides are alike, and whether there is air in brain or vault. What is odd is said; what is
+    plausible and wrong is not found. Nothing is written.
+
+    The exit status is 0 if nothing is odd, 1 otherwise.
+    """
+    with console.status("looking"), about(sct):
+        found = look_at_sct(read_volume(sct, "HU"))
+    if json:
+        typer.echo(json_module.dumps(found.facts(), indent=1))
+    else:
+        show(found)
+    if any(finding.weight != "note" for finding in found.findings):
+        raise typer.Exit(1)
+
+
+def show(found: Plausibility) -> None:
+    """Print what was measured, then what is odd."""
+    low, median, high = found.bone_hu
+    thin, middle, thick = found.thickness_mm
+    holes = ", ".join(f"{area:g}" for area in found.holes_cm2[:3]) or "none"
+    typer.echo(f"bone above 300 HU   {found.bone_part:.1%} of the head")
+    typer.echo(f"its HU              {median:.0f} ({low:.0f} to {high:.0f} in four fifths of it)")
+    typer.echo(f"vault's thickness   {middle:.1f} mm ({thin:.1f} to {thick:.1f})")
+    typer.echo(f"its holes           {holes}" + (" cm2" if found.holes_cm2 else ""))
+    typer.echo(
+        f"right and left      {found.sides_mm[0]:.1f} and {found.sides_mm[1]:.1f} mm, "
+        f"{found.sides_hu[0]:.0f} and {found.sides_hu[1]:.0f} HU"
+    )
+    typer.echo(
+        f"air                 {found.brain_air_ml:g} ml in the brain, in "
+        f"{found.wall_air_cm2:g} cm2 of the vault"
+    )
+    typer.echo(f"bone in the brain   {found.brain_bone_ml:g} ml")
+    for finding in found.findings:
+        typer.echo(f"{'note' if finding.weight == 'note' else '!'} {finding.sentence}")

@@ -1,0 +1,1 @@
+"""What follows from a synthetic CT: maps of physical properties, path lengths, plausibility."""
