@@ -184,7 +184,7 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
     garbled = source / "garbled"
     shutil.copytree(source / "good", garbled)
     (garbled / "ct_to_mr.tfm").write_text("no transform")
-    reasons["garbled"] = "ct_to_mr.tfm is damaged"
+    reasons["garbled"] = "ct_to_mr.tfm cannot be used as an ITK text transform"
 
     store = tmp_path / "store"
     result = mrtoct("prepare", source, store, "--recipe", made.recipe, "--workers", 1)

@@ -105,5 +105,5 @@ def test_an_incomplete_run_or_store_is_named(tiny_store, run, tmp_path):
     (broken / "best" / "weights.safetensors").unlink()
     with pytest.raises(BundleError, match=r"weights\.safetensors is missing"):
         judge_run(broken)
-    with pytest.raises(CohortError, match=r"subject\.json is missing"):
+    with pytest.raises(CohortError, match=r"subject\.json cannot be read"):
         judge_run(run, store=tmp_path / "elsewhere")

@@ -150,7 +150,7 @@ def test_a_manifest_that_cannot_be_read_is_made_anew_with_overwrite(source, tmp_
     store = tmp_path / "store"
     run(source, store)
     (store / "manifest.json").write_text(content)
-    with pytest.raises(CohortError, match=r"again with --overwrite"):
+    with pytest.raises(CohortError, match=r"again, overwriting it"):
         run(source, store)
     manifest, said = run(source, store, overwrite=True)
     assert said == {"a": "unchanged", "b": "unchanged"}

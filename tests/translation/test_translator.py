@@ -270,6 +270,14 @@ def test_useless_volumes_are_refused(upright: Volume) -> None:
             translator(Line()).translate(upright.with_voxels(holes))
 
 
+def test_a_ct_that_calls_itself_an_mr_is_refused_unless_forced(tiny_store: Path) -> None:
+    ct = read_subject(tiny_store, "head1").ct
+    named = ct.with_voxels(ct.voxels, "a.u.")
+    with pytest.raises(ValueRangeError, match=r"the MR holds HU .*it is a CT.*pass force=True"):
+        translator(Line()).translate(named)
+    assert translator(Line()).translate(named, force=True).grid.matches(ct.grid)
+
+
 @pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (5.0, 6.0, 3.0)])
 def test_translation_shows_the_network_what_training_did(
     tiny_store: Path, spacing: tuple[float, float, float]

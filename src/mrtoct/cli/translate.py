@@ -149,10 +149,12 @@ def translate(
         with about(mr):
             if estimated:
                 sct, deviation = translator.translate_with_deviation(
-                    channels, aligned=aligned, onto=onto, on_doubt=warn
+                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
                 )
             else:
-                sct = translator.translate(channels, aligned=aligned, onto=onto, on_doubt=warn)
+                sct = translator.translate(
+                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
+                )
         stage.update("writing")
         if source is None:
             write_volume(output, sct, overwrite=overwrite)

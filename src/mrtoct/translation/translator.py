@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from mrtoct.check.finding import Finding
-from mrtoct.errors import BundleError, CohortError
+from mrtoct.check.signal import check_modality
+from mrtoct.check.values import find_peaks
+from mrtoct.errors import BundleError, CohortError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
@@ -281,6 +283,8 @@ class Translator:
         for name, given in mr.items():
             kind = "MR" if len(known) == 1 else f"MR channel {name}"
             volume = as_volume(given, units, kind, force="to translate it all the same")
+            if not force:
+                _require_mr(volume, kind)
             volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
         return volumes
 
@@ -291,6 +295,15 @@ class Translator:
 
     def _scaled(self, mr: Array, head: Array) -> Array:
         return np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
+
+
+def _require_mr(mr: Volume, kind: str) -> None:
+    """Refuse what holds HU: a CT that was named by mistake would be translated into nonsense."""
+    for finding in check_modality(mr, find_peaks(mr.voxels), kind):
+        if finding.weight == "unusable":
+            raise ValueRangeError(
+                f"the {kind} {finding.sentence}", force="to translate it all the same"
+            )
 
 
 def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:
