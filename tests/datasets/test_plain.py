@@ -71,7 +71,10 @@ def test_linked_folders_and_files_are_followed(tmp_path):
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["lone/mr.nii"], "lone has no ct (.nii.gz, .nii, .mha, .mhd, .nrrd, .nhdr, or a folder of DICOM files)"),
+        (
+            ["lone/mr.nii"],
+            "lone has no ct (.nii.gz, .nii, .mha, .mhd, .nrrd, .nhdr, or a folder of DICOM files)",
+        ),
         (["bare/scan.nii"], "bare has no mr or mr_CHANNEL"),
         (["twice/mr.nii", "twice/ct.nii", "twice/ct.nii.gz"], "ct.nii and ct.nii.gz; keep one ct"),
         (["both/mr.nii", "both/ct.nii", "both/ct/1.dcm"], "keep one ct"),
