@@ -2,8 +2,8 @@
 from ._version import __version__ as __version__
 from .io.files import read_volume as read_volume
 from .io.files import write_volume as write_volume
-from .judging.named import evaluate as evaluate
-from .judging.named import judge as judge
+from .judging.front import evaluate as evaluate
+from .judging.front import judge as judge
 from .prepare.cohort import prepare_cohort as prepare_cohort
 from .registration.register import register as register
 from .training.recipe_file import load_recipe as load_recipe
