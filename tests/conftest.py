@@ -47,3 +47,14 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         names.append(subject.name)
     write_manifest(store, Manifest({}, ("mr",), names, {}))
     return store
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the tiny recipe on the tiny store; copy it before you change it."""
+    from mrtoct.training.train import train
+    from recipes import tiny_recipe
+
+    run = tmp_path_factory.mktemp("tiny") / "run"
+    train(tiny_store, run, tiny_recipe())
+    return run

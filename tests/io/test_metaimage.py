@@ -8,21 +8,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from itk_images import LPS, itk_image
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid, random_volume
-
-LPS = np.array([-1, -1, 1])
-
-
-def itk_image(volume: Volume) -> sitk.Image:
-    image = sitk.GetImageFromArray(np.ascontiguousarray(volume.voxels.T))
-    spacing = np.array(volume.spacing)
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin((volume.affine[:3, 3] * LPS).tolist())
-    image.SetDirection((volume.affine[:3, :3] / spacing * LPS[:, None]).ravel().tolist())
-    return image
 
 
 def assert_same_positions(grid: Grid, image: sitk.Image) -> None:

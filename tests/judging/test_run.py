@@ -16,18 +16,11 @@ from mrtoct.judging.baselines import MAP, WATER, IntensityMap
 from mrtoct.judging.run import judge_run
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import read_subject
-from mrtoct.training.train import train
-from recipes import tiny_recipe
-
-
-def trained(store, run):
-    train(store, run, tiny_recipe())
-    return run
 
 
 @pytest.fixture(scope="module")
-def run(tiny_store, tmp_path_factory):
-    return trained(tiny_store, tmp_path_factory.mktemp("assess") / "run")
+def run(tiny_run):
+    return tiny_run
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ def trained(store, run):
 
 
 @pytest.fixture(scope="module")
-def run(tiny_store, tmp_path_factory):
-    return trained(tiny_store, tmp_path_factory.mktemp("shown") / "run")
+def run(tiny_run):
+    return tiny_run
 
 
 @pytest.fixture(scope="module")

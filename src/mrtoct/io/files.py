@@ -51,8 +51,6 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
         return read_volume(scan.path, unit)
     from mrtoct.io import dicom  # other formats need not wait for it
 
-    if scan.path.is_file() and [s.slices for s in dicom.list_series(scan.path)] == [1]:
-        raise FileError(f"{scan.path} is one slice; name the folder that holds the whole series")
     volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
     require_finite(scan.path, volume)
     return volume

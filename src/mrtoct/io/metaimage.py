@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.atomic import new_file
+from mrtoct.io.block import inflated, volume_of
 from mrtoct.io.unpack import unpack
 from mrtoct.volume import Array, Grid, Unit, Volume, storable
 
@@ -66,11 +67,7 @@ def read(path: Path, unit: Unit) -> Volume:
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    # The first index runs fastest in the file.
-    voxels = np.frombuffer(block, dtype).reshape(grid.shape, order="F")
-    kept = np.float32 if dtype.kind == "f" else dtype.newbyteorder("=")
-    with np.errstate(over="ignore", invalid="ignore"):  # too large becomes infinite: refused
-        return Volume(voxels.astype(kept, order="C"), grid, unit)
+    return volume_of(block, dtype, grid, unit)
 
 
 def data_file_of(path: Path) -> Path:
@@ -182,14 +179,7 @@ def _block(header: Header, stored: bytes, needed: int) -> bytes:
     """Return the voxels' bytes, unpacked and complete."""
     skip = int(_numbers(header, ("HeaderSize",), np.zeros(1), 1)[0])
     if _is_true(header, "CompressedData"):
-        # 47 lets zlib tell its own format from gzip's.
-        inflate = zlib.decompressobj(wbits=47)
-        try:
-            block = inflate.decompress(stored[max(skip, 0) :], needed + 1)
-        except zlib.error as error:
-            raise FileError(f"its compressed voxels are damaged ({error})") from error
-        if len(block) == needed and not inflate.eof:
-            raise FileError("its compressed voxels are cut short")
+        block = inflated(stored[max(skip, 0) :], needed)
     else:
         # A negative header size means that the voxels end the file.
         start = skip if skip >= 0 else max(len(stored) - needed, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.atomic import new_file
+from mrtoct.io.block import inflated, volume_of
 from mrtoct.volume import Grid, Unit, Volume, storable
 
 log = logging.getLogger(__name__)
@@ -68,10 +68,7 @@ def read(path: Path, unit: Unit) -> Volume:
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    voxels = np.frombuffer(block, dtype).reshape(grid.shape, order="F")
-    kept = np.float32 if dtype.kind == "f" else dtype.newbyteorder("=")
-    with np.errstate(over="ignore", invalid="ignore"):  # too large becomes infinite: refused
-        return Volume(voxels.astype(kept, order="C"), grid, unit)
+    return volume_of(block, dtype, grid, unit)
 
 
 def data_file_of(path: Path) -> Path:
@@ -184,16 +181,7 @@ def _block(header: dict[str, Any], stored: bytes, needed: int) -> bytes:
         raise FileError(f"its encoding is {encoding or 'not stated'}; allowed: raw, gzip")
     if any(int(header.get(key, 0)) for key in ("line skip", "byte skip", "lineskip", "byteskip")):
         raise FileError("it skips lines or bytes; write it again without")
-    block = stored
-    if encoding != "raw":
-        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            # No more than is needed: a small file may unpack to fill the memory.
-            block = unpacking.decompress(stored, needed + 1)
-        except zlib.error as error:
-            raise FileError(f"its voxels are damaged: {error}") from error
-        if not unpacking.eof:  # its sum was not compared
-            raise FileError("its voxels are cut short, or are more than its header promises")
+    block = stored if encoding == "raw" else inflated(stored, needed)
     if len(block) != needed:
         raise FileError(f"its header promises {needed} bytes of voxels, it holds {len(block)}")
     return block

@@ -59,8 +59,8 @@ def choose(
         )
     if not names:
         raise CohortError(f"no subject of {store} has a synthetic CT")
-    known = len(bundles) if len(records) == len(bundles) else 0
-    roles = {name: _role(read_subject(store, name), records, bool(known)) for name in names}
+    known = 0 < len(records) == len(bundles)
+    roles = {name: _role(read_subject(store, name), records, known) for name in names}
     kept = wanted or may_speak(roles)
     left = [name for name in names if name not in kept]
     if left and not wanted:

@@ -81,7 +81,7 @@ def _head(tissue: Array, kind: str, volume: Volume, *, opening: int, closing: in
             f"{float(volume.voxels.max()):g}"
         )
     # Grow back only over tissue, and not far: the table does not return.
-    body = dilated(_largest(core), opening + 1) & tissue
+    body = dilated(largest_piece(core), opening + 1) & tissue
     body |= _appendages(body, tissue)
     return _without_cavities(_closed(body, closing))
 
@@ -103,7 +103,7 @@ def _refined(head: Volume, volume: Volume, tissue: Array) -> Volume:
     zones = np.float32(dilated(head.voxels, 1)) + eroded(head.voxels, 1)
     zone = resample(head.with_voxels(zones), volume.grid, fill=0.0).voxels
     fine = (zone >= 1.5) | ((zone >= 0.5) & tissue)
-    return volume.with_voxels(_largest(_without_cavities(fine)), "label")
+    return volume.with_voxels(largest_piece(_without_cavities(fine)), "label")
 
 
 def dilated(mask: Array, voxels: int) -> Array:
@@ -137,8 +137,9 @@ def _closed(mask: Array, voxels: int) -> Array:
     return closed[inner]
 
 
-def _largest(mask: Array) -> Array:
-    labels, _ = ndimage.label(mask)
+def largest_piece(mask: Array, connectivity: int = 1) -> Array:
+    """Return the largest connected piece: voxels meet at faces (1), edges (2) or corners (3)."""
+    labels, _ = ndimage.label(mask, ndimage.generate_binary_structure(mask.ndim, connectivity))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return np.asarray(labels == sizes.argmax())

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.prepare.mask import bounding_box
+from mrtoct.prepare.mask import bounding_box, largest_piece
 from mrtoct.properties.rays import along
 from mrtoct.volume import AIR_BELOW_HU, Array, Grid, Volume
 
@@ -33,7 +33,8 @@ def skull_mask(ct: Volume, *, bone_hu: float = BONE_HU) -> Volume:
         )
     margin = tuple(int(np.ceil(2 * GAPS_MM / s)) + 1 for s in ct.spacing)
     box = bounding_box(bone, (margin[0], margin[1], margin[2]))
-    piece = _largest(bone[box])
+    # Bone that meets at an edge or a corner is one piece: thin plates are a voxel wide.
+    piece = largest_piece(bone[box], connectivity=3)
     closed = _closed(piece, ct.grid)
     holes, count = ndimage.label(~closed)
     sizes = np.bincount(holes.ravel(), minlength=count + 1) * ct.grid.voxel_volume / 1000
@@ -82,14 +83,6 @@ def thickness_to(
         round(float(hu.mean()), 1),
         round(float(hu.min()), 1),
     )
-
-
-def _largest(mask: Array) -> Array:
-    # Bone that meets at an edge or a corner is one piece: thin plates are a voxel wide.
-    labels, _ = ndimage.label(mask, np.ones((3, 3, 3)))
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return np.asarray(labels == sizes.argmax())
 
 
 def _closed(mask: Array, grid: Grid) -> Array:

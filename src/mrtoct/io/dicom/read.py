@@ -25,12 +25,15 @@ MODALITY = {"HU": "CT", "a.u.": "MR"}
 def find_series(folder: Path | str, unit: Unit, wanted: str | None = None) -> Series:
     """Return the series of a folder whose modality fits the unit; see choose_series for wanted.
 
-    Raises FileError if there is none or several.
+    folder may be one file that holds a volume. Raises FileError if there is none or several.
     """
     if unit not in MODALITY:
         raise FileError(f"{folder} is a folder; labels are read from a NIfTI or MetaImage file")
     try:
-        return choose_series(list_series(folder), wanted, modality=MODALITY[unit])
+        found = list_series(folder)
+        if Path(folder).is_file() and [series.slices for series in found] == [1]:
+            raise FileError(f"{folder} is one slice; name the folder that holds the whole series")
+        return choose_series(found, wanted, modality=MODALITY[unit])
     except FileError as error:
         if str(folder) in str(error):
             raise
