@@ -49,6 +49,9 @@ COMMANDS = {
     "report": "Translate and evaluate a run's held-out subjects and show them on one page.",
     "reproduce": "Run the paper's experiments on a prepared store and compare them.",
     "fetch": "Fetch public data sets.",
+    "recipes": "List the recipes that come with mrtoct, or show one to begin your own with.",
+    "info": "Say what a file or folder is, and what it holds.",
+    "doctor": "Say whether this installation works, and what makes it slow.",
 }
 """Each command and its line in the overview. mrtoct.cli.NAME holds the function NAME; it is
 imported when the command is called, so that the overview waits for no library."""

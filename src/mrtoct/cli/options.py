@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+
+from mrtoct.hardware.processes import processors as processors
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Workers = Annotated[
@@ -36,10 +37,3 @@ def listed(given: Sequence[str]) -> tuple[str, ...]:
         entry.replace(r"\,", ",").strip() for text in given for entry in re.split(r"(?<!\\),", text)
     )
     return tuple(dict.fromkeys(entry for entry in entries if entry))
-
-
-def processors() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -56,7 +56,7 @@ def series(
         typer.echo(json_module.dumps([_facts(s) for s in found], indent=1))
     else:
         for one in found:
-            typer.echo(_described(one))
+            typer.echo(described(one))
     if out is not None:
         _convert(found[0], out, uneven, overwrite=overwrite)
 
@@ -91,7 +91,7 @@ def _facts(found: Series) -> dict[str, Any]:
     }
 
 
-def _described(found: Series) -> str:
+def described(found: Series) -> str:
     """Return the lines about one series: what it is, where it lies, what it may look like."""
     rows, columns = found.frames[0].shape
     spacing = " x ".join(f"{s:.4g}" for s in found.spacing)

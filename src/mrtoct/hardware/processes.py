@@ -20,6 +20,13 @@ from mrtoct.errors import MrtoctError
 T = TypeVar("T")
 
 
+def processors() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_processes(
     function: Callable[..., T], jobs: Iterable[tuple[object, ...]], workers: int
 ) -> Iterator[T]:
