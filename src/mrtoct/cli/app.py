@@ -49,6 +49,7 @@ COMMANDS = {
     "report": "Translate and evaluate a run's held-out subjects and show them on one page.",
     "reproduce": "Run the paper's experiments on a prepared store and compare them.",
     "fetch": "Fetch public data sets.",
+    "export": "Write a model as ONNX, for programs that run networks without Python or torch.",
     "recipes": "List the recipes that come with mrtoct, or show one to begin your own with.",
     "info": "Say what a file or folder is, and what it holds.",
     "doctor": "Say whether this installation works, and what makes it slow.",
