@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,6 +62,41 @@ imported when the command is called, so that the overview waits for no library."
 GROUPS = {"fetch": ("rire",)}
 """Commands with commands of their own: the functions in their module."""
 
+_PANEL = "What is said"
+VOICE: dict[str, tuple[Any, Any]] = {
+    "quiet": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--quiet", help="Say nothing but warnings and errors.", rich_help_panel=_PANEL
+            ),
+        ],
+        False,
+    ),
+    "verbose": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--verbose", help="A line for every step of the work.", rich_help_panel=_PANEL
+            ),
+        ],
+        False,
+    ),
+    "log": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="Add what is said to this file, with the time.",
+                show_default=False,
+                rich_help_panel=_PANEL,
+            ),
+        ],
+        None,
+    ),
+}
+"""Options that every command has, each with its default."""
+
 SETTINGS: dict[str, Any] = {
     "rich_markup_mode": "markdown",
     "pretty_exceptions_enable": False,
@@ -102,9 +139,12 @@ def _in_one_sentence(command: Function) -> Function:
     """Show errors a user can mend as one sentence on stderr and exit with status 1."""
 
     @wraps(command)
-    def run(**options: Any) -> None:
+    def run(*, quiet: bool, verbose: bool, log: Path | None, **options: Any) -> None:
+        from mrtoct.cli.terminal import speaking
+
         try:
-            command(**options)
+            with speaking(quiet, verbose, log):
+                command(**options)
         except MrtoctError as error:
             from mrtoct.cli.terminal import in_words
 
@@ -121,7 +161,20 @@ def _in_one_sentence(command: Function) -> Function:
             print("mrtoct: interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(130)
 
-    return run
+    return _with_options(run, VOICE)
+
+
+def _with_options(function: Function, further: dict[str, tuple[Any, Any]]) -> Function:
+    """Let typer see further options of a function, each an annotation and a default."""
+    own = signature(function, eval_str=True)
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in further.items()
+    ]
+    parameters = [*own.parameters.values(), *added]
+    function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    function.__annotations__ |= {name: annotation for name, (annotation, _) in further.items()}
+    return function
 
 
 app = typer.Typer(

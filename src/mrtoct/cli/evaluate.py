@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
-from mrtoct.cli.terminal import say, watching
+from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.judgement import Judgement, chosen
@@ -115,11 +115,11 @@ def evaluate(
     with watching("evaluate") as watcher:
         result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:
-        say(f"warning: {note}")
+        warn(f"warning: {note}")
     for lack, names in result.unmatched.items():
-        say(f"left out, {lack}: {some(names)}")
+        warn(f"left out, {lack}: {some(names)}")
     for name, reason in result.failed.items():
-        say(f"failed and left out: {name}: {reason}")
+        warn(f"failed and left out: {name}: {reason}")
     if csv is not None:
         write_csv(csv, result, overwrite=overwrite)
         say(f"{csv}: a row for each subject and method")

@@ -14,7 +14,7 @@ import typer
 from matplotlib.figure import Figure
 
 from mrtoct.cli.options import Device, Overwrite
-from mrtoct.cli.terminal import about, console, say
+from mrtoct.cli.terminal import about, console, say, warn
 from mrtoct.errors import FileError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import new_file, require_absent
@@ -134,7 +134,7 @@ def register(
     for path in outputs:
         say(f"{path} written")
     if result.verdict != "good":
-        say("warning: the registration is doubtful; look at it (--picture) before using it")
+        warn("warning: the registration is doubtful; look at it (--picture) before using it")
 
 
 def _heading(mr: Path) -> Heading:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from mrtoct.cli.options import Device, Overwrite
-from mrtoct.cli.terminal import say, watching
+from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.judging.judgement import Judgement
@@ -81,7 +81,7 @@ def run(
     with watching("evaluate") as watcher:
         result = judge_run(run_folder, store=store, device=device, watcher=watcher)
     for name, reason in result.failed.items():
-        say(f"failed and left out: {name}: {reason}")
+        warn(f"failed and left out: {name}: {reason}")
     contents = contents_of_run(run_folder, result, store=store)
     if page is not None:
         write_page(page, contents, overwrite=overwrite)

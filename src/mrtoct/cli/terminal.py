@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from inspect import signature
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -18,14 +22,127 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mrtoct.errors import MrtoctError
+from mrtoct.errors import FileError, MrtoctError
 from mrtoct.hardware.progress import Update, Watcher
 
 console = Console(stderr=True, highlight=False)
+"""For what a quiet command leaves out."""
+loud = Console(stderr=True, highlight=False)
+"""For warnings."""
+PACE = 30.0
+"""Seconds between two lines of progress where there is no terminal to draw a bar on."""
+
+
+@dataclass
+class _Voice:
+    """How much the command that runs says."""
+
+    verbose: bool = False
+    log: TextIO | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_voice = _Voice()
+
+
+@contextmanager
+def speaking(quiet: bool, verbose: bool, log: Path | None) -> Iterator[None]:
+    """Say no more than warnings, or all there is, and keep it in a file, too, within."""
+    if quiet and verbose:
+        raise FileError("--quiet and --verbose contradict each other; give one")
+    try:
+        file = log.open("a", encoding="utf-8") if log else None
+    except OSError as error:
+        raise FileError(f"{log} cannot be written: {error.strerror or error}") from error
+    console.quiet, _voice.verbose, _voice.log = quiet, verbose, file
+    try:
+        yield
+    finally:
+        console.quiet, _voice.verbose, _voice.log = False, False, None
+        if file:
+            file.close()
+
+
+def say(text: str) -> None:
+    """Print a line for the person at the terminal, unless the command is to be quiet."""
+    console.print(text, soft_wrap=True, markup=False)
+    _note(text)
+
+
+def warn(text: str) -> None:
+    """Print a line that must not be missed."""
+    loud.print(text, soft_wrap=True, markup=False)
+    _note(text)
+
+
+def _note(text: str) -> None:
+    """Add a line with its time to the log, if there is one."""
+    if _voice.log:
+        with _voice.lock:
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            _voice.log.writelines(f"{now} {line}\n" for line in text.splitlines())
+            _voice.log.flush()
 
 
 @contextmanager
 def watching(title: str) -> Iterator[Watcher]:
+    """Show how far some work is: a bar at a terminal, and lines elsewhere and in the log."""
+    watchers: list[Watcher] = []
+    with ExitStack() as stack:
+        if console.is_interactive and not console.quiet and not _voice.verbose:
+            watchers.append(stack.enter_context(_bars(title)))
+        elif not console.quiet:
+            pace = 0.0 if _voice.verbose else PACE
+            watchers.append(_Lines(title, pace, lambda text: console.print(text, markup=False)))
+        if _voice.log:
+            watchers.append(_Lines(title, PACE, _note))
+
+        def tell(update: Update, /) -> None:
+            for watcher in watchers:
+                watcher(update)
+            if update.message:
+                warn(update.message)
+
+        yield tell
+
+
+class _Lines:
+    """A line of progress at times; several threads may tell of the work."""
+
+    def __init__(self, title: str, pace: float, write: Callable[[str], object]) -> None:
+        self.title = title
+        self.pace = pace
+        self.write = write
+        self.lock = threading.Lock()
+        self.began = self.told = time.monotonic()
+
+    def __call__(self, update: Update, /) -> None:
+        with self.lock:
+            now = time.monotonic()
+            title = update.title or self.title
+            if title != self.title:
+                self.title, self.began, self.told = title, now, now - self.pace
+            last = update.done == update.total
+            if now - self.told < self.pace and not last:
+                return
+            self.told = now
+            taken = now - self.began
+            times = [f"{_clock(taken)} so far"]
+            if update.total and 0 < update.done < update.total:
+                times.append(f"{_clock(taken * (update.total / update.done - 1))} left")
+            of = "" if update.total is None else f" of {update.total}"
+            parts = (f"{title} {update.done}{of}", update.note, *times)
+            self.write(", ".join(part for part in parts if part))
+
+
+def _clock(seconds: float) -> str:
+    """Return hours, minutes and seconds as 0:01:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+@contextmanager
+def _bars(title: str) -> Iterator[_Bars]:
     """Show a bar with the elapsed and the expected remaining time; a new one for each new title."""
     bars = _Bars(title)
     try:
@@ -57,8 +174,6 @@ class _Bars:
             self.bar.update(self.task, description=title, completed=update.done, total=update.total)
             if update.note:
                 self.bar.update(self.task, note=update.note)
-        if update.message:
-            say(update.message)
 
     def _begin(self, total: int | None) -> None:
         self.bar = Progress(
@@ -70,15 +185,9 @@ class _Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),  # names may hold brackets
             console=console,
-            disable=not console.is_interactive,  # in a log it would be one late line
         )
         self.bar.start()
         self.task = self.bar.add_task(self.title, total=total, note="")
-
-
-def say(text: str) -> None:
-    """Print a line for the person at the terminal."""
-    console.print(text, soft_wrap=True, markup=False)
 
 
 @contextmanager

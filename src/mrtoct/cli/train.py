@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Device, Overwrite
-from mrtoct.cli.terminal import say, watching
+from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.prepare.store import read_manifest
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
@@ -92,7 +92,7 @@ def run(
     """Train with a progress bar; return the best bundle's folder."""
     distrusted = {} if recipe.simulation else read_manifest(store).distrusted
     if distrusted and not recipe.split.keep_doubtful:
-        say(f"left out, their registration is doubtful: {', '.join(distrusted)}")
+        warn(f"left out, their registration is doubtful: {', '.join(distrusted)}")
     train_recipe = train_from_simulation if recipe.simulation else train_on_store
     with watching("train") as watcher:
         return train_recipe(
