@@ -34,7 +34,12 @@ HEAD_VOXELS = 10_000_000
 REST_SECONDS = 7.0
 """What a translation takes beside its network: start, files, masks, guard (2.4 GHz, 2 cores)."""
 LEAST_DISK = GIB
-EXTRAS = {"h5py": "k-Plan's files", "tensorboard": "TensorBoard"}
+EXTRAS = {
+    "h5py": "k-Plan's files",
+    "mlflow-skinny": "MLflow",
+    "onnx": "ONNX files",
+    "wandb": "Weights & Biases",
+}
 """Packages that some features wait for, and which."""
 SIDE = 64
 """Voxels each way of the piece of a head that is translated to see how long it takes."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.options import Device, Overwrite, listed
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.prepare.store import read_manifest
 from mrtoct.training.recipe import Recipe
@@ -52,6 +52,15 @@ def train(
         bool,
         typer.Option("--keep-doubtful", help="Also use subjects whose registration is doubtful."),
     ] = False,
+    track: Annotated[
+        list[str],
+        typer.Option(
+            metavar="A,B",
+            help="Also send the curves to mlflow, wandb or both, as their own settings say; "
+            "RUN/tensorboard is written always.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -71,7 +80,14 @@ def train(
         split = wanted.split.model_copy(update={"keep_doubtful": True})
         wanted = wanted.model_copy(update={"split": split})
     best = run(
-        store, run_folder, wanted, start=begin, resume=resume, device=device, overwrite=overwrite
+        store,
+        run_folder,
+        wanted,
+        start=begin,
+        resume=resume,
+        trackers=listed(track),
+        device=device,
+        overwrite=overwrite,
     )
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
@@ -86,6 +102,7 @@ def run(
     *,
     start: Path | None = None,
     resume: bool = False,
+    trackers: tuple[str, ...] = (),
     device: str = "auto",
     overwrite: bool = False,
 ) -> Path:
@@ -104,4 +121,5 @@ def run(
             overwrite=overwrite,
             device=device,
             watcher=watcher,
+            trackers=trackers,
         )

@@ -1,13 +1,15 @@
-"""Training and validation curves: a CSV file, and TensorBoard events if the user has it."""
+"""Training and validation curves: a CSV file, and whoever else tracks a training."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import new_file
+from mrtoct.training.trackers import Tracker
 
 CURVES = "curves.csv"
 
@@ -34,28 +36,32 @@ class CurvePoint:
 
 
 class Curves:
-    """The rows of a run so far, on disk after each."""
+    """The rows of a run so far, on disk after each, and with its trackers."""
 
-    def __init__(self, run: Path, *, until: int = 0) -> None:
+    def __init__(self, run: Path, *, until: int = 0, trackers: Sequence[Tracker] = ()) -> None:
         """Go on after a step: later rows, of a run that was killed, are dropped."""
         self._run = run
+        self._trackers = trackers
         self.points = [p for p in read_curves(run) if p.step <= until]
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self._board = None
-        else:
-            self._board = SummaryWriter(run / "tensorboard", purge_step=until + 1)
+
+    def __enter__(self) -> Curves:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for tracker in self._trackers:
+            tracker.close(failed=kind is not None)
 
     def add(self, point: CurvePoint) -> None:
-        """Append a row and write the file anew."""
+        """Append a row, write the file anew, and tell the trackers."""
         self.points.append(point)
         write_curves(self._run, self.points)
-        if self._board is not None:
-            for name, value in asdict(point).items():
-                if value is not None and name != "step":
-                    self._board.add_scalar(name, value, point.step)
-            self._board.flush()
+        figures = {
+            name: value
+            for name, value in asdict(point).items()
+            if value is not None and name != "step"
+        }
+        for tracker in self._trackers:
+            tracker.add(point.step, figures)
 
 
 def write_curves(run: Path, points: list[CurvePoint]) -> None:

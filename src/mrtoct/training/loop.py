@@ -24,6 +24,7 @@ from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import Session
+from mrtoct.training.trackers import entries_of, open_trackers
 from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
@@ -84,7 +85,21 @@ def learn(
         progress = read_checkpoint(job.run / "last", learner.state)
     if job.keep_start and progress.step == 0:
         progress = _keep_start(learner, job, progress)
-    curves = Curves(job.run, until=progress.step)
+    told = entries_of(recipe.model_dump(mode="json"))
+    trackers = open_trackers(job.run, progress.step, session.trackers, told)
+    with Curves(job.run, until=progress.step, trackers=trackers) as curves:
+        return _steps(learner, recipe, job, session, progress, curves)
+
+
+def _steps(
+    learner: Learner,
+    recipe: Recipe,
+    job: Job,
+    session: Session,
+    progress: Progress,
+    curves: Curves,
+) -> Progress:
+    """Take the steps that are left; return how far they came."""
     clock = time.monotonic() - progress.seconds
     sums: dict[str, Tensor] = {}
     counted = 0

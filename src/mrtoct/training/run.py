@@ -22,6 +22,7 @@ from mrtoct.io.records import RUN, Record, read_record, write_record
 from mrtoct.training.curves import CURVES
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
+from mrtoct.training.trackers import KNOWN_AS
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def open_run(
     parts = [run / name for name in ("best", "last", "evaluation", "tensorboard")]
     for old in [*parts, *run.glob("stage-*")]:
         shutil.rmtree(old, ignore_errors=True)
-    (run / CURVES).unlink(missing_ok=True)
+    for file in (CURVES, KNOWN_AS):
+        (run / file).unlink(missing_ok=True)
     record = RunRecord(
         mrtoct=__version__,
         torch=torch.__version__,

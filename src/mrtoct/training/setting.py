@@ -22,6 +22,8 @@ class Session:
     device: str = "auto"
     watcher: Watcher = nobody
     """Told of every step; after a validation, of its error, too."""
+    trackers: tuple[str, ...] = ()
+    """Names of those that keep its figures beside curves.csv and TensorBoard (trackers.py)."""
 
 
 def set_up(

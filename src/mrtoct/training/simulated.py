@@ -31,6 +31,7 @@ from mrtoct.training.run import finish_run, open_run
 from mrtoct.training.setting import Session, set_up
 from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
+from mrtoct.training.trackers import require_trackers
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
 from mrtoct.translation.geometry import Heads
@@ -54,11 +55,13 @@ def train_from_simulation(
     overwrite: bool = False,
     device: str = "auto",
     watcher: Watcher = nobody,
+    trackers: tuple[str, ...] = (),
 ) -> Path:
     """Train a recipe with a simulation section on a folder of sources; return the best bundle.
 
     The label maps that the recipe's split keeps apart are never trained on; of them validation
-    scans are made. start, resume, device and watcher are as for train. Raises CohortError where a
+    scans are made. start, resume, device, watcher and
+    trackers are as for train. Raises CohortError where a
     folder holds no sources, and the errors of reading them.
     """
     sources, run = Path(sources), Path(run)
@@ -78,6 +81,7 @@ def train_from_simulation(
     learnt = [source for source in found if source.name not in split.validation]
     split = replace(split, train=[source.name for source in learnt])
     fingerprints = {source.name: fingerprint(source) for source in found}
+    require_trackers(trackers)
     open_run(run, sources, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
     shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
     shelf.fill(found)
@@ -86,7 +90,7 @@ def train_from_simulation(
     scanned = [*_scanned(shelf, apart, recipe)]
     seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
     cohort = Cohort((CHANNEL,), split, [], judges, seen)
-    session = Session(resume, device, watcher)
+    session = Session(resume, device, watcher, trackers)
     progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
     calibrate(run / "best", judges, device)
     finish_run(run, step=progress.step, seconds=progress.seconds, device=used)

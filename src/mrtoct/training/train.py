@@ -18,6 +18,7 @@ from mrtoct.training.setting import Session
 from mrtoct.training.slices import train_slices
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.start import going_on_from
+from mrtoct.training.trackers import require_trackers
 from mrtoct.translation.pretrained.shipped import find_bundle
 
 TRAINERS: dict[Sees, Trainer] = {
@@ -39,6 +40,7 @@ def train(
     overwrite: bool = False,
     device: str = "auto",
     watcher: Watcher = nobody,
+    trackers: tuple[str, ...] = (),
 ) -> Path:
     """Train a network on a prepared store.
 
@@ -64,6 +66,8 @@ def train(
     watcher : callable
         Told of every step, and after a validation of its error; print is one (see
         `mrtoct.hardware.progress`).
+    trackers : tuple of str
+        Who keeps its figures, beside curves.csv and TensorBoard: mlflow, wandb.
 
     Returns
     -------
@@ -98,9 +102,12 @@ def train(
     parts = recipe.split
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
     fingerprints = {name: read_subject(store, name).fingerprint for name in names}
+    require_trackers(trackers)
     open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
     cohort = load_cohort(store, channels, split, recipe)
     train_network = TRAINERS[recipe.model.sees]
-    progress, used = train_network(run, recipe, cohort, begin, Session(resume, device, watcher))
+    progress, used = train_network(
+        run, recipe, cohort, begin, Session(resume, device, watcher, trackers)
+    )
     finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"
