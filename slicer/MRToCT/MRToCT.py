@@ -174,7 +174,10 @@ class MRToCTLogic(ScriptedLoadableModuleLogic):
         if status == 0:
             self.load()
         else:
-            self.told(sorted_out(self.stderr).error or f"mrtoct ended with status {status}.")
+            error = sorted_out(self.stderr).error or f"mrtoct ended with status {status}."
+            # In the words of this panel, not of the command line.
+            error = error.replace(self.job.mr, self.node.GetName())
+            self.told(error.replace("pass --force to insist", "tick Insist to have it all the same"))
         self._end()
 
     def load(self):

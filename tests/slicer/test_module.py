@@ -62,7 +62,8 @@ def test_why_nothing_came_of_it_is_told(module, program, monkeypatch, tmp_path):
     ct = make_subject(3, TINY).ct
     model = write_shipped(tmp_path / "models") / "head"
     logic.start(program, Node("ct", ct), model=str(model), deviation=False)
-    assert "is a CT" in told[-1]
+    assert told[-1].startswith("ct is no head MR")
+    assert told[-1].endswith("; tick Insist to have it all the same")
     assert scene.loaded == []
     assert ended == [True]
 
