@@ -63,7 +63,7 @@ def test_why_nothing_came_of_it_is_told(module, program, monkeypatch, tmp_path):
     model = write_shipped(tmp_path / "models") / "head"
     logic.start(program, Node("ct", ct), model=str(model), deviation=False)
     assert told[-1].startswith("ct is no head MR")
-    assert told[-1].endswith("; tick Insist to have it all the same")
+    assert told[-1].endswith("; tick Insist to do it anyway")
     assert scene.loaded == []
     assert ended == [True]
 
