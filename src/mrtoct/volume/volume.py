@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,8 @@ from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.volume import exchange
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage
 from mrtoct.volume.grid import Array, Grid
+from mrtoct.volume.missing import Unit, without_nan
 
-Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)"]
-"""HU for CT, arbitrary units for MR signal, label for masks and segmentations; the others are those
-of the maps that follow from a CT, 1 for what is relative to water."""
-
-AIR_HU = -1024.0
-"""What CT holds where nothing was measured: the lower end of the usual 12-bit HU range."""
 AIR_BELOW_HU, BONE_ABOVE_HU = -250.0, 250.0
 """What counts as air inside a head and as bone, where training and figures tell them apart."""
 
@@ -124,7 +119,10 @@ class Volume:
 
     @classmethod
     def from_numpy(cls, voxels: npt.ArrayLike, affine: npt.ArrayLike, unit: Unit) -> Volume:
-        """Return a volume of an array (I, J, K), not copied, and its 4 x 4 map to RAS mm."""
+        """Return a volume of an array (I, J, K), not copied, and its 4 x 4 map to RAS mm.
+
+        NaN was not measured: such voxels are replaced, in a copy, and noted in measured.
+        """
         values = np.asarray(voxels)
         if values.ndim != 3:
             raise GeometryError(
@@ -132,7 +130,9 @@ class Volume:
             )
         if values.dtype.kind not in "biuf":
             raise ValueRangeError(f"voxels must be real numbers, got {values.dtype}")
-        return cls(values, Grid(values.shape, np.asarray(affine)), unit)
+        require_unit(unit)
+        values, measured = without_nan(values, unit)
+        return cls(values, Grid(values.shape, np.asarray(affine)), unit, measured)
 
     def to_numpy(self) -> tuple[Array, Array]:
         """Return the voxels (I, J, K), not copied, and a copy of the affine (RAS mm)."""
