@@ -77,7 +77,9 @@ def test_a_volume_of_nan_is_written_as_one_that_knows(tmp_path) -> None:
     voxels[3] = np.nan
     write_volume(tmp_path / "ct.nii", Volume(voxels, oblique_grid(), "HU"))
     assert np.isfinite(nib.load(tmp_path / "ct.nii").get_fdata()).all()
-    np.testing.assert_array_equal(read_volume(tmp_path / "ct.nii", "HU").measured, ~np.isnan(voxels))
+    np.testing.assert_array_equal(
+        read_volume(tmp_path / "ct.nii", "HU").measured, ~np.isnan(voxels)
+    )
 
 
 def test_a_volume_measured_everywhere_leaves_no_record_and_takes_away_a_stale_one(tmp_path) -> None:

@@ -135,7 +135,7 @@ def _find_head(volume: Volume, name: str) -> _Head:
         volume = checked_ct(volume)
         mask = head_mask_ct(volume)
     else:
-        mask = head_mask_mr(volume.with_voxels(from_zero(volume.voxels)))
+        mask = head_mask_mr(from_zero(volume))
     return _Head(volume, mask, measure_head(mask))
 
 

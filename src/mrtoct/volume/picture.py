@@ -28,8 +28,7 @@ def summary(volume: Volume) -> dict[str, str]:
     """Return in words how large a volume is, how it lies, and what values it holds."""
     from nibabel.orientations import aff2axcodes
 
-    said = volume.voxels if volume.measured is None else volume.voxels[volume.measured]
-    low, high, odd = _range(said if said.size else np.zeros(1))
+    low, high, odd = _range(volume.known if volume.known.size else np.zeros(1))
     missing = {"not measured": share(volume.unmeasured)} if volume.measured is not None else {}
     return {
         "shape": " x ".join(map(str, volume.grid.shape)),

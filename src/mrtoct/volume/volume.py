@@ -96,6 +96,11 @@ class Volume:
         """The part of the voxels that was not measured, 0 to 1."""
         return 0.0 if self.measured is None else float(1 - self.measured.mean())
 
+    @property
+    def known(self) -> Array:
+        """The voxels that were measured, in a row (N,), or all (I, J, K) where all were."""
+        return self.voxels if self.measured is None else self.voxels[self.measured]
+
     def with_voxels(self, voxels: Array, unit: Unit | None = None) -> Volume:
         """Return other voxels on the same grid, measured where these are; labels are nowhere."""
         unit = unit or self.unit
@@ -200,7 +205,7 @@ def require_unit(unit: str) -> None:
 
 
 def require_signal(volume: Volume, kind: str) -> None:
-    """Raise ValueRangeError if every voxel is the same; kind names the volume in the message."""
-    low, high = volume.voxels.min(), volume.voxels.max()
+    """Raise ValueRangeError if every measured voxel is the same; kind names the volume in the message."""
+    low, high = volume.known.min(), volume.known.max()
     if low == high:
         raise ValueRangeError(f"the {kind} is constant: every voxel is {float(low):g}")
