@@ -182,7 +182,7 @@ def test_aligned_subjects_are_not_registered(head):
     scanned = head.mr["T1"].grid
     seen = coverage(scanned, subject.ct.grid, head.ct_to_mr)
     assert 0.8 < seen.mean() < 0.99
-    assert (subject.covered.voxels == seen).mean() > 0.99
+    assert (subject.covered.voxels == seen).mean() > 0.97
     everywhere = replace(raw, mr={"mr": replace(on_ct, measured=None)})
     assert prepare_subject(everywhere, SETTINGS).covered.voxels.all()
     labels = resample(head.labels, subject.ct.grid, fill=0, interpolation="nearest").voxels

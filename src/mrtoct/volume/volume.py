@@ -205,7 +205,7 @@ def require_unit(unit: str) -> None:
 
 
 def require_signal(volume: Volume, kind: str) -> None:
-    """Raise ValueRangeError if every measured voxel is the same; kind names the volume in the message."""
+    """Raise ValueRangeError if all that was measured is the same; kind names it in the message."""
     low, high = volume.known.min(), volume.known.max()
     if low == high:
         raise ValueRangeError(f"the {kind} is constant: every voxel is {float(low):g}")

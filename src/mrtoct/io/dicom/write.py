@@ -61,7 +61,8 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. The derivation says how much was not measured. Returns the volume as written. Raises FileError if the folder exists and overwrite is
+    grid. The derivation says how much was not measured.
+    Returns the volume as written. Raises FileError if the folder exists and overwrite is
     false, ValueRangeError for values that are no whole HU.
     """
     _require_hu(sct)
