@@ -46,17 +46,16 @@ def resample(
     kept = np.dtype(np.float32) if interpolation == "linear" else volume.voxels.dtype
     if kept.kind != "f" and not (float(fill).is_integer() and _holds(kept, int(fill))):
         raise ValueRangeError(f"{kept} voxels cannot hold the fill value {fill}")
-    inside = coverage(volume.grid, grid, transform)
     if interpolation == "nearest":
+        inside = measured_on(volume, grid, transform)
         out = _nearest(storable(volume.voxels), index_map, grid.shape).astype(kept, copy=False)
-        if volume.measured is not None:
-            inside &= _nearest(storable(volume.measured), index_map, grid.shape) > 0
     elif volume.measured is None:
+        inside = coverage(volume.grid, grid, transform)
         out = _linear(volume.voxels, index_map, grid.shape)
     else:
         # What was not measured weighs nothing, and what is left of a voxel's weights is made 1.
         weight = _linear(volume.measured, index_map, grid.shape)
-        inside &= weight > 0.5 + BORDER_WEIGHT
+        inside = coverage(volume.grid, grid, transform) & (weight > 0.5 + BORDER_WEIGHT)
         out = _linear(np.where(volume.measured, volume.voxels, 0), index_map, grid.shape)
         np.divide(out, weight, out=out, where=inside)
     # ITK counts one side of the border in and the other out; rounding decides. Ours is symmetric.
@@ -70,19 +69,16 @@ def resample_mask(mask: Volume, grid: Grid, transform: Array | None = None) -> V
     return soft.with_voxels(soft.voxels >= 0.5, "label")
 
 
-def measured_on(volume: Volume, grid: Grid, transform: Array | None = None) -> Array | None:
-    """Return where on another grid a volume was measured, boolean (I, J, K), None: everywhere.
+def measured_on(volume: Volume, grid: Grid, transform: Array | None = None) -> Array:
+    """Return where on another grid a volume was measured, boolean (I, J, K).
 
-    The same as of `resample` by nearest neighbours, without the voxels.
+    As `coverage` without what was not measured: what `resample` says of nearest neighbours.
     """
-    stays = transform is None or np.array_equal(transform, np.eye(4))
-    if stays and volume.grid.matches(grid):
-        return volume.measured
     inside = coverage(volume.grid, grid, transform)
     if volume.measured is not None:
         index_map = _index_map(volume.grid, grid, transform)
         inside &= _nearest(storable(volume.measured), index_map, grid.shape) > 0
-    return None if inside.all() else inside
+    return inside
 
 
 def coverage(source: Grid, grid: Grid, transform: Array | None = None) -> Array:

@@ -71,12 +71,9 @@ class Shown:
         # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
         # the skin by half a voxel.
         moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
-        inside = resample_mask(self.head, onto).voxels
         seen = [measured_on(scan, onto, transform) for scan, transform in self.scans]
-        known = [mask for mask in seen if mask is not None]
-        measured = np.logical_and.reduce(known) if known else None
-        if measured is not None:
-            inside &= measured
+        measured = np.logical_and.reduce(seen)
+        inside = resample_mask(self.head, onto).voxels & measured
         voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
         return Volume(voxels, onto, "HU", measured)
 
