@@ -111,8 +111,8 @@ def evaluation_of(
 
     Voxels count where mask > 0 and both were measured. mask_source says in words where the mask
     came from, because errors inside different masks are not comparable. The paper's metrics run
-    over what was measured in the bounding box of the mask. tiles are those that the synthetic CT
-    was put together from. Raises GeometryError for different grids, and ValueRangeError for other
+    over the whole bounding box of what counts. tiles are those that the synthetic CT was put
+    together from. Raises GeometryError for different grids, and ValueRangeError for other
     units, voxels that are not finite, and a mask that is empty or was nowhere measured.
     """
     require_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
@@ -132,8 +132,7 @@ def evaluation_of(
         raise ValueRangeError("no voxel of the mask was measured: there is none to judge")
 
     real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
-    box = ndimage.find_objects(whole.astype(np.uint8))[0]
-    boxed = [v[box] if seen is None else v[box][seen[box]] for v in (synthetic, real)]
+    box = ndimage.find_objects(inside.astype(np.uint8))[0]
     voxels = int(inside.sum())
     return Evaluation(
         definitions=DEFINITIONS,
@@ -142,7 +141,7 @@ def evaluation_of(
         soft_tissue=tissue.structure_error(synthetic, real, inside, grid, tissue.soft_tissue),
         bone=tissue.structure_error(synthetic, real, inside, grid, tissue.bone),
         air=tissue.structure_error(synthetic, real, inside, grid, tissue.air),
-        paper=paper_metrics(*boxed),
+        paper=paper_metrics(synthetic[box], real[box]),
         synthrad_2023=synthrad_2023(synthetic, real, inside),
         synthrad_2025=synthrad_2025(synthetic, real, inside),
         bias_curve=tissue.bias_curve(synthetic, real, inside),
