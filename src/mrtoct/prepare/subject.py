@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,8 @@ def prepare_subject(
     }
     seen = [volume.measured for volume in (ct, *mr.values()) if volume.measured is not None]
     covered = head.with_voxels(np.logical_and.reduce([np.ones(ct.grid.shape, np.bool_), *seen]))
+    # From here on as a store holds them: one mask for all, and what is found is found again.
+    ct, mr = replace(ct, measured=None), {n: replace(v, measured=None) for n, v in mr.items()}
     if not (covered.voxels & head.voxels).any():
         raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr_head = head_mask_mr(mr[first])
