@@ -114,6 +114,30 @@ def test_a_volume_that_cannot_be_written_leaves_no_record(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_tilted_grid_is_warned_of_once(tmp_path, caplog) -> None:
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    affine[0, 1] = 1
+    volume = random_volume(Grid((5, 4, 3), affine))
+    write_volume(tmp_path / "ct.nii", volume.measured_where(volume.voxels > 0))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("ct.nii: its axes are not at right angles")
+    found = read_volume(tmp_path / "ct.nii", "HU")
+    np.testing.assert_array_equal(found.measured, volume.voxels > 0)
+
+
+def test_a_volume_is_not_given_the_name_of_a_record_and_a_mask_may_be(tmp_path) -> None:
+    volume = random_volume(oblique_grid())
+    path = tmp_path / "ct_measured.nii.gz"
+    with pytest.raises(FileError, match="ends in _measured is kept for what was measured"):
+        write_volume(path, volume)
+    assert list(tmp_path.iterdir()) == []
+    write_volume(tmp_path / "ct.nii.gz", volume)
+    write_volume(path, volume.with_voxels(volume.voxels > 0, "label"))
+    np.testing.assert_array_equal(
+        read_volume(tmp_path / "ct.nii.gz", "HU").measured, volume.voxels > 0
+    )
+
+
 def test_a_record_of_another_volume_and_a_damaged_one_are_refused(tmp_path) -> None:
     path, record = tmp_path / "ct.nii.gz", tmp_path / "ct_measured.nii.gz"
     write_volume(path, random_volume(oblique_grid()))

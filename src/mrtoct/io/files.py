@@ -10,7 +10,7 @@ import numpy as np
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io import metaimage, nifti, nrrd
 from mrtoct.io.atomic import new_file, require_absent
-from mrtoct.io.measured import measured_file, only_finite
+from mrtoct.io.measured import SUFFIX, is_measured_file, measured_file, only_finite
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 from mrtoct.volume import Array, NibabelImage, SimpleItkImage, Unit, Volume, require_unit
@@ -184,8 +184,11 @@ def write_volume(
     if not isinstance(volume, Volume):
         volume = Volume.from_image(volume, "a.u.")  # files do not say the unit
     volume = only_finite(path, volume)
-    require_volume_absent(path, overwrite=overwrite)
     kind = ending(path)
+    if volume.unit == "label" and is_measured_file(path):  # a record that someone made
+        _write(path, kind, volume, description, overwrite=overwrite)
+        return
+    require_volume_absent(path, overwrite=overwrite)
     record = measured_file(path, kind)
     if volume.measured is None:
         _write(path, kind, volume, description, overwrite=overwrite)
@@ -201,7 +204,15 @@ def write_volume(
 
 
 def require_volume_absent(path: Path, *, overwrite: bool) -> None:
-    """Raise FileError if a volume file, or its record of what was measured, may not be replaced."""
+    """Raise FileError if a volume file, or its record of what was measured, may not be replaced.
+
+    Also for a name that would be taken for such a record.
+    """
+    if is_measured_file(path):
+        raise FileError(
+            f"{path}: a name that ends in {SUFFIX} is kept for what was measured of a volume; "
+            "choose another"
+        )
     require_absent(path, overwrite=overwrite)
     require_absent(measured_file(path, ending(path)), overwrite=overwrite)
 
