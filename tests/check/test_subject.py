@@ -38,6 +38,16 @@ def test_thick_slabs_of_a_head_are_ok(tmp_path):
     assert check_subject(SubjectFiles("head", mr, Scan(tmp_path / "ct.nii"))).findings == []
 
 
+def test_what_was_not_measured_is_a_note(bench):
+    voxels = bench.mr.voxels.astype(np.float32)
+    voxels[:4] = np.nan
+    check = bench.check(mr=bench.mr.with_voxels(voxels))
+    (found,) = check.findings
+    part = f"{100 * 4 / len(voxels):.1f} %"
+    assert str(found) == f"MR: {part} of its voxels were not measured; none is learnt from"
+    assert (found.weight, check.verdict) == ("note", "ok")
+
+
 def test_every_scan_is_read_once(bench, monkeypatch):
     import mrtoct.check.subject as module
 

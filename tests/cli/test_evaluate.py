@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from mrtoct.io.files import write_volume
+from mrtoct.io.files import read_volume, write_volume
 from mrtoct.volume import Volume
 from volumes import oblique_grid
 
@@ -98,6 +98,34 @@ def test_a_pair_may_have_a_rival(mrtoct, cohort):
     values = json.loads(result.out)
     assert values["methods"] == [str(good), str(bad)]
     assert values["paired"][str(bad)]["body.mae"]["difference"]["mean"] == pytest.approx(-20)
+
+
+def test_what_the_mr_missed_is_left_out_of_files_and_both_figures_are_told(mrtoct, cohort):
+    sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
+    made = read_volume(sct, "HU")
+    measured = np.ones(made.grid.shape, bool)
+    measured[:, :, :3] = False  # 2 of the mask's 7 slices
+    holed = made.with_voxels(np.where(measured, made.voxels, -1024).astype(np.int16))
+    write_volume(sct, holed.measured_where(measured), overwrite=True)
+    pair = ("evaluate", sct, ct, "--mask", mask)
+    values = json.loads(mrtoct(*pair, "--json").out)
+    assert values["body"]["mae"] == pytest.approx(10)
+    assert values["left_out"]["part"] == pytest.approx(2 / 7)
+    with_it = values["left_out"]["mae"]
+    told = f"the MAE would be {with_it:.1f} HU, not 10.0"
+    assert with_it > 300
+    assert (
+        f"28.6 % of the mask was not measured and is left out; with it {told}" in mrtoct(*pair).out
+    )
+    folders = ("evaluate", cohort / "good", cohort / "ct", "--mask", cohort / "mask")
+    told = f"the MAE would be {(with_it + 10) / 2:.1f} HU, not 10.0"
+    said = mrtoct(*folders, "--workers", 1).out
+    assert (
+        f"up to 28.6 % of the masks of 1 of 2 was not measured and is left out; with it {told}"
+        in said
+    )
+    sct.with_name("a_measured.nii.gz").unlink()
+    assert json.loads(mrtoct(*pair, "--json").out)["body"]["mae"] == pytest.approx(with_it)
 
 
 def test_a_bundle_is_judged_on_whom_it_did_not_see(mrtoct, made, monkeypatch):

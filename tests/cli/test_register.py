@@ -15,6 +15,7 @@ from mrtoct.cli.register import _heading
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.rire.transform import read_rire_transform, to_ras
 from mrtoct.io.transforms import read_transform, write_transform
+from mrtoct.resample import coverage
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +51,18 @@ def test_writes_a_transform_that_resamplers_take(mrtoct, scans, tmp_path: Path) 
     assert ours.grid.matches(ct.grid)
     apart = np.abs(ours.voxels - sitk.GetArrayFromImage(expected).T)
     assert np.quantile(apart, 0.98) < 0.01  # borders may be counted in or out
+    seen = coverage(mr.grid, ct.grid, found)
+    assert 0.1 < seen.mean() < 0.99
+    np.testing.assert_array_equal(ours.measured, seen)
+    missing = f"{100 * (1 - seen.mean()):.1f} % of its voxels were not measured and hold 0"
+    assert f"note: {resampled}: {missing}; mr_measured.nii.gz says which" in said.err
     assert imread(picture).std() > 0.1
     again = mrtoct("register", *scans, "--out", tfm)
     assert "exists already" in again.sentence
+    resampled.unlink()
+    again = mrtoct("register", *scans, "--out", tmp_path / "u.tfm", "--resampled", resampled)
+    assert "mr_measured.nii.gz exists already" in again.sentence
+    assert not (tmp_path / "u.tfm").exists()
 
 
 def test_judges_a_given_transform_and_warns(mrtoct, scans, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.as_volume import ANY_UNIT, as_volume
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.scan import Scan
-from mrtoct.volume import Volume
+from mrtoct.volume import Unit, Volume
 from volumes import oblique_grid, random_volume
 
 
@@ -77,12 +77,50 @@ def test_what_is_no_volume_is_refused(given: object, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_image_with_holes_is_refused_as_a_file_with_them_is(volume: Volume) -> None:
+@pytest.mark.parametrize("given", ["nibabel", "simpleitk", "volume", "numpy"])
+@pytest.mark.parametrize(("unit", "fill"), [("HU", -1024), ("a.u.", 0)])
+def test_nan_is_not_measured_however_a_volume_is_given(
+    volume: Volume, given: str, unit: Unit, fill: float, caplog: pytest.LogCaptureFixture
+) -> None:
     voxels = volume.voxels.astype(np.float32)
-    voxels[1, 2, 3] = np.nan
-    image = volume.with_voxels(voxels).to_nibabel()
-    with pytest.raises(ValueRangeError, match="the MR: 1 voxels are NaN or infinite"):
-        as_volume(image, "a.u.", "MR")
+    voxels[1, 2, 3] = voxels[4] = np.nan
+    holes = Volume(voxels, volume.grid, unit)
+    image = {
+        "nibabel": holes.to_nibabel,
+        "simpleitk": holes.to_simpleitk,
+        "volume": lambda: holes,
+        "numpy": lambda: Volume.from_numpy(voxels, volume.affine, unit),
+    }[given]()
+    found = as_volume(image, unit, "scan")
+    np.testing.assert_array_equal(found.measured, ~np.isnan(voxels))
+    np.testing.assert_array_equal(found.voxels, np.where(np.isnan(voxels), fill, voxels))
+    assert np.isnan(voxels).any()  # what was given stays as it was
+    told = [record.getMessage() for record in caplog.records]
+    wanted = ["the scan: 7.8 % of its voxels are NaN and count as not measured"]
+    assert told == ([] if given == "numpy" else wanted)  # an array's own volume shows it
+
+
+@pytest.mark.parametrize(
+    ("bad", "unit", "reason"),
+    [
+        (np.inf, "a.u.", "1 voxels are infinite; .*, or NaN where nothing was measured"),
+        (np.nan, "label", "1 voxels are NaN or infinite; .*, or 0 where a mask or label map has"),
+    ],
+)
+def test_what_is_no_number_and_no_hole_is_refused(
+    volume: Volume, bad: float, unit: Unit, reason: str
+) -> None:
+    voxels = volume.voxels.astype(np.float32)
+    voxels[1, 2, 3] = bad
+    with pytest.raises(ValueRangeError, match=f"the scan: {reason}"):
+        as_volume(Volume(voxels, volume.grid, unit).to_nibabel(), unit, "scan")
+
+
+def test_a_volume_of_nan_alone_is_refused(volume: Volume) -> None:
+    empty = Volume(np.full(volume.grid.shape, np.nan), volume.grid, "a.u.")
+    for given in (empty, empty.to_nibabel()):
+        with pytest.raises(ValueRangeError, match="every voxel is NaN: nothing was measured"):
+            as_volume(given, "a.u.", "MR")
 
 
 def test_arguments_in_the_wrong_order_and_wrong_units_are_told(

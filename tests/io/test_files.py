@@ -203,25 +203,28 @@ def test_what_is_another_kind_of_file(tmp_path, suffix, content):
         read_volume(path, "HU")
 
 
+def unchecked(path, volume):
+    """Write what write_volume would refuse or take apart."""
+    from mrtoct.io import metaimage, nifti, nrrd
+
+    write = {".nii": nifti.write, ".gz": nifti.write, ".nrrd": nrrd.write}
+    write.get(path.suffix, metaimage.write)(path, volume, overwrite=True)
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
 def test_voxels_that_are_no_numbers_are_neither_read_nor_written(tmp_path, suffix, bad):
     grid = oblique_grid()
     path = tmp_path / f"mr{suffix}"
     volume = Volume(np.full(grid.shape, 7.25, np.float32), grid, "a.u.")
     write_volume(path, volume)
-    # Compressed or not, a file with the bad value is the good one written with the check away.
     voxels = volume.voxels.copy()
     voxels[3, 4, 5] = voxels[0, 0, 0] = bad
-    with pytest.raises(ValueRangeError, match=r"2 voxels are NaN or infinite"):
+    with pytest.raises(ValueRangeError, match=r"2 voxels are infinite"):
         write_volume(path, volume.with_voxels(voxels), overwrite=True)
     np.testing.assert_array_equal(read_volume(path, "a.u.").voxels, volume.voxels)
-
-    from mrtoct.io import metaimage, nifti, nrrd
-
-    write = {".nii": nifti.write, ".nii.gz": nifti.write, ".nrrd": nrrd.write}
-    write.get(suffix, metaimage.write)(path, volume.with_voxels(voxels), overwrite=True)
-    with pytest.raises(ValueRangeError, match=r"2 voxels are NaN or infinite"):
+    unchecked(path, volume.with_voxels(voxels))
+    with pytest.raises(ValueRangeError, match=r"2 voxels are infinite"):
         read_volume(path, "a.u.")
 
 

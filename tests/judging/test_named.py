@@ -220,3 +220,38 @@ def test_errors_name_the_file(folders, cohort, tmp_path):
     doubted = judge_pair(Request(raw, one_ct, where))
     assert "raw.nii.gz: values run from" in doubted.notes[0]
     assert doubted.of(str(raw))[0].body.me == pytest.approx(1024)
+
+
+def test_rivals_are_compared_where_both_were_measured(folders, tmp_path):
+    """Else one would be excused from what the other is judged by."""
+    ct, mask, noise = folders.subjects["1BA001"]
+    write_volume(tmp_path / "ct.nii.gz", ct)
+    write_volume(tmp_path / "mask.nii.gz", mask)
+    cuts = {"a": np.s_[: ct.grid.shape[0] // 2], "b": np.s_[:, :, 2:]}
+    seen = np.ones(ct.grid.shape, bool)
+    for name, cut in cuts.items():
+        measured = np.zeros(ct.grid.shape, bool)
+        measured[cut] = True
+        seen &= measured
+        amount = {"a": 1, "b": 2}[name]
+        sct = np.rint(np.where(measured, ct.voxels + amount * noise.voxels, -1024))
+        sct = ct.with_voxels(sct.astype(np.int16)).measured_where(measured)
+        write_volume(tmp_path / f"{name}.nii.gz", sct)
+    paths = [tmp_path / f"{name}.nii.gz" for name in ("a", "ct", "mask", "b")]
+    result = judge_pair(Request(*paths))
+    inside = mask.voxels > 0
+    for name, path in (("a", paths[0]), ("b", paths[3])):
+        (found,) = result.of(str(path))
+        error = np.abs(read_volume(path, "HU").voxels.astype(int) - ct.voxels)
+        assert found.mask.voxels == (inside & seen).sum()
+        assert found.body.mae == pytest.approx(error[inside & seen].mean()), name
+        assert found.left_out.part == pytest.approx(1 - (inside & seen).sum() / inside.sum())
+        assert found.left_out.mae == pytest.approx(error[inside].mean())
+    (first,) = result.of(str(paths[0]))
+    assert result.left_out == (
+        f"{100 * first.left_out.part:.1f} % of the mask was not measured and is left out; with it "
+        f"the MAE would be {first.left_out.mae:.1f} HU, not {first.body.mae:.1f}"
+    )
+    row = dict(zip(*list(result.rows())[:2], strict=True))
+    assert float(row["left_out.part"]) == pytest.approx(first.left_out.part)
+    assert float(row["left_out.mae [HU]"]) == pytest.approx(first.left_out.mae)

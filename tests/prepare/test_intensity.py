@@ -7,6 +7,7 @@ import pytest
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.intensity import HuWindow, MrScaling, from_zero
+from mrtoct.volume import Grid, Volume
 
 
 def test_the_hu_window_is_linear_clipped_and_has_an_inverse():
@@ -79,6 +80,13 @@ def test_impossible_scalings_are_refused(wrong):
 
 
 def test_values_below_zero_move_the_whole_mr_up():
-    np.testing.assert_array_equal(from_zero(np.array([-2, 0, 5], np.int16)), [0, 2, 7])
-    np.testing.assert_array_equal(from_zero(np.array([3.0, 5.0])), np.float32([3, 5]))
-    assert from_zero(np.array([-32768, 32767], np.int16)).max() == 65535
+    def moved(voxels: np.ndarray, measured: np.ndarray | None = None) -> list[float]:
+        grid = Grid((len(voxels), 1, 1), np.eye(4))
+        measured = None if measured is None else measured.reshape(grid.shape)
+        return from_zero(Volume(voxels.reshape(grid.shape), grid, "a.u.", measured)).voxels.tolist()
+
+    assert moved(np.array([-2, 0, 5], np.int16)) == [[[0]], [[2]], [[7]]]
+    assert moved(np.array([3.0, 5.0])) == [[[3]], [[5]]]
+    assert max(moved(np.array([-32768, 32767], np.int16))) == [[65535]]
+    # What was not measured is no signal, not that of an average voxel of z-scores.
+    assert moved(np.array([-2.0, 0, 0]), np.array([True, True, False])) == [[[0]], [[2]], [[0]]]

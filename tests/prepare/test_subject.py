@@ -14,7 +14,7 @@ from mrtoct.phantom import Tissue
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.registration.register import register
-from mrtoct.resample import resample
+from mrtoct.resample import coverage, resample
 from mrtoct.volume import Volume
 from volumes import oblique_grid
 
@@ -160,8 +160,15 @@ def test_pairs_that_cannot_be_used_are_refused_with_the_reason(head):
     flat = np.full(head.mr["T1"].grid.shape, 5, np.int16)
     mr = head.mr["T1"].with_voxels(flat)
     refused(ValueRangeError, "the MR is constant: every voxel is 5", mr=mr)
+    half = np.arange(flat.shape[0]) % 2 == 0
+    with_holes = Volume.from_numpy(np.where(half[:, None, None], flat, np.nan), mr.affine, "a.u.")
+    refused(ValueRangeError, "the MR is constant: every voxel is 5", mr=with_holes)
     shifted = head.ct.with_voxels(np.maximum(head.ct.voxels, -1024) + 1024)
     refused(ValueRangeError, "lowest value is 0; in HU .* rescale intercept", ct=shifted)
+    hole = shifted.voxels.astype(np.float32)
+    hole[0] = np.nan
+    with_hole = Volume.from_numpy(hole, shifted.affine, "HU")
+    refused(ValueRangeError, "lowest value is 0; in HU .* rescale intercept", ct=with_hole)
     water = head.ct.with_voxels(np.minimum(head.ct.voxels, 50))
     refused(ValueRangeError, "highest value is 50 HU; a skull is above 300", ct=water)
 
@@ -171,7 +178,13 @@ def test_aligned_subjects_are_not_registered(head):
     raw = RawSubject("one", {"mr": on_ct}, head.ct, aligned=True)
     subject = prepare_subject(raw, SETTINGS)
     assert subject.registration == {"source": "aligned", "transform": np.eye(4).tolist()}
-    assert subject.covered.voxels.all()
+    # What the MR's scan missed is not covered, though its grid now is the CT's.
+    scanned = head.mr["T1"].grid
+    seen = coverage(scanned, subject.ct.grid, head.ct_to_mr)
+    assert 0.8 < seen.mean() < 0.99
+    assert (subject.covered.voxels == seen).mean() > 0.97
+    everywhere = replace(raw, mr={"mr": replace(on_ct, measured=None)})
+    assert prepare_subject(everywhere, SETTINGS).covered.voxels.all()
     labels = resample(head.labels, subject.ct.grid, fill=0, interpolation="nearest").voxels
     white, bone = (
         np.median(subject.mr.voxels[(labels == tissue) & (subject.mr.voxels > 0)])

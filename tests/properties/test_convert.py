@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.errors import FileError, GeometryError, ValueRangeError
+from mrtoct.io.files import read_volume
 from mrtoct.properties.convert import convert
 from mrtoct.properties.curves.find import find_curve, find_quantity
 from mrtoct.properties.files import deviation_file, sidecar, write_map
@@ -126,3 +127,20 @@ def test_files_say_what_they_hold(tmp_path, shells):
     )  # fmt: skip
     assert told["deviation"] == deviation_file(path).name == "rho_sd.nii.gz"
     assert nib.load(deviation_file(path)).header["descrip"].item() == b"SD of mass density [kg/m3]"
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha"])
+def test_what_was_measured_of_the_ct_goes_with_its_maps(tmp_path, shells, ending):
+    measured = np.ones(shells.ct().grid.shape, bool)
+    measured[:, :, :9] = False
+    ct = shells.ct().measured_where(measured)
+    sd = ct.with_voxels(np.full(ct.grid.shape, 20, np.int16))
+    path = tmp_path / f"rho{ending}"
+    write_map(path, made(ct, "density", deviation=sd))
+    for file in (path, deviation_file(path)):
+        np.testing.assert_array_equal(read_volume(file, "kg/m3").measured, measured)
+    with pytest.raises(FileError, match="exists already"):
+        write_map(path, made(ct, "density", deviation=sd))
+    path.unlink()
+    with pytest.raises(FileError, match=f"rho_measured{ending} exists already"):
+        write_map(path, made(ct, "density", deviation=sd))

@@ -41,6 +41,21 @@ def test_the_head_is_ours_and_the_arm_the_scanners(shells):
     assert made.replaced_ml == pytest.approx(4 / 3 * np.pi * 7.4**3, rel=0.03)
 
 
+def test_where_the_ct_was_not_measured_the_map_stays_the_scanners(shells):
+    theirs, ct = scanners_map(shells), shells.ct()
+    measured = np.ones(ct.grid.shape, bool)
+    measured[: ct.grid.shape[0] // 3] = False
+    holed = ct.with_voxels(np.where(measured, ct.voxels, -1024)).measured_where(measured)
+    whole, made = (replace_head(v, theirs, CURVE).mu.voxels for v in (ct, holed))
+    points = theirs.grid.to_world(np.moveaxis(np.indices(theirs.grid.shape), 0, -1))
+    at = ct.grid.to_index(points)[..., 0]
+    border = ct.grid.shape[0] // 3 - 0.5
+    unknown, known = (at < border - 0.1), (at > border + 2.5)
+    assert (whole != theirs.voxels)[unknown].sum() > 1000
+    np.testing.assert_array_equal(made[unknown], theirs.voxels[unknown])
+    np.testing.assert_allclose(made[known], whole[known], atol=1e-6)
+
+
 def test_attenuation_along_a_line_is_kept_by_the_grid(shells):
     made = replace_head(shells.ct(), scanners_map(shells), CURVE)
     i, j, k = np.rint(made.mu.grid.to_index(shells.middle)).astype(int)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from browser import complaints, pixels, press, show
 from mrtoct.check.finding import Finding
 from mrtoct.errors import FileError
 from mrtoct.report.translation import (
@@ -21,6 +22,7 @@ from mrtoct.report.translation import (
 )
 from mrtoct.report.voxels import HU_STEP, unpack, unpack_mask
 from mrtoct.volume import Grid, Volume
+from mrtoct.volume.picture import STRIPES
 
 LPS = np.array([[-3.0, 0, 0, 30], [0, -2.5, 0, 40], [0, 0, 4, -10], [0, 0, 0, 1]])
 SHAPE = (24, 30, 18)
@@ -162,3 +164,53 @@ def test_an_existing_page_stays(shown: Translation, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="exists already"):
         write_translation_page(page, shown)
     assert page.read_text() == "mine"
+
+
+def with_gap(shown: Translation) -> Translation:
+    """The head of which the upper slices were not measured."""
+    measured = np.ones(SHAPE, bool)
+    measured[:, :, 11:] = False
+    parts = {
+        name: volume.with_voxels(np.where(measured, volume.voxels, fill)).measured_where(measured)
+        for name, volume, fill in (
+            ("mr", shown.mr, 0),
+            ("sct", shown.sct, -1024),
+            ("deviation", shown.deviation, 0),
+        )
+    }
+    return replace(shown, **parts)
+
+
+def test_what_was_not_measured_is_stored_as_nothing_and_said(shown: Translation) -> None:
+    gap = with_gap(shown)
+    packed = pack_translation(gap)
+    assert packed.scene.unmeasured
+    known = unpack_mask(packed.mask, packed.scene.shape)
+    # The box goes 5 voxels beyond the 5 slices of the head that are left, from slice 1 to 15.
+    assert known.all(axis=(0, 1)).tolist() == [True] * 10 + [False] * 5
+    assert not known[:, :, 10:].any()
+    facts = result_facts(gap)
+    assert facts["Not measured"] == f"{100 * 7 / 18:.1f} % of the grid"
+    assert "in blue stripes" in render_translation(gap)
+    assert not pack_translation(shown).scene.unmeasured
+    assert "stripes" not in render_translation(shown).split("<script")[0]
+
+
+def test_what_was_not_measured_is_striped_in_a_browser(tab, shown: Translation, tmp_path) -> None:
+    wrong = complaints(tab)
+    page = tmp_path / "page.html"
+    write_translation_page(page, with_gap(shown))
+    show(tab, page.as_uri())
+    tab.evaluate("document.getElementById('smooth').click(), viewer.focus()")
+    press(tab, "c")
+    painted = np.reshape(pixels(tab, "canvas[data-layer=sct]"), (-1, 3)).tolist()
+    assert set(STRIPES) <= set(map(tuple, painted))
+    assert tab.locator("#unmeasured").is_visible()
+    press(tab, "t")
+    press(tab, "End")
+    readout = tab.locator("#readout").text_content()
+    assert "MR not measured   synthetic CT not measured" in readout
+    write_translation_page(page, shown, overwrite=True)
+    show(tab, page.as_uri())
+    assert not tab.locator("#unmeasured").is_visible()
+    assert wrong == []

@@ -3,6 +3,7 @@ import pytest
 
 from mrtoct.errors import GeometryError
 from mrtoct.report.volumes import NamedVolume, guess_unit, scene_of_volumes
+from mrtoct.report.voxels import to_ras
 from mrtoct.volume import Grid, Volume
 
 OBLIQUE = np.array([[0.1, 2.0, 0.0, -20], [-1.5, 0.1, 0.2, 30], [0.0, -0.1, 3.0, 5], [0, 0, 0, 1]])
@@ -67,6 +68,7 @@ def test_others_come_to_the_first_ones_grid_and_end_where_they_end():
     assert along[:3] == pytest.approx([0, 500, 1000], abs=0.1)
     assert np.isnan(along[3:]).all()
     assert set(values(coded, 2)[:3, 2, 2]) == {3.0}
+    assert coded.scene.unmeasured  # beyond the coarse one
     assert [(o.base, o.over) for o in coded.scene.overlays] == [
         (None, "layer2"),
         ("layer0", "layer1"),
@@ -88,3 +90,22 @@ def test_a_constant_volume_is_shown():
     assert (values(coded, 0) == 7.5).all()
     low, high = coded.scene.layers[0].window
     assert high > low
+
+
+def test_what_was_not_measured_is_no_value_and_sets_no_window():
+    generator = np.random.default_rng(3)
+    grid = Grid((5, 4, 3), OBLIQUE)
+    measured = generator.random(grid.shape) < 0.6
+    signal = np.where(measured, generator.normal(500, 20, grid.shape), -1024).astype(np.float32)
+    mr = Volume(signal, grid, "a.u.", measured)
+    whole = Volume(np.arange(60, dtype=np.int16).reshape(grid.shape), grid, "HU")
+    coded = scene_of_volumes([NamedVolume("ct", whole), NamedVolume("mr", mr)])
+    assert coded.scene.unmeasured
+    assert not scene_of_volumes([NamedVolume("ct", whole)]).scene.unmeasured
+    turned = to_ras(mr)
+    np.testing.assert_array_equal(np.isnan(values(coded, 1)), ~turned.measured)
+    np.testing.assert_allclose(
+        values(coded, 1)[turned.measured], turned.voxels[turned.measured], atol=0.1
+    )
+    assert coded.scene.layers[1].window[0] > 400
+    assert not np.isnan(values(coded, 0)).any()

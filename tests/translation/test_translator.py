@@ -21,6 +21,7 @@ from mrtoct.sampling.slices import SliceSet
 from mrtoct.sampling.subjects import load_subject
 from mrtoct.translation import predict_slices
 from mrtoct.translation.bundle import Bundle, write_bundle
+from mrtoct.translation.deviation.model import KNOTS, DeviationModel
 from mrtoct.translation.geometry import Slices
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Array, Grid, Volume
@@ -49,6 +50,28 @@ class Line(nn.Module):
     def images(self) -> Array:
         """All slices shown, (K, H, W)."""
         return torch.cat(self.seen)[:, 0].numpy()
+
+
+class FirstOf(Line):
+    """Answers as a line of the first of its channels."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image[:, :1])
+
+
+def with_deviation() -> Translator:
+    """A translator that says how unsure it is."""
+    model = DeviationModel(floors=(30.0,) * len(KNOTS), surroundings=0.5, spread=0.2)
+    bundle = Bundle(
+        SMALL,
+        ("mr",),
+        (2.0, 2.0, 2.0),
+        Slices((48, 40)),
+        window=WINDOW,
+        scaling=SCALING,
+        deviation=model,
+    )
+    return Translator(bundle, Line(), torch.device("cpu"))
 
 
 def translator(
@@ -263,11 +286,72 @@ def test_a_bundle_on_disk(upright: Volume, tmp_path: Path) -> None:
 def test_useless_volumes_are_refused(upright: Volume) -> None:
     with pytest.raises(ValueRangeError, match="the MR is constant: every voxel is 7"):
         translator(Line()).translate(upright.with_voxels(np.full(upright.grid.shape, 7)))
-    for value in (np.nan, np.inf):
-        holes = upright.voxels.astype(np.float32)
-        holes[3, 4, 5] = value
-        with pytest.raises(ValueRangeError, match="NaN or infinite"):
-            translator(Line()).translate(upright.with_voxels(holes))
+    holes = upright.voxels.astype(np.float32)
+    holes[3, 4, 5] = np.inf
+    with pytest.raises(ValueRangeError, match="the MR: 1 voxels are infinite"):
+        translator(Line()).translate(upright.with_voxels(holes))
+
+
+def test_where_the_mr_was_not_measured_neither_is_the_ct(upright: Volume) -> None:
+    """NaN from the nose forwards: as if the scan ended there, on the same grid."""
+    cut = 32  # of 44 along J; the head reaches from 4 to 40
+    holes = upright.voxels.astype(np.float32)
+    holes[:, cut:] = np.nan
+    sct, deviation = with_deviation().translate_with_deviation(upright.with_voxels(holes))
+    assert sct.measured is not None
+    np.testing.assert_array_equal(sct.measured, ~np.isnan(holes))
+    np.testing.assert_array_equal(deviation.measured, ~np.isnan(holes))
+    assert (sct.voxels[:, cut:] == -1024).all()
+    assert (deviation.voxels[:, cut:] == 0).all()
+    i, _, k = upright.grid.shape
+    shorter = upright.cropped((slice(0, i), slice(0, cut), slice(0, k)))
+    wanted = with_deviation().translate(shorter)
+    assert wanted.measured is None
+    head = wanted.voxels > -1024
+    assert 2 * (head & (sct.voxels[:, :cut] > -1024)).sum() > 1.98 * head.sum()
+    apart = np.abs(sct.voxels[:, :cut].astype(int) - wanted.voxels)[head]
+    assert np.quantile(apart, 0.98) <= 10
+
+
+def test_on_another_grid_a_ct_is_measured_where_the_mr_was(upright: Volume) -> None:
+    holes = upright.voxels.astype(np.float32)
+    holes[:, 32:] = np.nan
+    mr = Volume.from_numpy(holes, upright.affine, "a.u.")
+    sct = translator(Line()).translate(mr, onto=OBLIQUE)
+    places = upright.grid.to_index(OBLIQUE.to_world(np.moveaxis(np.indices(OBLIQUE.shape), 0, -1)))
+    size = np.array((*upright.grid.shape[:1], 32, *upright.grid.shape[2:]))
+    inside = ((places > -0.5) & (places < size - 0.5)).all(axis=-1)
+    assert sct.measured is not None
+    assert 0.2 < inside.mean() < 0.9
+    np.testing.assert_array_equal(sct.measured, inside)
+    assert (sct.voxels[~inside] == -1024).all()
+
+
+def test_of_several_channels_each_must_have_been_measured(upright: Volume) -> None:
+    """The second ends below and is turned against the first, and is NaN somewhere else."""
+    second = scan(about_the_head((46, 50, 30), (2, 2, 2), (4, 3, 6), (1, 1, 1)))
+    holes = second.voxels.astype(np.float32)
+    holes[:9] = np.nan
+    bundle = Bundle(
+        UNetConfig(in_channels=2, width=3, depth=3),
+        ("T1", "T2"),
+        (2.0, 2.0, 2.0),
+        Slices((48, 40)),
+        window=WINDOW,
+        scaling=SCALING,
+    )
+    several = Translator(bundle, FirstOf(), torch.device("cpu"))
+    sct = several.translate({"T1": upright, "T2": second.with_voxels(holes)}, aligned=True)
+    places = second.grid.to_index(
+        upright.grid.to_world(np.moveaxis(np.indices(upright.grid.shape), 0, -1))
+    )
+    inside = ((places > -0.5) & (places < np.array(second.grid.shape) - 0.5)).all(axis=-1)
+    inside &= places[..., 0] > 8.5
+    assert sct.measured is not None
+    assert 0.3 < inside.mean() < 0.9
+    np.testing.assert_array_equal(sct.measured, inside)
+    assert (sct.voxels[~inside] == -1024).all()
+    assert ((sct.voxels > -1024) & inside).sum() > 3000
 
 
 def test_a_ct_that_calls_itself_an_mr_is_refused_unless_forced(tiny_store: Path) -> None:

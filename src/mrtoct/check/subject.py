@@ -24,6 +24,7 @@ from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.intensity import checked_ct, from_zero
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
 from mrtoct.volume import Array, Volume, require_same_grid, require_signal
+from mrtoct.volume.picture import share
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ def _look(scan: Scan, name: str) -> _Look:
     findings = check_grid(grid, name)
     if scan.path.is_file():
         findings += check_header(scan.path, name)
+    if volume.measured is not None:
+        missing = f"{share(volume.unmeasured)} of its voxels were not measured; none is learnt from"
+        findings.append(Finding("note", "not-measured", missing, name))
     peaks = find_peaks(volume.voxels)
     if name == "CT":
         findings += check_scale(volume, peaks)
@@ -116,7 +120,7 @@ def _look(scan: Scan, name: str) -> _Look:
             findings += _look_at_head(head, name)
         except MrtoctError as error:
             findings.append(Finding("unusable", "no-head", str(error), name))
-    low, high = float(volume.voxels.min()), float(volume.voxels.max())
+    low, high = float(volume.known.min()), float(volume.known.max())
     facts = ScanFacts(
         grid,
         low,
@@ -135,7 +139,7 @@ def _find_head(volume: Volume, name: str) -> _Head:
         volume = checked_ct(volume)
         mask = head_mask_ct(volume)
     else:
-        mask = head_mask_mr(volume.with_voxels(from_zero(volume.voxels)))
+        mask = head_mask_mr(from_zero(volume))
     return _Head(volume, mask, measure_head(mask))
 
 

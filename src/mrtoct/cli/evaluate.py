@@ -96,7 +96,8 @@ def evaluate(
     that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
 
     Volumes on different grids are an error, never resampled silently. Errors inside different
-    masks are not comparable: the mask is part of the output.
+    masks are not comparable: the mask is part of the output. What was not measured, in the
+    synthetic or the real CT, is left out, and the output says how much and what that changes.
     """
     if csv is not None:
         require_absent(csv, overwrite=overwrite)  # before the work, not after it
@@ -160,7 +161,8 @@ def show_pair(result: Judgement) -> None:
     console = Console()
     short = tables_of.labels(result.methods)
     evaluations = {escape(short[m]): result.of(m)[0] for m in result.methods}
-    console.print(result.described, markup=False, highlight=False, soft_wrap=True)
+    for line in filter(None, (result.described, result.left_out)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(subject_table(evaluations, metrics=result.metrics))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
     console.print(tables_of.levels_table(levels))
@@ -171,7 +173,8 @@ def show_cohort(result: Judgement, *, rival: bool) -> None:
     console = Console()
     metrics, short = result.metrics, tables_of.labels(result.methods)
     figures = {short[m]: [result.summary(m, metric) for metric in metrics] for m in result.methods}
-    console.print(result.described, markup=False, highlight=False, soft_wrap=True)
+    for line in filter(None, (result.described, result.left_out)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(tables_of.cohort_table(metrics, figures))
     first = result.methods[0]
     if rival:

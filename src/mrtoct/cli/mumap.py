@@ -11,11 +11,11 @@ from mrtoct._version import __version__
 from mrtoct.cli.options import Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import FileError
-from mrtoct.io import interfile, nifti
+from mrtoct.io import interfile
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import find_series
 from mrtoct.io.dicom.umap import read_umap, write_umap
-from mrtoct.io.files import NIFTI_ENDINGS, read_volume
+from mrtoct.io.files import NIFTI_ENDINGS, read_volume, write_volume
 from mrtoct.properties.curves.find import find_curve
 from mrtoct.properties.mumap import replace_head
 from mrtoct.properties.quantity import QUANTITIES
@@ -95,7 +95,7 @@ def mumap(
         stage.update("writing")
         told = f"{quantity.title} [{quantity.unit}], {chosen.name}"
         if is_nifti:
-            nifti.write(output, made.mu, overwrite=overwrite, description=told)
+            write_volume(output, made.mu, overwrite=overwrite, description=told)
         elif output.suffix.lower() == ".hv":
             interfile.write(output, made.mu, units="1/cm", name=told, overwrite=overwrite)
         else:

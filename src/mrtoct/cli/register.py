@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 
 from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.terminal import about, console, say, warn
+from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.errors import FileError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import new_file, require_absent
-from mrtoct.io.files import ending, read_volume, write_volume
+from mrtoct.io.files import read_volume, require_volume_absent, write_volume
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
 from mrtoct.registration.assess import Assessment, assess_registration
@@ -83,11 +84,11 @@ def register(
         raise FileError(f"{out}: a transform's name ends in {' or '.join(ENDINGS)}")
     if picture is not None and picture.suffix.lower() != ".png":
         raise FileError(f"{picture}: a picture's name ends in .png")
-    if resampled is not None:
-        ending(resampled)
     outputs = [path for path in (out, rire, resampled, picture) if path is not None]
     for path in outputs:
         require_absent(path, overwrite=overwrite)
+    if resampled is not None:
+        require_volume_absent(resampled, overwrite=overwrite)
     given = initial or check
     start = read_transform(given, rigid=True) if given else None
     fixed, moving = read_volume(ct, "HU"), read_volume(mr, "a.u.")
@@ -133,6 +134,8 @@ def register(
             typer.echo(f"SimpleITK, started there, moves on by {record['second_engine_mm']:.1f} mm")
     for path in outputs:
         say(f"{path} written")
+    if resampled is not None:
+        say_unmeasured(resampled, on_ct)
     if result.verdict != "good":
         warn("warning: the registration is doubtful; look at it (--picture) before using it")
 

@@ -12,10 +12,11 @@ from mrtoct._version import __version__
 from mrtoct.cli.options import Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.cli.translation import refuse, refuse_unusable, write_page
+from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
-from mrtoct.io.files import ending, read_scan, write_volume
+from mrtoct.io.files import ending, read_scan, require_volume_absent, write_volume
 from mrtoct.io.scan import Scan
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
@@ -178,6 +179,7 @@ def translate(
                 overwrite=overwrite,
             )
     say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
+    say_unmeasured(output, sct)
     if uncertainty is not None and deviation is not None:
         median = np.median(deviation.voxels[deviation.voxels > 0])
         say(f"{uncertainty}: standard deviation, median in the head {median:.0f} HU")
@@ -190,13 +192,13 @@ def _require_outputs(
 ) -> None:
     """Raise FileError where an output could not be written, or would replace another."""
     if is_file:
-        ending(output)
+        require_volume_absent(output, overwrite=overwrite)
     require_absent(output, overwrite=overwrite)
     if uncertainty is not None:
         ending(uncertainty)
         if uncertainty.absolute() == output.absolute():
             raise FileError(f"SCT and --uncertainty both name {output}; name two files")
-        require_absent(uncertainty, overwrite=overwrite)
+        require_volume_absent(uncertainty, overwrite=overwrite)
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise FileError(f"{page} is no name of a page: it must end in .html")

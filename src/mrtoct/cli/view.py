@@ -16,7 +16,7 @@ from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.files import read_volume
 from mrtoct.report.serve import scene_server
 from mrtoct.report.volumes import NamedVolume, guess_unit, scene_of_volumes
-from mrtoct.volume import Volume
+from mrtoct.volume import Volume, outside
 
 
 def view(
@@ -49,8 +49,10 @@ def view(
     for path in files:
         with about(path):
             volume = _read(path)
-        unit = guess_unit(volume.voxels)
-        volumes.append(NamedVolume(_title(path), volume.with_voxels(volume.voxels, unit)))
+        unit, voxels = guess_unit(volume.known), volume.voxels
+        if volume.measured is not None:  # it was filled as if it were HU
+            voxels = np.where(volume.measured, voxels, voxels.dtype.type(outside(unit)))
+        volumes.append(NamedVolume(_title(path), volume.with_voxels(voxels, unit)))
     for path in map(Path, listed(mask)):
         with about(path):
             volumes.append(NamedVolume(_title(path), _labels(path)))

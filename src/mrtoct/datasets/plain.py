@@ -14,6 +14,7 @@ from mrtoct.datasets.subject_files import (
 )
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.measured import is_measured_file
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 
@@ -50,12 +51,15 @@ def list_plain(source: Path) -> Listing:
 
 
 def visible(folder: Path) -> Iterator[Path]:
-    """Yield what lies in a folder and is not hidden, sorted by name; FileError if unreadable."""
+    """Yield what lies in a folder, sorted by name; FileError if unreadable.
+
+    Hidden files are left out, and records of what was measured, which belong to a volume.
+    """
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise FileError(f"{folder} cannot be read: {error.strerror or error}") from error
-    yield from (entry for entry in entries if entry.name[0] != ".")
+    yield from (e for e in entries if e.name[0] != "." and not is_measured_file(e))
 
 
 def scans_of(folder: Path) -> dict[str, Path]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from mrtoct.errors import ValueRangeError
-from mrtoct.io.files import read_scan, read_volume, require_finite
+from mrtoct.io.files import read_scan, read_volume
+from mrtoct.io.measured import only_finite, warn_of_nan
 from mrtoct.io.scan import Scan
 from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume
 
@@ -23,8 +24,9 @@ def as_volume(
 
     units are those that it may be in; what does not state its unit, as files do not, is taken to
     be in the first. name says in messages what it is, such as "MR", and ways_out what would help
-    where the unit is another one (see MrtoctError). Raises ValueRangeError for another unit, NaN
-    or infinite voxels, and what is no volume at all; the errors of reading; GeometryError.
+    where the unit is another one (see MrtoctError). Raises ValueRangeError for another unit,
+    infinite voxels, and what is no volume at all; the errors of reading; GeometryError. NaN voxels
+    were not measured.
     """
     units = (units,) if isinstance(units, str) else units
     if isinstance(given, str | Path):
@@ -36,11 +38,12 @@ def as_volume(
             raise ValueRangeError(
                 f"the {name} is in {given.unit}, it must be in {' or '.join(units)}", **ways_out
             )
-        return given
+        return only_finite(f"the {name}", given)
     if not isinstance(given, NibabelImage | SimpleItkImage):
         raise ValueRangeError(f"the {name} must be {_ALLOWED}, got {_described(given, units[0])}")
-    volume = Volume.from_image(given, units[0])
-    require_finite(f"the {name}", volume)
+    volume = only_finite(f"the {name}", Volume.from_image(given, units[0]))
+    if volume.measured is not None:
+        warn_of_nan(f"the {name}", volume.unmeasured)
     return volume
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.errors import FileError, GeometryError
 from mrtoct.io import metaimage, nifti, nrrd
+from mrtoct.io.atomic import new_file, require_absent
+from mrtoct.io.measured import SUFFIX, is_measured_file, measured_file, only_finite
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
-from mrtoct.volume import NibabelImage, SimpleItkImage, Unit, Volume, require_unit
+from mrtoct.volume import Array, NibabelImage, SimpleItkImage, Unit, Volume, require_unit
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 METAIMAGE_ENDINGS = (".mha", ".mhd")
@@ -52,12 +54,12 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
     from mrtoct.io import dicom  # other formats need not wait for it
 
     volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
-    require_finite(scan.path, volume)
-    return volume
+    return only_finite(scan.path, volume)
 
 
 def files_of(scan: Scan) -> list[Path]:
-    """Return the files that hold a volume: its own and the data file that its header is for.
+    """Return the files that hold a volume: its own, the data file that its header is for, and the
+    record of what was measured.
 
     Of a DICOM folder those of every series that fits the scan's, all where none is named.
     """
@@ -68,8 +70,14 @@ def files_of(scan: Scan) -> list[Path]:
     path = _within_rire(scan.path)
     if path.name == rire.HEADER:
         return [path, rire.image_file(path)]
-    data_file_of = {".mhd": metaimage.data_file_of, ".nhdr": nrrd.data_file_of}.get(ending(path))
-    return [path, data_file_of(path)] if data_file_of else [path]
+    kind = ending(path)
+    data_file_of = {".mhd": metaimage.data_file_of, ".nhdr": nrrd.data_file_of}.get(kind)
+    record = measured_file(path, kind)
+    return [
+        path,
+        *([data_file_of(path)] if data_file_of else []),
+        *([record] if record.is_file() else []),
+    ]
 
 
 def read_volume(path: Path | str, unit: Unit) -> Volume:
@@ -89,6 +97,8 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     -------
     Volume
         Stored integers stay integers unless the file scales them; other data become float32.
+        Where voxels are NaN, or a record beside the file says so (ct_measured.nii.gz), nothing was
+        measured; the volume knows where.
 
     Raises
     ------
@@ -97,7 +107,7 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     GeometryError
         If the grid is impossible, or the file holds several frames.
     ValueRangeError
-        If voxels are NaN or infinite, or the unit is unknown.
+        If voxels are infinite, all are NaN, or the unit is unknown.
 
     Examples
     --------
@@ -118,9 +128,11 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
             raise FileError(f"{path} {reason}")
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    volume = _READ[kind](path, unit)
-    require_finite(path, volume)
-    return volume
+    volume = only_finite(path, _READ[kind](path, unit))
+    if kind == rire.HEADER or unit == "label":
+        return volume
+    record = measured_file(path, kind)
+    return volume.measured_where(_measured(record, path, volume) if record.is_file() else None)
 
 
 def write_volume(
@@ -128,8 +140,12 @@ def write_volume(
     volume: Volume | NibabelImage | SimpleItkImage,
     *,
     overwrite: bool = False,
+    description: str = "",
 ) -> None:
     """Write a volume, whole or not at all, without rescaling its values.
+
+    Of a volume of which a part was not measured, a mask beside the file says which was:
+    sct_measured.nii.gz beside sct.nii.gz. `read_volume` takes it up.
 
     Parameters
     ----------
@@ -141,13 +157,17 @@ def write_volume(
         Integers keep their type, booleans become uint8, all floats float32.
     overwrite : bool
         Whether a file that is there already is replaced.
+    description : str
+        What the values are, at most 79 letters, for those who open a NIfTI elsewhere; other formats
+        have no place for it.
 
     Raises
     ------
     FileError
-        If the file exists and overwrite is false, or the disk refuses.
+        If the file or its record of what was measured exists and overwrite is false, or the disk
+        refuses.
     ValueRangeError
-        If voxels are NaN or infinite.
+        If voxels are infinite, or all are NaN.
     GeometryError
         If MetaImage cannot hold the grid.
 
@@ -163,8 +183,38 @@ def write_volume(
     path = _path(path)
     if not isinstance(volume, Volume):
         volume = Volume.from_image(volume, "a.u.")  # files do not say the unit
-    require_finite(path, volume)
-    _WRITE[ending(path)](path, volume, overwrite=overwrite)
+    volume = only_finite(path, volume)
+    kind = ending(path)
+    if volume.unit == "label" and is_measured_file(path):  # a record that someone made
+        _write(path, kind, volume, description, overwrite=overwrite)
+        return
+    require_volume_absent(path, overwrite=overwrite)
+    record = measured_file(path, kind)
+    if volume.measured is None:
+        _write(path, kind, volume, description, overwrite=overwrite)
+        record.unlink(missing_ok=True)  # of the volume that was here before
+        return
+    with new_file(record, overwrite=overwrite) as part:
+        mask = volume.with_voxels(volume.measured, "label")
+        try:
+            _write(part, ending(part), mask, "1 where it was measured", overwrite=False)
+        except GeometryError as error:  # what the mask's format cannot hold, the volume's cannot
+            raise GeometryError(str(error).replace(str(part), str(path))) from error
+        _write(path, kind, volume, description, overwrite=overwrite)
+
+
+def require_volume_absent(path: Path, *, overwrite: bool) -> None:
+    """Raise FileError if a volume file, or its record of what was measured, may not be replaced.
+
+    Also for a name that would be taken for such a record.
+    """
+    if is_measured_file(path):
+        raise FileError(
+            f"{path}: a name that ends in {SUFFIX} is kept for what was measured of a volume; "
+            "choose another"
+        )
+    require_absent(path, overwrite=overwrite)
+    require_absent(measured_file(path, ending(path)), overwrite=overwrite)
 
 
 def as_int16(volume: Volume) -> Volume:
@@ -197,15 +247,22 @@ def _within_rire(path: Path) -> Path:
     return rire.volume_file(path) if rire.is_modality_folder(path) else path
 
 
-def require_finite(name: object, volume: Volume) -> None:
-    """Raise ValueRangeError, about a file or whatever it is called, for NaN or infinite voxels."""
-    if volume.voxels.dtype.kind != "f":
-        return
-    bad = volume.voxels.size - int(np.isfinite(volume.voxels).sum())
-    if bad:
-        raise ValueRangeError(
-            f"{name}: {bad} voxels are NaN or infinite; every voxel must be a finite number"
+def _measured(record: Path, path: Path, volume: Volume) -> Array:
+    """Read the record of what was measured of a volume file."""
+    mask = _READ[ending(record)](record, "label")
+    if not mask.grid.matches(volume.grid):
+        raise GeometryError(
+            f"{record} says what was measured of {path.name}, but on another grid ({mask.grid}, "
+            f"not {volume.grid}); remove it if it belongs to another volume"
         )
+    return np.asarray(mask.voxels > 0)
+
+
+def _write(path: Path, kind: str, volume: Volume, description: str, *, overwrite: bool) -> None:
+    if kind in NIFTI_ENDINGS:
+        nifti.write(path, volume, overwrite=overwrite, description=description)
+    else:
+        _WRITE[kind](path, volume, overwrite=overwrite)
 
 
 _READ = {
@@ -215,7 +272,6 @@ _READ = {
     **dict.fromkeys(NRRD_ENDINGS, nrrd.read),
 }
 _WRITE = {
-    **dict.fromkeys(NIFTI_ENDINGS, nifti.write),
     **dict.fromkeys(METAIMAGE_ENDINGS, metaimage.write),
     **dict.fromkeys(NRRD_ENDINGS, nrrd.write),
 }

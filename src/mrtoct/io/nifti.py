@@ -15,6 +15,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.atomic import new_file
+from mrtoct.io.measured import is_measured_file
 from mrtoct.io.nifti_orientation import orientation_of
 from mrtoct.volume import Array, Grid, Unit, Volume, storable
 
@@ -61,11 +62,12 @@ def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "")
     header.set_qform(volume.affine, code="scanner")
     if not np.allclose(header.get_qform(), volume.affine, atol=1e-3):
         header.set_qform(None, code="unknown")
-        log.warning(
-            "%s: its axes are not at right angles, as those of the scan that it lies on; programs "
-            "built on ITK, such as 3D Slicer, refuse such a file",
-            path.name,
-        )
+        if not is_measured_file(path):  # of its volume it is said already
+            log.warning(
+                "%s: its axes are not at right angles, as those of the scan that it lies on; "
+                "programs built on ITK, such as 3D Slicer, refuse such a file",
+                path.name,
+            )
     header["vox_offset"] = header.single_vox_offset
     head = header.binaryblock.ljust(header.single_vox_offset, b"\0")
     content = head + voxels.tobytes(order="F")

@@ -26,7 +26,7 @@ def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) ->
         The real one, on the same grid.
     mask : Volume, path, or image of nibabel or SimpleITK, optional
         Voxels above 0 are compared; without it, the head found on the CT. Errors inside different
-        masks are not comparable.
+        masks are not comparable. What was not measured in either CT is left out: `left_out`.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) ->
     GeometryError
         If the volumes are not on one grid: none is resampled silently.
     ValueRangeError
-        If a volume is not in HU, or holds NaN, or the mask is empty.
+        If a volume is not in HU, or holds infinite voxels, or the mask is empty.
 
     Examples
     --------

@@ -88,18 +88,25 @@ def judge_subjects(
 
 
 def judge_case(case: Case) -> Judged:
-    """Evaluate every method of a case; errors name the file that they are about."""
+    """Evaluate every method of a case where all were measured, on the same voxels.
+
+    Errors name the file that they are about.
+    """
     doubts: list[str] = []
     real = _hu(case.ct, case.mask is not None, doubts)
     mask = _mask(case, real)
+    scts = {}
+    for method, made in case.made.items():
+        sct = made.sct(real, mask) if callable(made.sct) else made.sct
+        scts[method] = _hu(sct, case.mask is not None, doubts)
+        grid = scts[method].grid
+        require_same_grid(grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
+    for hu in scts.values():
+        real = real.measured_where(hu.measured)
     evaluations = {}
     calibration: CalibrationCurve | None = None
-    for method, made in case.made.items():
-        sct = made.sct
-        if callable(sct):
-            sct = sct(real, mask)
-        hu = _hu(sct, case.mask is not None, doubts)
-        require_same_grid(hu.grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
+    for method, hu in scts.items():
+        made = case.made[method]
         evaluations[method] = evaluation_of(hu, real, mask, case.mask_source, tiles=case.tiles)
         if made.deviation is not None and len(evaluations) == 1:
             looked_at = head_voxels(hu, made.deviation, real, mask)
@@ -138,7 +145,7 @@ def _hu(source: Path | Volume, masked: bool, doubts: list[str]) -> Volume:
     if isinstance(source, Volume):
         return source
     volume = read_volume(source, "HU")
-    low, high = float(volume.voxels.min()), float(volume.voxels.max())
+    low, high = float(volume.known.min()), float(volume.known.max())
     if low >= 0:
         doubt = (
             f"{source}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any, Literal
 
 from mrtoct._version import __version__
@@ -20,6 +21,7 @@ from mrtoct.judging.summary import (
     summarise,
     summarise_levels,
 )
+from mrtoct.volume.picture import share
 
 Years = Literal["2023", "2025", "both"]
 
@@ -79,6 +81,21 @@ class Judgement:
         masks = ", ".join(self.masks)
         return f"{who}; mask: {masks}; SynthRAD {year}; definitions {DEFINITIONS}"
 
+    @property
+    def left_out(self) -> str | None:
+        """How much of the masks was not measured, and what that would change, in words."""
+        first = self.of(self.methods[0])
+        parts = [e.left_out.part for e in first if e.left_out]
+        if not parts:
+            return None
+        whole = fmean([e.left_out.mae if e.left_out else e.body.mae for e in first])
+        who = "the mask" if len(first) == 1 else f"the masks of {len(parts)} of {len(first)}"
+        most = share(max(parts)) if len(first) == 1 else f"up to {share(max(parts))}"
+        return (
+            f"{most} of {who} was not measured and is left out; with it the MAE would be "
+            f"{whole:.1f} HU, not {fmean([e.body.mae for e in first]):.1f}"
+        )
+
     def of(self, method: str) -> list[Evaluation]:
         """Return a method's evaluations in the order of the subjects."""
         return [subject.evaluations[method] for subject in self.subjects]
@@ -124,11 +141,14 @@ class Judgement:
         """Yield the header, with units, and a row for each subject and method, for a CSV file."""
         yield [
             *("subject", "role", "method", "definitions", "mask", "mask.voxels", "mask [mL]"),
+            *("left_out.part", "left_out.mae [HU]"),
             *(f"{m.key} [{m.unit}]" if m.unit else m.key for m in self.metrics),
         ]
         for subject in self.subjects:
             for method, e in subject.evaluations.items():
                 mask = [e.mask.source, str(e.mask.voxels), f"{e.mask.milliliters:.10g}"]
+                left = e.left_out
+                mask += [_figure(left.part), _figure(left.mae)] if left else ["0", ""]
                 figures = [_figure(m.of(e)) for m in self.metrics]
                 yield [subject.subject, subject.role, method, e.definitions, *mask, *figures]
 

@@ -2,6 +2,7 @@
 
 RUN/evaluation/<subject>/sct.nii.gz         synthetic CT on the store's grid, int16 HU
 RUN/evaluation/<subject>/deviation.nii.gz   its standard deviation in HU, if the bundle can tell
+                                            (both with what was measured beside, if not all was)
 RUN/evaluation/<subject>/metrics.json       every method's evaluation
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.io.atomic import new_folder, write_text
@@ -21,6 +24,7 @@ from mrtoct.judging.methods import water
 from mrtoct.judging.roles import cautions, may_speak
 from mrtoct.judging.store import roles_in, subjects_of
 from mrtoct.judging.translated import fitted, network, network_name
+from mrtoct.prepare.store import read_subject
 from mrtoct.training.run import read_run
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
@@ -56,10 +60,11 @@ def judge_run(
     def keep(case: Case, judged: Judged) -> None:
         made = case.made[methods[0].name]
         assert isinstance(made.sct, Volume)
+        covered = np.asarray(read_subject(store, case.subject).covered.voxels)
         with new_folder(run / EVALUATION / case.subject, overwrite=True) as part:
-            write_volume(part / SCT, made.sct)
+            write_volume(part / SCT, made.sct.measured_where(covered))
             if made.deviation is not None:
-                write_volume(part / DEVIATION, made.deviation)
+                write_volume(part / DEVIATION, made.deviation.measured_where(covered))
             write_text(part / METRICS_FILE, json.dumps(judged.to_json(), indent=1))
 
     judgement = judge_subjects(

@@ -33,7 +33,7 @@ def checked_channels(mr: Mapping[str, Volume], wanted: Sequence[str]) -> dict[st
             raise ValueRangeError(
                 f"the {kind} holds NaN or infinite voxels; every voxel must be finite"
             )
-        checked[name] = mr[name].with_voxels(from_zero(mr[name].voxels))
+        checked[name] = from_zero(mr[name])
     return checked
 
 

@@ -46,7 +46,7 @@ class HuWindow:
 def checked_ct(ct: Volume) -> Volume:
     """Return the CT with padding below -1024 HU raised to it; ValueRangeError if it is no HU."""
     require_signal(ct, "CT")
-    low, high = float(ct.voxels.min()), float(ct.voxels.max())
+    low, high = float(ct.known.min()), float(ct.known.max())
     if low > -500:
         raise ValueRangeError(
             f"the CT's lowest value is {low:g}; in HU the air around a head is near -1000 "
@@ -57,12 +57,13 @@ def checked_ct(ct: Volume) -> Volume:
     return ct.with_voxels(np.maximum(ct.voxels, np.asarray(AIR_HU, ct.voxels.dtype)))
 
 
-def from_zero(mr: Array) -> Array:
+def from_zero(mr: Volume) -> Volume:
     """Return an MR as float32, moved up to 0 if it goes below: 0 stands for no signal.
 
-    Exports as z-scores or with an offset do; what lies outside a scan is filled with 0.
+    Exports as z-scores or with an offset do; what was not measured is 0.
     """
-    return np.asarray(mr, dtype=np.float32) - min(float(mr.min()), 0.0)
+    voxels = np.asarray(mr.voxels, dtype=np.float32) - min(float(mr.known.min()), 0.0)
+    return mr.with_voxels(voxels if mr.measured is None else np.where(mr.measured, voxels, 0))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where 
 STORE/<subject>/ct.npy         int16, HU, air outside the head
 STORE/<subject>/head.npy       bool, the head on the CT
 STORE/<subject>/mr_head.npy    bool, the head on the MR: what a translator will find, too
-STORE/<subject>/covered.npy    bool, where every channel was measured
+STORE/<subject>/covered.npy    bool, where the CT and every channel were measured
 STORE/<subject>/mask.npy       bool, where the data's authors count errors; only if they say so
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
 from mrtoct.registration.register import Registration, RegistrationSettings, register
-from mrtoct.resample import coverage, resample, resample_mask
+from mrtoct.resample import resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume, require_same_grid
 
 
@@ -88,14 +88,16 @@ def prepare_subject(
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
 
-    seen = [coverage(mr[name].grid, ct.grid, transforms[name]) for name in mr]
-    covered = head.with_voxels(np.logical_and.reduce(seen))
-    if not (covered.voxels & head.voxels).any():
-        raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr = {
         name: resample(volume, ct.grid, fill=0.0, transform=transforms[name])
         for name, volume in mr.items()
     }
+    seen = [volume.measured for volume in (ct, *mr.values()) if volume.measured is not None]
+    covered = head.with_voxels(np.logical_and.reduce([np.ones(ct.grid.shape, np.bool_), *seen]))
+    # From here on as a store holds them: one mask for all, and what is found is found again.
+    ct, mr = replace(ct, measured=None), {n: replace(v, measured=None) for n, v in mr.items()}
+    if not (covered.voxels & head.voxels).any():
+        raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr_head = head_mask_mr(mr[first])
     dropped = find_bad_slices(
         head.voxels, covered.voxels, ct.spacing[0] * ct.spacing[1], settings.clean

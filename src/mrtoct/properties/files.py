@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mrtoct.io import nifti
 from mrtoct.io.atomic import require_absent, write_text
-from mrtoct.io.files import NIFTI_ENDINGS, ending, write_volume
+from mrtoct.io.files import ending, require_volume_absent, write_volume
 from mrtoct.properties.convert import PropertyMap
-from mrtoct.volume import Volume
 
 
 def sidecar(path: Path) -> Path:
@@ -26,10 +24,10 @@ def deviation_file(path: Path) -> Path:
 
 def require_map_absent(path: Path, *, with_deviation: bool, overwrite: bool) -> None:
     """Raise FileError if any of a map's files is there and may not be replaced."""
-    require_absent(path, overwrite=overwrite)
+    require_volume_absent(path, overwrite=overwrite)
     require_absent(sidecar(path), overwrite=overwrite)
     if with_deviation:
-        require_absent(deviation_file(path), overwrite=overwrite)
+        require_volume_absent(deviation_file(path), overwrite=overwrite)
 
 
 def write_map(
@@ -41,15 +39,9 @@ def write_map(
     told = {**made.facts, **(facts or {})}
     if made.deviation is not None:
         other = deviation_file(path)
-        _write(other, made.deviation, f"SD of {title} [{unit}]", overwrite=overwrite)
+        described = f"SD of {title} [{unit}]"
+        write_volume(other, made.deviation, overwrite=overwrite, description=described)
         told["deviation"] = other.name
-    _write(path, made.values, f"{title} [{unit}], {made.facts['curve']}", overwrite=overwrite)
+    described = f"{title} [{unit}], {made.facts['curve']}"
+    write_volume(path, made.values, overwrite=overwrite, description=described)
     write_text(sidecar(path), json.dumps(told, indent=1) + "\n", overwrite=overwrite)
-
-
-def _write(path: Path, volume: Volume, description: str, *, overwrite: bool) -> None:
-    """Write a volume; a NIfTI says in its header what it holds, MetaImage has no place for it."""
-    if ending(path) in NIFTI_ENDINGS:
-        nifti.write(path, volume, overwrite=overwrite, description=description)
-    else:
-        write_volume(path, volume, overwrite=overwrite)

@@ -11,7 +11,7 @@ from mrtoct.errors import GeometryError
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.properties.curve import Curve
 from mrtoct.properties.hu import require_hu
-from mrtoct.resample import coverage, resample, resample_mask
+from mrtoct.resample import measured_on, resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume
 
 TISSUE_PER_CM = 0.05
@@ -51,7 +51,7 @@ def replace_head(
     # Mixed by mu, not by HU: a voxel half of bone and half of air attenuates half as much.
     mu = resample(sct.with_voxels(curve.at_least(0.0)(sct.voxels), "1/cm"), umap.grid, fill=0.0)
     inside = resample_mask(head, umap.grid).voxels
-    covered = coverage(sct.grid, umap.grid)
+    covered = measured_on(sct, umap.grid)
     values = np.asarray(mu.voxels)
     if smooth_mm > 0:
         sigma = smooth_mm / np.sqrt(8 * np.log(2)) / np.asarray(umap.spacing)

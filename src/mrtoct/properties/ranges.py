@@ -15,7 +15,7 @@ from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.properties.curve import Curve
 from mrtoct.properties.hu import require_hu
 from mrtoct.properties.wepl import Beam, BeamPaths, beam_paths, sphere
-from mrtoct.resample import coverage
+from mrtoct.resample import measured_on
 from mrtoct.volume import AIR_HU, Array, Volume
 
 FAR_MM, FAR_PART = 2.0, 0.03
@@ -88,7 +88,7 @@ def compare_ranges(
     real = real.with_voxels(np.maximum(real.voxels, AIR_HU))
     synthetic = synthetic.with_voxels(np.maximum(synthetic.voxels, AIR_HU))
     body = head_mask_ct(real)
-    missing = float((body.voxels & ~coverage(synthetic.grid, real.grid)).sum() / body.voxels.sum())
+    missing = float((body.voxels & ~measured_on(synthetic, real.grid)).sum() / body.voxels.sum())
     paths = []
     for done, beam in enumerate(beams, start=1):
         paths.append(beam_paths(real, synthetic, body, target, beam, curve))

@@ -16,9 +16,8 @@ import numpy as np
 
 from mrtoct._version import __version__
 from mrtoct.errors import ValueRangeError
-from mrtoct.io import nifti
 from mrtoct.io.atomic import new_folder
-from mrtoct.io.files import as_int16
+from mrtoct.io.files import as_int16, write_volume
 from mrtoct.properties.convert import beyond
 from mrtoct.properties.curve import Curve
 from mrtoct.properties.curves.density import K_PLAN, K_WAVE
@@ -134,7 +133,7 @@ def write_ultrasound(
     facts = maps.facts | ({"path": vars(path)} if path else {})
     with new_folder(folder, overwrite=overwrite) as part:
         for name, (volume, what) in files.items():
-            nifti.write(part / f"{name}.nii.gz", volume, overwrite=False, description=what)
+            write_volume(part / f"{name}.nii.gz", volume, description=what)
         (part / "ultrasound.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

@@ -94,7 +94,7 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
 
 def _picture(subject: PreparedSubject) -> bytes:
     """Draw the pair as it was prepared: the MR lies on the CT's grid already."""
-    seen = subject.mr.with_voxels(np.where(subject.covered.voxels, subject.mr.voxels, 0))
+    seen = subject.mr.measured_where(np.asarray(subject.covered.voxels))
     figure = registration_figure(subject.ct, seen, np.eye(4), subject.ct.grid)
     stream = io.BytesIO()
     figure.savefig(stream, format="jpeg", dpi=75, pil_kwargs={"quality": 80, "subsampling": 0})

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrtoct.errors import GeometryError
-from mrtoct.resample import coverage, resample
+from mrtoct.resample import measured_on, resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
 FINEST_MM = 1.0
@@ -34,7 +34,7 @@ def registration_figure(
     grid = box.upright((spacing,) * 3)
     hu = np.maximum(resample(ct, grid, fill=AIR_HU).voxels, AIR_HU)
     signal = resample(mr, grid, fill=0.0, transform=transform).voxels
-    seen = coverage(mr.grid, grid, transform) & coverage(ct.grid, grid)
+    seen = measured_on(mr, grid, transform) & measured_on(ct, grid)
     if not seen.any():
         raise GeometryError("CT and registered MR do not overlap: there is nothing to show")
     middle = np.argwhere(seen & (hu > -300) if (seen & (hu > -300)).any() else seen).mean(axis=0)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mrtoct.report.colors import deviation_table, error_table
 from mrtoct.report.voxels import PackedSubject, PackedVolume
+from mrtoct.volume.picture import STRIPES
 
 LayerUnit = Literal["HU", "a.u.", "label", "difference", "deviation"]
 """How a layer is coloured: HU by the window, signal by its own, the last two on fixed scales."""
@@ -52,6 +53,8 @@ class Scene:
     affine: list[list[float]]
     layers: tuple[Layer, ...]
     overlays: tuple[Overlay, ...]
+    unmeasured: bool = False
+    """Where a picture is nothing, nothing was measured: striped. Else it is outside the mask."""
 
 
 def subject_scene(packed: PackedSubject) -> Scene:
@@ -107,6 +110,7 @@ def viewer_data(scenes: Sequence[Scene], *, served: bool, niivue: bool) -> dict[
         "tables": {
             "error": error_table().ravel().tolist(),
             "deviation": deviation_table().ravel().tolist(),
+            "stripes": STRIPES,
         },
     }
 

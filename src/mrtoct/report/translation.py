@@ -28,8 +28,9 @@ from mrtoct.report.voxels import (
     pack_mask,
     to_ras,
 )
-from mrtoct.resample import resample
+from mrtoct.resample import measured_on, resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
+from mrtoct.volume.picture import share
 
 MARGIN_MM = 12.0
 """Shown around the head: whether the head was found whole is seen on the MR beside it."""
@@ -104,10 +105,10 @@ def pack_translation(shown: Translation) -> PackedTranslation:
     while np.prod(coarser(grid, floor).shape) > shown.voxel_budget:
         floor *= 1.05
     grid = coarser(grid, floor)
-    # All around the head is shown, too: the mask, which the viewer wants, is the whole box.
-    everywhere = np.ones(grid.shape, dtype=np.bool_)
+    # All around the head is shown, too: the mask, which the viewer wants, is what was measured.
+    known = measured_on(shown.sct, grid)
     signal, hu = _onto(shown.mr, grid, 0.0), _onto(shown.sct, grid, AIR_HU)
-    volumes = {"mr": pack_in_a_byte(signal, everywhere), "sct": pack_hu(hu, everywhere)}
+    volumes = {"mr": pack_in_a_byte(signal, known), "sct": pack_hu(hu, known)}
     levels = {key: volume.highest + 2 for key, volume in volumes.items()}
     layers = [
         stored_layer("mr", "MR", "MR", "a.u.", volumes["mr"], levels["mr"]),
@@ -117,7 +118,7 @@ def pack_translation(shown: Translation) -> PackedTranslation:
     if shown.deviation is not None:
         deviation = _onto(shown.deviation, grid, 0.0)
         # Not in a byte: the few highest values are what is looked for.
-        volume = volumes["deviation"] = pack(deviation, everywhere, 0.0, HU_STEP, 2)
+        volume = volumes["deviation"] = pack(deviation, known, 0.0, HU_STEP, 2)
         name = "standard deviation"
         layer = stored_layer(
             "deviation", "Standard deviation", name, "deviation", volume, volume.highest + 2
@@ -126,8 +127,16 @@ def pack_translation(shown: Translation) -> PackedTranslation:
         overlays += [Overlay(f"{name} over MR", "mr", "deviation")]
         overlays += [Overlay(f"{name} over synthetic CT", "sct", "deviation")]
     affine = np.round(grid.affine, 5).tolist()
-    scene = Scene(shown.title, grid.shape, grid.spacing, affine, tuple(layers), tuple(overlays))
-    return PackedTranslation(scene, pack_mask(everywhere), volumes)
+    scene = Scene(
+        shown.title,
+        grid.shape,
+        grid.spacing,
+        affine,
+        tuple(layers),
+        tuple(overlays),
+        unmeasured=not known.all(),
+    )
+    return PackedTranslation(scene, pack_mask(known), volumes)
 
 
 def _onto(volume: Volume, grid: Grid, fill: float) -> Array:
@@ -146,6 +155,8 @@ def result_facts(shown: Translation) -> dict[str, str]:
     inside = shown.sct.voxels > AIR_HU
     hu = shown.sct.voxels[inside]
     facts = {"Grid": str(shown.sct.grid)}
+    if shown.sct.measured is not None:
+        facts["Not measured"] = f"{share(shown.sct.unmeasured)} of the grid"
     if hu.size == 0:
         return facts
     milliliter = shown.sct.grid.voxel_volume / 1000

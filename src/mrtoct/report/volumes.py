@@ -59,12 +59,13 @@ def scene_of_volumes(volumes: Sequence[NamedVolume]) -> CodedScene:
     Raises GeometryError for one that does not touch the first's box.
     """
     first = to_ras(volumes[0].volume)
-    layers, codes = [], {}
+    layers, codes, unmeasured = [], {}, False
     for number, named in enumerate(volumes):
         key = f"layer{number}"
         volume, inside = _on_grid(named, first.grid, volumes[0].title)
         layer, stored = _coded(key, named.title, volume, inside)
         layers.append(layer)
+        unmeasured |= inside is not None and volume.unit != "label"
         codes[key] = stored.ravel(order="F").astype("<u2").tobytes()
     scene = Scene(
         volumes[0].title,
@@ -73,15 +74,16 @@ def scene_of_volumes(volumes: Sequence[NamedVolume]) -> CodedScene:
         np.round(first.affine, 5).tolist(),
         tuple(layers),
         _overlays(layers),
+        unmeasured,
     )
     return CodedScene(scene, codes)
 
 
 def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Array | None]:
-    """Return the volume on the grid and where it reaches; None: everywhere."""
+    """Return the volume on the grid and where it was measured; None: everywhere."""
     volume = to_ras(named.volume)
     if volume.grid.matches(grid):
-        return volume, None
+        return volume, volume.measured
     inside = coverage(volume.grid, grid)
     if not inside.any():
         raise GeometryError(
@@ -89,12 +91,14 @@ def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Ar
         )
     if volume.unit == "label":
         return resample(volume, grid, fill=0, interpolation="nearest"), inside
-    return resample(volume, grid, fill=0.0), inside
+    moved = resample(volume, grid, fill=0.0)
+    return moved, moved.measured
 
 
 def _coded(key: str, title: str, volume: Volume, inside: Array | None) -> tuple[Layer, Array]:
     voxels = np.asarray(volume.voxels, dtype=np.float32)
-    low, high = float(voxels.min()), float(voxels.max())
+    known = voxels if inside is None else voxels[inside]
+    low, high = float(known.min()), float(known.max())
     # The viewer knows no windows for the maps that follow from a CT: it shows them like signal.
     unit: LayerUnit = "HU" if volume.unit == "HU" else "a.u."
     if volume.unit == "label":
@@ -108,7 +112,7 @@ def _coded(key: str, title: str, volume: Volume, inside: Array | None) -> tuple[
     if inside is not None:
         stored[~inside] = 0
     levels = int(stored.max(initial=0)) + 1
-    seen = voxels[voxels > low] if (voxels > low).any() else voxels
+    seen = known[known > low] if (known > low).any() else known
     dark, bright = (float(q) for q in np.quantile(seen, (0.01, 0.995)))
     window = (min(dark, low), bright if bright > min(dark, low) else low + 1.0)
     return Layer(key, title, title, unit, low, step, levels, 2, window), stored

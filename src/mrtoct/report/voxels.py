@@ -179,7 +179,10 @@ def to_ras(volume: Volume) -> Volume:
     orientation: Any = nibabel.orientations.io_orientation(volume.affine)
     voxels = nibabel.orientations.apply_orientation(volume.voxels, orientation)
     affine = volume.affine @ nibabel.orientations.inv_ornt_aff(orientation, volume.grid.shape)
-    return Volume(voxels, Grid(voxels.shape, affine), volume.unit)
+    measured = volume.measured
+    if measured is not None:
+        measured = np.asarray(nibabel.orientations.apply_orientation(measured, orientation))
+    return Volume(voxels, Grid(voxels.shape, affine), volume.unit, measured)
 
 
 def coarser(grid: Grid, floor: float) -> Grid:

@@ -19,6 +19,7 @@ import numpy as np
 from mrtoct.datasets.subject_files import name_fault
 from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.io.files import VOLUME_ENDINGS, read_volume
+from mrtoct.io.measured import is_measured_file
 from mrtoct.simulation.anatomy import (
     Anatomy,
     AnatomySettings,
@@ -89,7 +90,8 @@ def _volumes(folder: Path, pattern: str) -> list[Path]:
 
 def _is_volume(path: Path) -> bool:
     named = path.name.lower().endswith(VOLUME_ENDINGS)
-    return path.is_file() and named and not path.name.startswith(".")
+    hidden = path.name.startswith(".") or is_measured_file(path)
+    return path.is_file() and named and not hidden
 
 
 def _single(path: Path) -> Source:

@@ -19,7 +19,7 @@ from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
-from mrtoct.resample import resample, resample_mask
+from mrtoct.resample import measured_on, resample, resample_mask
 from mrtoct.translation.bundle import Bundle, read_bundle
 from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.model import DeviationModel
@@ -45,8 +45,8 @@ class Shown:
     """The head on the whole upright grid."""
     box: tuple[slice, slice, slice]
     """Of that grid."""
-    grid: Grid
-    """The first MR channel's own."""
+    scans: tuple[tuple[Volume, Array], ...]
+    """MR channels as they were scanned, each with the map (4 x 4, RAS mm) to it from the first."""
 
     @property
     def inside(self) -> Array:
@@ -54,22 +54,28 @@ class Shown:
         return self.head.voxels[self.box]
 
     def placed(self, hu: Array, onto: Grid | None = None) -> Volume:
-        """Return HU (I, J, K) of the box as int16 on the MR's own grid, or on another one."""
-        return self._cut_out(hu, onto or self.grid, AIR_HU)
+        """Return HU (I, J, K) of the box as int16 on the first MR's own grid, or on another one.
+
+        Measured is it where every channel was.
+        """
+        return self._cut_out(hu, onto, AIR_HU)
 
     def placed_deviation(self, deviation: Array, onto: Grid | None = None) -> Volume:
         """Return HU of uncertainty likewise: at least 1 in the head, 0 outside."""
-        return self._cut_out(np.maximum(deviation, 1), onto or self.grid, 0)
+        return self._cut_out(np.maximum(deviation, 1), onto, 0)
 
-    def _cut_out(self, values: Array, onto: Grid, outside: float) -> Volume:
+    def _cut_out(self, values: Array, onto: Grid | None, outside: float) -> Volume:
+        onto = onto or self.scans[0][0].grid
         whole = np.full(self.head.grid.shape, outside, dtype=np.float32)
         whole[self.box] = values
         # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
         # the skin by half a voxel.
         moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
-        inside = resample_mask(self.head, onto).voxels
+        seen = [measured_on(scan, onto, transform) for scan, transform in self.scans]
+        measured = np.logical_and.reduce(seen)
+        inside = resample_mask(self.head, onto).voxels & measured
         voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
-        return Volume(voxels, onto, "HU")
+        return Volume(voxels, onto, "HU", measured)
 
 
 class Translator:
@@ -159,7 +165,8 @@ class Translator:
         Returns
         -------
         Volume
-            int16 HU, -1024 outside the head.
+            int16 HU, -1024 outside the head and where not every channel was measured, which its
+            measured says.
 
         Raises
         ------
@@ -236,7 +243,8 @@ class Translator:
             for name, channel in channels.items()
         ]
         head, box = _head_and_box(work[0])
-        return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
+        scans = tuple((channel, transforms[name]) for name, channel in channels.items())
+        return Shown(np.stack([w.voxels[box] for w in work]), head, box, scans)
 
     def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
         """Return size and first voxel of the patches that the CT of this MR is put together of.

@@ -7,11 +7,10 @@ other conventions (LPS in ITK and DICOM) is converted where it comes in and goes
 
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage, storable
 from mrtoct.volume.grid import GRID_TOLERANCE_MM, Array, Grid, require_same_grid
+from mrtoct.volume.missing import AIR_HU, Unit, outside, without_nan
 from mrtoct.volume.volume import (
     AIR_BELOW_HU,
-    AIR_HU,
     BONE_ABOVE_HU,
-    Unit,
     Volume,
     require_signal,
     require_unit,
@@ -28,8 +27,10 @@ __all__ = [
     "SimpleItkImage",
     "Unit",
     "Volume",
+    "outside",
     "require_same_grid",
     "require_signal",
     "require_unit",
     "storable",
+    "without_nan",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,8 @@ from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.volume import exchange
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage
 from mrtoct.volume.grid import Array, Grid
+from mrtoct.volume.missing import Unit, without_nan
 
-Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)"]
-"""HU for CT, arbitrary units for MR signal, label for masks and segmentations; the others are those
-of the maps that follow from a CT, 1 for what is relative to water."""
-
-AIR_HU = -1024.0
-"""What CT holds where nothing was measured: the lower end of the usual 12-bit HU range."""
 AIR_BELOW_HU, BONE_ABOVE_HU = -250.0, 250.0
 """What counts as air inside a head and as bone, where training and figures tell them apart."""
 
@@ -38,13 +33,17 @@ class Volume:
     unit : {"HU", "a.u.", "label", ...}
         HU for CT, a.u. (arbitrary units) for MR, label for masks and segmentations; those of the
         maps that follow from a CT are in mrtoct.volume.Unit.
+    measured : ndarray of bool of shape (I, J, K), optional
+        Where the voxels say anything. The others were outside a scan: they hold what stands for
+        nothing (0 in an MR, -1024 in a CT) and are neither air nor water. None, and never an array
+        that is true throughout, where every voxel was measured.
 
     Raises
     ------
     GeometryError
-        If the voxels do not have the grid's shape.
+        If the voxels, or what was measured, do not have the grid's shape.
     ValueRangeError
-        If the unit is another one.
+        If the unit is another one, or a volume of labels, which nobody measures, has measured.
 
     Examples
     --------
@@ -61,6 +60,7 @@ class Volume:
     voxels: Array
     grid: Grid
     unit: Unit
+    measured: Array | None = None
 
     def __post_init__(self) -> None:
         require_unit(self.unit)
@@ -68,6 +68,18 @@ class Volume:
             raise GeometryError(
                 f"voxels of shape {self.voxels.shape} do not fit a grid of {self.grid.shape}"
             )
+        if self.measured is not None:
+            object.__setattr__(self, "measured", self._unless_everywhere(self.measured))
+
+    def _unless_everywhere(self, measured: Array) -> Array | None:
+        if measured.shape != self.grid.shape or measured.dtype != np.bool_:
+            raise GeometryError(
+                f"what was measured must be booleans of shape {self.grid.shape}, got "
+                f"{measured.dtype} of {measured.shape}"
+            )
+        if self.unit == "label":
+            raise ValueRangeError("a volume of labels is not measured; leave measured out")
+        return None if measured.all() else measured
 
     @property
     def affine(self) -> Array:
@@ -79,18 +91,43 @@ class Volume:
         """Distance between voxel centres along I, J, K in mm."""
         return self.grid.spacing
 
+    @property
+    def unmeasured(self) -> float:
+        """The part of the voxels that was not measured, 0 to 1."""
+        return 0.0 if self.measured is None else float(1 - self.measured.mean())
+
+    @property
+    def known(self) -> Array:
+        """The voxels that were measured, in a row (N,), or all (I, J, K) where all were."""
+        return self.voxels if self.measured is None else self.voxels[self.measured]
+
     def with_voxels(self, voxels: Array, unit: Unit | None = None) -> Volume:
-        """Return other voxels on the same grid."""
-        return replace(self, voxels=voxels, unit=unit or self.unit)
+        """Return other voxels on the same grid, measured where these are; labels are nowhere."""
+        unit = unit or self.unit
+        measured = None if unit == "label" else self.measured
+        return replace(self, voxels=voxels, unit=unit, measured=measured)
+
+    def measured_where(self, measured: Array | None) -> Volume:
+        """Return the same voxels, of which only those were measured that already were and are true.
+
+        measured is a boolean array (I, J, K), or None for everywhere.
+        """
+        if measured is None or self.measured is None:
+            return replace(self, measured=self.measured if measured is None else measured)
+        return replace(self, measured=self.measured & measured)
 
     def cropped(self, box: tuple[slice, slice, slice]) -> Volume:
         """Return the part inside a box of index slices (a view, not a copy)."""
         grid = self.grid.cropped(box)
-        return replace(self, voxels=self.voxels[box], grid=grid)
+        measured = None if self.measured is None else self.measured[box]
+        return replace(self, voxels=self.voxels[box], grid=grid, measured=measured)
 
     @classmethod
     def from_numpy(cls, voxels: npt.ArrayLike, affine: npt.ArrayLike, unit: Unit) -> Volume:
-        """Return a volume of an array (I, J, K), not copied, and its 4 x 4 map to RAS mm."""
+        """Return a volume of an array (I, J, K), not copied, and its 4 x 4 map to RAS mm.
+
+        NaN was not measured: such voxels are replaced, in a copy, and noted in measured.
+        """
         values = np.asarray(voxels)
         if values.ndim != 3:
             raise GeometryError(
@@ -98,7 +135,9 @@ class Volume:
             )
         if values.dtype.kind not in "biuf":
             raise ValueRangeError(f"voxels must be real numbers, got {values.dtype}")
-        return cls(values, Grid(values.shape, np.asarray(affine)), unit)
+        require_unit(unit)
+        values, measured = without_nan(values, unit)
+        return cls(values, Grid(values.shape, np.asarray(affine)), unit, measured)
 
     def to_numpy(self) -> tuple[Array, Array]:
         """Return the voxels (I, J, K), not copied, and a copy of the affine (RAS mm)."""
@@ -148,7 +187,9 @@ class Volume:
 
         facts = summary(self)
         size = ", ".join(facts[name] for name in ("shape", "spacing", "axes"))
-        return f"Volume({size}, {facts['values']} {facts['unit']}, {facts['type']})"
+        values = f"{facts['values']} {facts['unit']}, {facts['type']}"
+        missing = f", {facts['not measured']} not measured" if "not measured" in facts else ""
+        return f"Volume({size}, {values}{missing})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the facts and three slices."""
@@ -164,7 +205,7 @@ def require_unit(unit: str) -> None:
 
 
 def require_signal(volume: Volume, kind: str) -> None:
-    """Raise ValueRangeError if every voxel is the same; kind names the volume in the message."""
-    low, high = volume.voxels.min(), volume.voxels.max()
+    """Raise ValueRangeError if all that was measured is the same; kind names it in the message."""
+    low, high = volume.known.min(), volume.known.max()
     if low == high:
         raise ValueRangeError(f"the {kind} is constant: every voxel is {float(low):g}")

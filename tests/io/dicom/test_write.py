@@ -207,6 +207,24 @@ def test_values_that_a_ct_cannot_hold_are_refused(tmp_path):
     np.testing.assert_array_equal(back.voxels, edge.voxels)
 
 
+def test_images_say_how_much_was_not_measured(tmp_path):
+    source = mr_series(tmp_path / "mr", plane_directions())
+    sct = hu_on(source)
+    measured = np.ones(sct.grid.shape, bool)
+    measured[0] = False
+    written = write_ct_series(tmp_path / "ct", sct.measured_where(measured), source)
+    assert written.unmeasured == pytest.approx(1 / sct.grid.shape[0])
+    part = f"{100 * written.unmeasured:.1f} %"
+    (said,) = {image.DerivationDescription for image in images_in(tmp_path / "ct")}
+    assert said == (
+        f"Synthetic CT estimated from MR; {part} of its voxels were not measured by the MR and "
+        "hold -1024 HU"
+    )
+    write_ct_series(tmp_path / "whole", sct, source)
+    (said,) = {image.DerivationDescription for image in images_in(tmp_path / "whole")}
+    assert said == "Synthetic CT estimated from MR"
+
+
 @pytest.mark.parametrize("directions", [plane_directions(), OBLIQUE], ids=["upright", "oblique"])
 def test_an_independent_validator_finds_no_error(tmp_path, directions):
     if shutil.which("dciodvfy") is None:

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,8 +81,9 @@ def test_an_older_evaluation_is_read_without_what_came_later(volumes):
         del plain[structure]["dice"]
     for structure in ("soft_tissue", "bone", "air"):
         del plain[structure]["hd95_mm"]
-    del plain["levels"], plain["seam"]
+    del plain["levels"], plain["seam"], plain["left_out"]
     old = Evaluation.from_json(plain)
+    assert old.left_out is None
     assert math.isnan(old.bone.hd95_mm)
     assert math.isnan(old.air.dice)
     assert (old.levels, old.seam) == ((), None)
@@ -143,3 +145,38 @@ def test_wrong_units_values_and_masks_are_refused(volumes):
         evaluation_of(sct, ct.with_voxels(broken), mask, "m")
     with pytest.raises(ValueRangeError, match="mask is empty"):
         evaluation_of(sct, ct, mask.with_voxels(np.zeros_like(mask.voxels)), "m")
+
+
+@pytest.mark.parametrize("missing", ["sct", "ct", "both"])
+def test_what_was_not_measured_is_as_if_the_mask_did_not_hold_it(volumes, missing):
+    """Except that both figures are told."""
+    sct, ct, mask = volumes
+    first, second = (np.ones(ct.grid.shape, bool) for _ in range(2))
+    if missing != "ct":
+        first[:, :, 9:] = False  # 3 of the mask's 10 slices, and what is beyond
+    if missing != "sct":
+        second[:6] = False  # 3 of its 13 planes
+    measured = first & second
+    holed = sct.with_voxels(np.where(first, sct.voxels, -1024)).measured_where(first)
+    real = ct.with_voxels(np.where(second, ct.voxels, -1024)).measured_where(second)
+    found = evaluation_of(holed, real, mask, "m")
+    smaller = mask.with_voxels(np.uint8((mask.voxels > 0) & measured))
+    wanted = evaluation_of(holed.with_voxels(holed.voxels, "HU"), real, smaller, "m")
+    inside = mask.voxels > 0
+    error = np.abs(holed.voxels.astype(float) - real.voxels)
+    part = {"sct": 0.3, "ct": 3 / 13, "both": 1 - 0.7 * 10 / 13}[missing]
+    assert found.left_out.part == pytest.approx(part)
+    assert found.left_out.mae == pytest.approx(error[inside].mean())
+    assert found.left_out.mae > 2 * found.body.mae
+    assert found.body.mae == pytest.approx(error[inside & measured].mean())
+    assert wanted.left_out is None
+    assert replace(found, left_out=None) == wanted
+    again = Evaluation.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
+    assert again.left_out == found.left_out
+
+
+def test_a_mask_of_which_nothing_was_measured_is_refused(volumes):
+    sct, ct, mask = volumes
+    nowhere = sct.measured_where(mask.voxels == 0)
+    with pytest.raises(ValueRangeError, match="no voxel of the mask was measured"):
+        evaluation_of(nowhere, ct, mask, "m")

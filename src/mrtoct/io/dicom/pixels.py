@@ -22,12 +22,9 @@ from pydicom.uid import (
 
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.dicom.headers import lookup_in, read_dataset
-from mrtoct.volume import AIR_HU, Array, Unit
+from mrtoct.volume import Array, Unit, outside
 
 log = logging.getLogger(__name__)
-
-OUTSIDE = {"HU": AIR_HU, "a.u.": 0.0}
-"""What padding becomes: voxels that were never measured."""
 
 PADDING_BELOW_HU = -900.0
 """Padding that would be tissue is a wrong header: those voxels were measured."""
@@ -144,7 +141,7 @@ def _values(dataset: Dataset, stored: Array, index: int, unit: Unit) -> Array:
     if unit == "HU" and max(low * a + b, high * a + b) > PADDING_BELOW_HU:
         log.warning("a padding value of %g HU is taken for measured", high * a + b)
         return values
-    values[(stored >= low) & (stored <= high)] = OUTSIDE[unit]
+    values[(stored >= low) & (stored <= high)] = outside(unit)
     return values
 
 

@@ -26,6 +26,7 @@ from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import coded, copied_from, references_to
 from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
+from mrtoct.volume.picture import share
 
 Slices = Literal["transverse", "source"]
 
@@ -60,7 +61,8 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. Returns the volume as written. Raises FileError if the folder exists and overwrite is
+    grid. The derivation says how much was not measured.
+    Returns the volume as written. Raises FileError if the folder exists and overwrite is
     false, ValueRangeError for values that are no whole HU.
     """
     _require_hu(sct)
@@ -71,6 +73,10 @@ def write_ct_series(
     if slices == "transverse" and not is_transverse(sct.grid):
         resampled = resample(sct, planning_grid(sct.grid), fill=AIR_HU)
         written = resampled.with_voxels(np.rint(resampled.voxels).astype(np.int16))
+    if written.measured is not None:
+        # A CT series has no place for a mask: air and what nobody knows are both -1024 HU.
+        missing = share(written.unmeasured)
+        derivation += f"; {missing} of its voxels were not measured by the MR and hold -1024 HU"
     common = _common(source, derivation, spatially_resampled=written is not sct)
     with new_folder(Path(folder), overwrite=overwrite) as part:
         for k, image in enumerate(_images(written, source, common), start=1):

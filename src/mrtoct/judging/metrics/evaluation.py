@@ -19,7 +19,7 @@ from mrtoct.judging.metrics.seams import Seam, TileGrid, seam
 from mrtoct.judging.metrics.slices import SliceError, slice_profile
 from mrtoct.judging.metrics.synthrad import SynthRad2023, SynthRad2025, synthrad_2023, synthrad_2025
 from mrtoct.judging.metrics.tissue import BiasBin, ClassError, StructureError
-from mrtoct.volume import Volume, require_same_grid
+from mrtoct.volume import Array, Volume, require_same_grid
 
 DEFINITIONS = "1"
 """Version of the metrics' definitions: numbers under different versions are not comparable.
@@ -35,6 +35,16 @@ class MaskDescription:
     source: str
     voxels: int
     milliliters: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What of the mask is not judged, because it was not measured in either CT."""
+
+    part: float
+    """0 to 1, of the mask's voxels."""
+    mae: float
+    """HU, of the whole mask: what body.mae would be if it were judged, too."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Evaluation:
     """At the borders of tiles, where such were named."""
     measured: Mapping[str, float] = field(default_factory=dict)
     """What each of METRICS that measures for itself gave, by its key."""
+    left_out: LeftOut | None = None
+    """None where all of the mask was measured."""
 
     def to_json(self) -> dict[str, Any]:
         """Return nested plain JSON values; NaN and infinity become null."""
@@ -88,6 +100,7 @@ class Evaluation:
             levels=tuple(LevelError(**row) for row in v.get("levels", ())),
             seam=_seam(values.get("seam")),
             measured=v["measured"],
+            left_out=LeftOut(**v["left_out"]) if values.get("left_out") else None,
         )
 
 
@@ -96,9 +109,11 @@ def evaluation_of(
 ) -> Evaluation:
     """Return every metric of a synthetic CT against the real one, on one grid, in HU.
 
-    Voxels count where mask > 0. mask_source says in words where the mask came from, because
-    errors inside different masks are not comparable. The paper's metrics run over the
-    bounding box of the mask. tiles are those that the synthetic CT was put together from.
+    Voxels count where mask > 0 and both were measured. mask_source says in words where the mask
+    came from, because errors inside different masks are not comparable. The paper's metrics run
+    over the whole bounding box of what counts. tiles are those that the synthetic CT was put
+    together from. Raises GeometryError for different grids, and ValueRangeError for other
+    units, voxels that are not finite, and a mask that is empty or was nowhere measured.
     """
     require_same_grid(sct.grid, ct.grid, "synthetic CT", "CT")
     require_same_grid(mask.grid, ct.grid, "mask", "CT")
@@ -108,9 +123,13 @@ def evaluation_of(
         bad = int(np.count_nonzero(~np.isfinite(volume.voxels)))
         if bad:
             raise ValueRangeError(f"the {name} holds {bad} voxels that are NaN or infinite")
-    inside = np.asarray(mask.voxels > 0)
-    if not inside.any():
+    whole = np.asarray(mask.voxels > 0)
+    if not whole.any():
         raise ValueRangeError("the mask is empty: there is no voxel to judge")
+    seen = ct.measured_where(sct.measured).measured
+    inside = whole if seen is None else whole & seen
+    if not inside.any():
+        raise ValueRangeError("no voxel of the mask was measured: there is none to judge")
 
     real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
@@ -134,7 +153,14 @@ def evaluation_of(
             for metric in METRICS.values()
             if metric.measure
         },
+        left_out=_left_out(synthetic, real, whole, inside),
     )
+
+
+def _left_out(sct: Array, ct: Array, whole: Array, inside: Array) -> LeftOut | None:
+    """Return how much of a mask lies outside of what is judged, and what it would change."""
+    part = 1 - inside.sum() / whole.sum()
+    return LeftOut(float(part), tissue.class_error(sct, ct, whole).mae) if part else None
 
 
 def _seam(values: dict[str, Any] | None) -> Seam | None:

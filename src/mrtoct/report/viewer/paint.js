@@ -46,8 +46,11 @@ const PLANES = {
   sagittal: { normal: 0, across: 1, down: 2, edges: ["A", "P", "S", "I"] },
 };
 
-// Fill a canvas of one pixel a voxel with a slice of a layer.
-function paintSlice(canvas, plane, at, scene, codes, layer, colors) {
+const STRIPE = 3; // voxels
+
+// Fill a canvas of one pixel a voxel with a slice of a layer; where it holds nothing, with stripes
+// of two colours, if they are given.
+function paintSlice(canvas, plane, at, scene, codes, layer, colors, stripes) {
   const { shape } = scene;
   const columns = shape[plane.across], rows = shape[plane.down];
   const stride = [1, shape[0], shape[0] * shape[1]];
@@ -59,7 +62,8 @@ function paintSlice(canvas, plane, at, scene, codes, layer, colors) {
   for (let row = 0, out = 0; row < rows; row++) {
     let from = start + (rows - 1 - row) * stride[plane.down] + (columns - 1) * stride[plane.across];
     for (let column = 0; column < columns; column++, from -= stride[plane.across], out++) {
-      if (!other) pixels[out] = colors[one[from]];
+      if (!other && stripes && !one[from]) pixels[out] = stripes[Math.floor((row + column) / STRIPE) % 2];
+      else if (!other) pixels[out] = colors[one[from]];
       else if (one[from] && other[from]) pixels[out] = colors[zero + one[from] - other[from]];
     }
   }

@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("viewer-data").textContent);
 const find = (id) => document.getElementById(id);
 const viewer = find("viewer"), panels = find("panels"), slider = find("slice");
-const THREE_D = "3d";
+const THREE_D = "3d", STRIPES = data.tables.stripes.map((color) => pixel(...color, 255));
 const state = {
   scene: 0, plane: "transverse", at: [0, 0, 0], hover: null, crosshair: false, zoom: 1,
   hu: [-160, 240], error: 400, deviation: 200, signal: {}, smooth: true,
@@ -70,6 +70,9 @@ async function layOut() {
   find("slice-row").hidden = !flat;
   find("cut-row").hidden = flat;
   find("readout").hidden = !flat;
+  find("unmeasured").hidden = !flat || !scene().unmeasured;
+  const [dark, light] = data.tables.stripes.map((color) => `rgb(${color.join(" ")})`);
+  find("unmeasured").firstElementChild.style.background = `repeating-linear-gradient(135deg, ${dark} 0 3px, ${light} 3px 6px)`;
   // One layer in three planes stands in a row; several have a row for each plane.
   const columns = layers.length === 1 ? names.length : layers.length;
   panels.style.setProperty("--columns", columns);
@@ -132,7 +135,8 @@ function draw(panel) {
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
   const lay = (what, isOverlay) => {
-    paintSlice(native, plane, state.at, scene(), codes, what, colors(what, isOverlay));
+    const stripes = scene().unmeasured && !isOverlay && what.unit !== "label" ? STRIPES : null;
+    paintSlice(native, plane, state.at, scene(), codes, what, colors(what, isOverlay), stripes);
     context.drawImage(native, box.x, box.y, box.width, box.height);
   };
   lay(layer, false);
@@ -219,7 +223,7 @@ function readOut() {
   const index = at[0] + shape[0] * (at[1] + shape[1] * at[2]);
   const parts = layers.map((layer) => {
     const value = valueAt(layer, scene(), codes, index);
-    if (value === null) return null;
+    if (value === null) return scene().unmeasured && layer.unit !== "label" ? `${layer.short} not measured` : null;
     const sign = layer.unit === "difference" && value > 0 ? "+" : "";
     if (layer.unit === "a.u." || layer.unit === "label") return `${layer.short} ${text(Number(value.toPrecision(4)))}`;
     return `${layer.short} ${sign}${text(Math.round(value))} HU`;

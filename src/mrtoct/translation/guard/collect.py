@@ -71,7 +71,7 @@ def seen_of(
     looks = []
     for volume in volumes:
         try:
-            looks.append(measure(volume.with_voxels(from_zero(volume.voxels)), spacing))
+            looks.append(measure(from_zero(volume), spacing))
         except ValueRangeError:
             continue  # as in a store: there is only nothing to compare others with
     if not looks:

@@ -56,7 +56,7 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
     modality = check_modality(mr, find_peaks(mr.voxels), scan)
     if modality:
         return [replace(finding, weight="unusable") for finding in modality]
-    mr = mr.with_voxels(from_zero(mr.voxels))
+    mr = from_zero(mr)
     spacing = seen.spacing if seen else (1.0, 1.0, 1.0)
     channel = seen.channels[name] if seen else None
     found = check_spacing(mr.spacing, channel.scanned, scan) if channel else []

@@ -16,7 +16,7 @@ from mrtoct.check.head import SIDES, measure_head
 from mrtoct.check.pair import CoarseHead, coarse_mr
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
-from mrtoct.resample import coverage, resample
+from mrtoct.resample import resample
 from mrtoct.volume import Array, Grid, Volume
 
 WORK_MM = 3.0
@@ -64,9 +64,9 @@ def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
     i, j, k = (max(s, WORK_MM) for s in spacing)
     grid = mr.grid.upright((i, j, k))
     coarse = resample(mr, grid, fill=0.0)
-    inside = coverage(mr.grid, grid)
+    inside = np.ones(grid.shape, np.bool_) if coarse.measured is None else coarse.measured
     if covered is not None:
-        inside &= resample(covered, grid, fill=0.0, interpolation="nearest").voxels
+        inside = inside & resample(covered, grid, fill=0.0, interpolation="nearest").voxels
     head = head_mask_mr(coarse)
     mask = head.voxels & inside
     if not mask.any():
