@@ -13,7 +13,7 @@ from mrtoct.datasets.subject_files import (
     usable,
 )
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
 
@@ -65,7 +65,7 @@ def scans_of(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in visible(folder):
-        stem = path.name if path.is_dir() else _stem(path)
+        stem = scan_stem(path)
         kind = stem.lower().partition("_")[0]
         if kind not in ("ct", "mr", "mask"):
             continue
@@ -123,12 +123,3 @@ def _scan(path: Path) -> Scan:
         if next(visible(path), None) is None:
             raise FileError(f"{path} is an empty folder")
     return Scan(path)
-
-
-def _stem(path: Path) -> str:
-    """Return a file's name without a volume ending, and nothing for other files."""
-    name = path.name
-    for ending in VOLUME_ENDINGS:
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return ""

@@ -35,7 +35,7 @@ class Listing:
     """What a source holds: usable subjects, and why each other one is not."""
 
     layout: str
-    """In a word: plain, rire, synthrad, table."""
+    """In a word: plain, rire, synthrad, bids, table."""
     subjects: list[SubjectFiles]
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +62,15 @@ def name_fault(name: str) -> str | None:
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json", name):
         return "this name is reserved"
     return None
+
+
+def person_of(name: str) -> str:
+    """Return whose scans a subject is: sub-01 of sub-01_ses-02, as BIDS names a person's visits.
+
+    Every other subject is a person of its own.
+    """
+    visit = re.fullmatch(r"(sub-[A-Za-z0-9+]+)_ses-[A-Za-z0-9+]+", name)
+    return visit[1] if visit else name
 
 
 def channel_fault(channel: str) -> str | None:

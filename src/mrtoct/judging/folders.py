@@ -17,7 +17,7 @@ from typing import Literal
 
 from mrtoct.datasets.plain import visible
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
 from mrtoct.judging.methods import FOUND, Method, Subject, from_files
 from mrtoct.judging.roles import some
 
@@ -84,8 +84,8 @@ def find(folder: Path, kind: Kind) -> dict[str, Path]:
     bare: list[tuple[str, Path]] = []
     for path in visible(folder):
         if path.is_dir():
-            folders += [(path.name, p) for p in visible(path) if _stem(p).lower() == kind]
-        elif stem := _stem(path):
+            folders += [(path.name, p) for p in visible(path) if scan_stem(p).lower() == kind]
+        elif stem := scan_stem(path):
             if own := _subject(stem, kind):
                 named.append((own, path))
             elif not _subject(stem, OTHERS):
@@ -105,13 +105,3 @@ def _subject(stem: str, kind: str) -> str:
     """Return the subject in a name such as sct_1BA001 or 1BA001-sct, "" where it is none."""
     parts = re.fullmatch(rf"(?i:{kind})[_-](.+)|(.+)[_-](?i:{kind})", stem)
     return (parts[1] or parts[2]) if parts else ""
-
-
-def _stem(path: Path) -> str:
-    """Return a folder's name, a volume file's without its ending, "" for other files."""
-    if path.is_dir():
-        return path.name
-    for ending in VOLUME_ENDINGS:
-        if path.name.lower().endswith(ending):
-            return path.name[: -len(ending)]
-    return ""
