@@ -40,10 +40,10 @@ class Manner:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where one head's results go; None is not wanted."""
+    """Where results go: one head's files, or the folders of many heads'; None is not wanted."""
 
     sct: Path
-    """A file, or the folder of a CT series."""
+    """For a CT series a folder, too."""
     deviation: Path | None = None
     page: Path | None = None
 
@@ -57,6 +57,8 @@ class Outputs:
 class Head:
     """What was read of one head."""
 
+    name: str
+    """What its page is called."""
     scan: Scan
     mr: Volume
     """The model's first channel."""
@@ -67,7 +69,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Made:
+class Translated:
     """What came of one head."""
 
     sct: Volume
@@ -100,7 +102,7 @@ def require_outputs(outputs: Outputs, *, dicom: bool, overwrite: bool) -> None:
             raise FileError(f"{path} cannot be written: {above} is a file")
 
 
-def read_head(scan: Scan, others: Mapping[str, Scan], *, dicom: bool) -> Head:
+def read_head(scan: Scan, others: Mapping[str, Scan], *, name: str, dicom: bool) -> Head:
     """Read the MR of one head; with dicom it must be a series, for a CT series to belong to."""
     if dicom and not scan.path.is_dir():
         raise FileError(
@@ -109,7 +111,8 @@ def read_head(scan: Scan, others: Mapping[str, Scan], *, dicom: bool) -> Head:
         )
     series = find_series(scan.path, "a.u.", scan.series) if dicom else None
     mr = read_scan(scan, "a.u.")
-    return Head(scan, mr, {name: read_scan(s, "a.u.") for name, s in others.items()}, series)
+    further = {channel: read_scan(other, "a.u.") for channel, other in others.items()}
+    return Head(name, scan, mr, further, series)
 
 
 def translate_head(
@@ -121,7 +124,7 @@ def translate_head(
     overwrite: bool,
     tell: Callable[[str], None],
     stage: Callable[[str], None],
-) -> Made:
+) -> Translated:
     """Look at a head, translate it and write what is wanted.
 
     Doubts are told in sentences, stage hears what is under way. Raises ValueRangeError where the
@@ -175,7 +178,7 @@ def translate_head(
     if outputs.page is not None:
         write_page(
             outputs.page,
-            path.resolve().name,
+            head.name,
             translator.bundle,
             manner.model,
             mr=head.mr,
@@ -184,4 +187,4 @@ def translate_head(
             findings=findings,
             overwrite=overwrite,
         )
-    return Made(sct, deviation, findings, doubts)
+    return Translated(sct, deviation, findings, doubts)

@@ -76,16 +76,21 @@ def scans_of(folder: Path) -> dict[str, Path]:
     return found
 
 
+def mr_of(folder: Path) -> dict[str, Scan]:
+    """Return the MR of a subject's folder by channel: "mr", then "T1", then the others."""
+    return {
+        _channel(stem, folder): _scan(path)
+        for stem, path in sorted(scans_of(folder).items(), key=_usual_first)
+        if stem == "mr" or stem.startswith("mr_")
+    }
+
+
 def _subject(folder: Path) -> SubjectFiles:
     if fault := name_fault(folder.name):
         raise FileError(f"{folder}: {fault}")
     found = scans_of(folder)
     endings = ", ".join(VOLUME_ENDINGS)
-    mr = {
-        _channel(stem, folder): _scan(path)
-        for stem, path in sorted(found.items(), key=_usual_first)
-        if stem == "mr" or stem.startswith("mr_")
-    }
+    mr = mr_of(folder)
     if not mr:
         raise FileError(f"{folder} has no mr or mr_CHANNEL ({endings}, or a folder of DICOM files)")
     if "ct" not in found:

@@ -13,6 +13,10 @@ MOST_NAME = 100
 """Characters in a subject's name: it becomes a folder's, and disks hold 255 bytes."""
 
 
+KINDS = ("sct", "ct", "mr", "mask")
+"""Words in files' names that say what is in them."""
+
+
 @dataclass(frozen=True)
 class SubjectFiles:
     """The scans of one subject."""
@@ -62,6 +66,13 @@ def name_fault(name: str) -> str | None:
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json", name):
         return "this name is reserved"
     return None
+
+
+def named_after(stem: str, *kinds: str) -> str:
+    """Return the subject in a name such as sct_1BA001 or 1BA001-sct, "" where it is none."""
+    words = f"(?i:{'|'.join(kinds)})"
+    parts = re.fullmatch(rf"{words}[_-](.+)|(.+)[_-]{words}", stem)
+    return (parts[1] or parts[2]) if parts else ""
 
 
 def person_of(name: str) -> str:
