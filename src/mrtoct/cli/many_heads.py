@@ -131,7 +131,8 @@ def _outcome(
     except MrtoctError as error:
         return Row(job.name, "failed", error.sentence(lambda switch: f"--{switch}"))
     except OSError as error:
-        return Row(job.name, "failed", f"{error.strerror or error}: {error.filename or ''}")
+        where = f" ({error.filename})" if error.filename else ""
+        return Row(job.name, "failed", f"{error.strerror or error}{where}")
     except (MemoryError, torch.OutOfMemoryError):
         return Row(job.name, "failed", "not enough memory")
     serious = [finding for finding in made.findings if finding.weight != "note"]

@@ -121,7 +121,8 @@ def _of_files(folder: Path, files: list[Path]) -> Heads:
     for name, path in chosen:
         if fault := name_fault(name):
             rejected[name] = f"{path}: {fault}"
-        elif name in rejected or heads.pop(name, None):
+        elif name in rejected or name in heads:
+            heads.pop(name, None)
             rejected[name] = f"{name} is there twice, as {path.name} and in another file; keep one"
         else:
             heads[name] = HeadFiles(name, {"mr": Scan(path)})
@@ -163,7 +164,7 @@ def _mr_in(folder: Path, series: str | None) -> dict[str, Scan]:
             return {"mr": Scan(volumes[0][1])}
     if is_study:
         return {"mr": Scan(folder, series)}
-    raise FileError(f"{folder} holds no MR: no mr.*, no other volume, no DICOM files")
+    raise FileError(f"{folder} holds no MR: no mr.*, no volume but CT and mask, no DICOM")
 
 
 def _mr_among(files: list[Path]) -> list[tuple[str, Path]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,11 @@ def source_uri(raw: Path, dataset: Path) -> str:
 
 
 def write_sidecar(
-    volume: Path, sources: list[str], facts: Mapping[str, Any], *, overwrite: bool
+    volume: Path, sources: Sequence[str], facts: Mapping[str, Any], *, overwrite: bool
 ) -> None:
     """Write the JSON of a volume in HU that was made of sources (URIs), on the first one's grid."""
     said = {
-        "Sources": sources,
+        "Sources": list(sources),
         "SpatialReference": sources[0],
         "Units": "HU",
         "SkullStripped": False,
