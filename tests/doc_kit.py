@@ -80,6 +80,20 @@ class Kit:
         wanted = "ct,mr_T1,mr_T2,transformations"
         self.call("fetch", "rire", folder, "--subject", "training_001", "--modality", wanted)
 
+    def make_MRS(self, folder: Path) -> None:  # noqa: N802
+        """MR of heads that nobody has a CT of."""
+        for n, head in enumerate(self.heads[:2], 1):
+            write_volume(folder / f"s{n:02d}.nii.gz", head.mr["T1"])
+
+    def make_BIDS(self, folder: Path) -> None:  # noqa: N802
+        """Two visits of one person, MR on the grid of the CT."""
+        for n, head in enumerate(self.heads[:2], 1):
+            at, name = folder / "sub-01" / f"ses-{n}" / "anat", f"sub-01_ses-{n}"
+            for contrast in ("T1", "T2"):
+                mr = resample(head.mr[contrast], head.ct.grid, fill=0.0, transform=head.ct_to_mr)
+                write_volume(at / f"{name}_{contrast}w.nii.gz", mr)
+            write_volume(at / f"{name}_ct.nii.gz", head.ct)
+
     # A pair on one grid, with a synthetic CT and a mask.
 
     def make_MR_nii_gz(self, path: Path) -> None:  # noqa: N802

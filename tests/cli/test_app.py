@@ -26,7 +26,7 @@ def test_help_does_not_wait_for_libraries():
     shown, _, loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.partition("MODULES")
-    assert "Translate a head MR into a synthetic CT." in shown
+    assert "Translate a head MR, or a folder of them, into synthetic CTs." in shown
     modules = loaded.split()
     assert "typer" in modules
     assert not HEAVY & {name.partition(".")[0] for name in modules}

@@ -31,8 +31,8 @@ def test_what_was_found_and_what_is_allowed_are_said(tmp_path):
         list_subjects(tmp_path / "scan.nii")
     with pytest.raises(CohortError, match=r"one holds ct.nii itself.*name the folder above"):
         list_subjects(tmp_path / "one")
-    with pytest.raises(CohortError, match="'bids' is unknown; allowed: auto, plain, rire"):
-        list_subjects(tmp_path, "bids")
+    with pytest.raises(CohortError, match="'twofold' is unknown; allowed: auto, plain, rire"):
+        list_subjects(tmp_path, "twofold")
     with pytest.raises(FileError, match="is a folder; a table is a file"):
         list_subjects(tmp_path, "table")
     (tmp_path / "c.csv").write_text("subject,ct,mr\na,one/ct.nii,one/mr.nii\n")

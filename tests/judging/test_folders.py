@@ -78,3 +78,25 @@ def test_a_folder_of_something_else_says_what_it_should_hold(folders, tmp_path):
 def test_long_lists_of_names_are_cut():
     assert some(["a", "b"]) == "a, b"
     assert some(list("abcdefgh")) == "a, b, c, d, e and 3 more"
+
+
+def test_in_bids_a_session_is_a_subject(tmp_path):
+    raw, made = tmp_path / "raw", tmp_path / "made"
+    for root, names in (
+        (raw, ["sub-1/ses-a/ct/sub-1_ses-a_ct.nii.gz", "sub-2/anat/sub-2_CT.nii.gz"]),
+        (raw, ["sub-2/anat/sub-2_T1w.nii.gz"]),
+        (made, ["sub-1/ses-a/anat/sub-1_ses-a_desc-sct_ct.nii.gz"]),
+        (made, ["sub-1/ses-a/anat/sub-1_ses-a_desc-sct_deviation.nii.gz"]),
+        (made, ["sub-2/anat/sub-2_acq-x_desc-sct_ct.nii.gz", "dataset_description.json"]),
+    ):
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+    real, synthetic = find(raw, "ct"), find(made, "sct")
+    assert list(real) == list(synthetic) == ["sub-1_ses-a", "sub-2"]
+    assert real["sub-1_ses-a"].name == "sub-1_ses-a_ct.nii.gz"
+    assert synthetic["sub-2"].name == "sub-2_acq-x_desc-sct_ct.nii.gz"
+    assert find(made, "ct") == {}  # a synthetic CT is no real one
+    (made / "sub-2" / "anat" / "sub-2_desc-sct_ct.nii.gz").touch()
+    with pytest.raises(CohortError, match=r"sub-2 has two synthetic CTs: .*; keep one"):
+        find(made, "sct")

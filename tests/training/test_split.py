@@ -107,7 +107,7 @@ def test_a_balanced_split_has_the_same_share_of_slices_as_of_subjects() -> None:
 
 def test_a_balanced_split_leaves_somebody_to_train() -> None:
     assert len(balanced_split(slices(3), 0.99, seed=1).train) == 1
-    with pytest.raises(CohortError, match="at least 2 subjects, got 1"):
+    with pytest.raises(CohortError, match="at least 2 patients, got 1"):
         balanced_split(slices(1), 0.2, seed=1)
 
 
@@ -122,3 +122,33 @@ def test_in_folds_everybody_validates_once() -> None:
     for folds in (1, 12):
         with pytest.raises(CohortError, match="2 to 11 folds"):
             fold_splits(names(11), folds, seed=4)
+
+
+def visits(count: int) -> list[str]:
+    """Three sessions each, as BIDS names them, and one subject without."""
+    return [f"sub-{n}_ses-{s}" for n in range(count) for s in "abc"] + ["sub-single"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_sessions_of_a_patient_stay_together(seed: int) -> None:
+    subjects = visits(7)  # 8 patients
+    split = split_subjects(subjects, 0.25, 0.25, seed)
+    parts = [split.train, split.validation, split.test]
+    assert sorted(n for part in parts for n in part) == sorted(subjects)
+    persons = [{name.split("_")[0] for name in part} for part in parts]
+    assert [len(who) for who in persons] == [4, 2, 2]
+    folds = fold_splits(subjects, 4, seed)
+    balanced = balanced_split(dict.fromkeys(subjects, 100), 0.25, seed)
+    for one in [*folds, balanced]:
+        train, validation = ({n.split("_")[0] for n in p} for p in (one.train, one.validation))
+        assert (train & validation, len(train), len(validation)) == (set(), 6, 2)
+    assert sorted(n for fold in folds for n in fold.validation) == sorted(subjects)
+
+
+def test_one_patient_alone_trains_without_validation() -> None:
+    assert split_subjects(["sub-1_ses-b", "sub-1_ses-a"], 0.3, 0.3, 1).train == [
+        "sub-1_ses-a",
+        "sub-1_ses-b",
+    ]
+    with pytest.raises(CohortError, match=r"2 patients \(with 6 sessions\) can be dealt"):
+        fold_splits([n for n in visits(2) if "ses" in n], 3, seed=1)

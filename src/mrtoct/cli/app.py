@@ -20,7 +20,7 @@ from mrtoct.io.paths import expanded
 Function = Callable[..., None]
 
 COMMANDS = {
-    "translate": "Translate a head MR into a synthetic CT.",
+    "translate": "Translate a head MR, or a folder of them, into synthetic CTs.",
     "demo": "Translate a head by the model that comes with mrtoct, and make a page to look at.",
     "view": "Show volumes side by side in three planes and 3-D, with linked slices, windows and "
     "overlays.",

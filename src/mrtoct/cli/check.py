@@ -25,8 +25,8 @@ def check(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, a table "
-            "(.csv, .tsv), or the CT of one pair.",
+            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE, SynthRAD or BIDS folder, a "
+            "table (.csv, .tsv), or the CT of one pair.",
         ),
     ],
     mr: Annotated[

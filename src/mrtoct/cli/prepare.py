@@ -23,8 +23,8 @@ def prepare(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, or a table "
-            "(.csv, .tsv).",
+            help="Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE, SynthRAD or BIDS folder, or a "
+            "table (.csv, .tsv).",
         ),
     ],
     store: Annotated[
@@ -45,7 +45,7 @@ def prepare(
         typer.Option(
             metavar="A,B",
             help="MR channels to use, the one to register to the CT first, such as T1,T2,PD. "
-            "Default: the recipe's; else mr or T1; else the only one there is.",
+            "Default: the recipe's; else mr, T1 or T1w; else the only one there is.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -103,7 +103,7 @@ def run(
 def usual_channels(listing: Listing) -> tuple[str, ...]:
     """Return the MR channel to take where none is named; CohortError if that is not clear."""
     shared = listing.channels
-    for name in ("mr", "T1"):
+    for name in ("mr", "T1", "T1w"):
         if name in shared:
             return (name,)
     if len(shared) == 1:

@@ -75,6 +75,11 @@ def warn(text: str) -> None:
     _note(text)
 
 
+def tell(sentence: str) -> None:
+    """Print a note as what is said, and a warning as what must not be missed."""
+    (warn if sentence.startswith("warning: ") else say)(sentence)
+
+
 def _note(text: str) -> None:
     """Add a line with its time to the log, if there is one."""
     if _voice.log:

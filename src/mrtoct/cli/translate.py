@@ -1,22 +1,23 @@
-"""mrtoct translate: an MR volume into a synthetic CT."""
+"""mrtoct translate: an MR volume, or each of a folder, into a synthetic CT."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import typer
 
-from mrtoct._version import __version__
+from mrtoct.cli.many_heads import show, translate_heads
+from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import Device, Model, Overwrite, listed
-from mrtoct.cli.terminal import about, console, say
-from mrtoct.cli.translation import refuse, refuse_unusable, write_page
+from mrtoct.cli.terminal import about, console, say, tell
 from mrtoct.cli.unmeasured import say_unmeasured
+from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.atomic import require_absent
-from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
-from mrtoct.io.files import ending, read_scan, require_volume_absent, write_volume
+from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
@@ -26,28 +27,36 @@ def translate(
     mr: Annotated[
         Path,
         typer.Argument(
-            metavar="MR", help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files."
+            metavar="MR",
+            help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files; or a folder of "
+            "heads: volumes, subjects' folders, DICOM studies, or a BIDS data set.",
         ),
     ],
     output: Annotated[
-        Path, typer.Argument(metavar="SCT", help="Synthetic CT to write, of any of these kinds.")
+        Path,
+        typer.Argument(
+            metavar="SCT",
+            help="Synthetic CT to write, of any of these kinds; for a folder of heads a folder.",
+        ),
     ],
     model: Model = "head",
     page: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE|FOLDER",
             help="Also write a page, FILE.html: MR, synthetic CT and deviation in a viewer, what "
-            "is odd about the MR, and what the model is for.",
+            "is odd about the MR, and what the model is for. Of a folder of heads a page each into "
+            "FOLDER.",
             show_default=False,
         ),
     ] = None,
     uncertainty: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE|FOLDER",
             help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
-            "its grid: .nii.gz, .nii, .mha or .mhd.",
+            "its grid: .nii.gz, .nii, .mha or .mhd. Of a folder of heads one each into FOLDER, "
+            "which may be SCT.",
             show_default=False,
         ),
     ] = None,
@@ -74,6 +83,16 @@ def translate(
             show_default=False,
         ),
     ] = None,
+    contrast: Annotated[
+        list[str],
+        typer.Option(
+            metavar="A,B",
+            help="Which MR of a head that has several, in a folder of heads, the first that is "
+            "there: the end of its name in BIDS, such as T2w,FLAIR, or CHANNEL of mr_CHANNEL. "
+            "Default: the model's channel; else T1w, T2w, PDw, FLAIR; mr, mr_T1.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     format: Annotated[
         Literal["file", "dicom"],
         typer.Option(
@@ -106,119 +125,97 @@ def translate(
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Translate a head MR into a synthetic CT.
+    """Translate a head MR into a synthetic CT, or each MR of a folder.
 
     The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
     as one of your own training. The MR may have any orientation, spacing and slice thickness. The
     output lies on exactly its grid: int16 HU, -1024 where the head is not. What is odd about the
     MR, or unlike what the model was trained on, is said in a warning; what is no head MR at all is
     refused. For research only.
-    """
-    # Before the work, not after it: what could not be written anyway.
-    source = _dicom_source(mr, series) if format == "dicom" else None
-    _require_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
-    bundle = find_bundle(model)
-    with console.status("reading") as stage:
-        first = read_scan(Scan(mr, series), "a.u.")
-        others = {name: read_scan(scan, "a.u.") for name, scan in _named(listed(further)).items()}
 
+    Where MR is a folder and SCT is no file's name, every head in MR is translated: a volume, a
+    subject's folder or a DICOM study each, into SCT/NAME_sct.nii.gz; or a session each of a BIDS
+    data set, into a BIDS data set of derivatives. What fails is named and the rest is done; run
+    again, what is there is left. The exit status is 1 if any failed.
+    """
+    manner = Manner(model, strict, force, aligned, format == "dicom", slices)
+    outputs = Outputs(output, uncertainty, page)
+    if _is_of_many(mr, outputs, dicom=manner.dicom):
+        if further:
+            raise CohortError(
+                f"--with names the channels of one head, and {mr} is a folder of heads: there "
+                "channels are found by their names, mr_CHANNEL or in BIDS"
+            )
+        rows = translate_heads(
+            mr,
+            outputs,
+            manner,
+            series=series,
+            contrasts=listed(contrast),
+            device=device,
+            overwrite=overwrite,
+        )
+        show(rows)
+        if any(row.came == "failed" for row in rows):
+            raise typer.Exit(1)
+        return
+    if contrast:
+        raise CohortError("--contrast chooses in a folder of heads; of one head, name the MR")
+    scan, others = Scan(mr, series), _named(listed(further))
+    _translate_one(scan, others, outputs, manner, device, overwrite=overwrite)
+
+
+def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
+    """Tell whether a folder of heads was named; FileError where one output is named for it.
+
+    A file to write is of one head, a folder of those in MR. For CT series both are folders: then
+    there are many heads where there are many DICOM studies.
+    """
+    if not mr.is_dir() or is_modality_folder(mr):
+        return False
+    if dicom:
+        return len(studies_in(mr, outputs.paths)) > 1
+    if not outputs.sct.name.lower().endswith(VOLUME_ENDINGS):
+        return True
+    if not studies_in(mr, outputs.paths):
+        raise FileError(
+            f"{mr} holds no DICOM files, and {outputs.sct} is one file; of a folder of heads name "
+            "a folder to write to"
+        )
+    return False
+
+
+def _translate_one(
+    scan: Scan,
+    others: Mapping[str, Scan],
+    outputs: Outputs,
+    manner: Manner,
+    device: str,
+    *,
+    overwrite: bool,
+) -> None:
+    """Translate one head and say what was written."""
+    # Before the work, not after it: what could not be written anyway.
+    require_outputs(outputs, dicom=manner.dicom, overwrite=overwrite)
+    bundle = find_bundle(manner.model)
+    with console.status("reading") as stage:
+        name = scan.path.resolve().name
+        head = read_head(scan, others, name=name, dicom=manner.dicom)
         translator = Translator.load(bundle, device)
-        if uncertainty is not None:
+        if outputs.deviation is not None:
             with about(bundle):
                 translator.deviation_model()  # or it raises, before the work
-        channels = {translator.bundle.channels[0]: first, **others}
-
-        def warn(doubt: str) -> None:
-            say(f"warning: {doubt}")
-
-        stage.update("looking")
-        with about(mr):
-            unlike = translator.doubts(channels)
-        for doubt in unlike:
-            say(f"{'note' if doubt.weight == 'note' else 'warning'}: {doubt}")
-        if not force:
-            refuse_unusable(unlike, mr)
-        if strict:
-            refuse(unlike, translator.bundle.seen is not None, mr, model)
-        stage.update("translating")
-        onto = first.grid
-        if source is not None and slices == "transverse":
-            onto = planning_grid(first.grid)
-        # A page shows the deviation of a model that can estimate it.
-        estimated = translator.bundle.deviation is not None and (uncertainty or page)
-        deviation = None
-        with about(mr):
-            if estimated:
-                sct, deviation = translator.translate_with_deviation(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
-                )
-            else:
-                sct = translator.translate(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
-                )
-        stage.update("writing")
-        if source is None:
-            write_volume(output, sct, overwrite=overwrite)
-        else:
-            how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
-            sct = write_ct_series(
-                output, sct, source, derivation=how, slices=slices, overwrite=overwrite
-            )
-        if uncertainty is not None and deviation is not None:
-            write_volume(uncertainty, deviation, overwrite=overwrite)
-        if page is not None:
-            write_page(
-                page,
-                mr.resolve().name,
-                translator.bundle,
-                model,
-                mr=first,
-                sct=sct,
-                deviation=deviation,
-                findings=unlike,
-                overwrite=overwrite,
-            )
-    say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
-    say_unmeasured(output, sct)
-    if uncertainty is not None and deviation is not None:
-        median = np.median(deviation.voxels[deviation.voxels > 0])
-        say(f"{uncertainty}: standard deviation, median in the head {median:.0f} HU")
-    if page is not None:
-        say(f"{page}: open it in a browser")
-
-
-def _require_outputs(
-    output: Path, uncertainty: Path | None, page: Path | None, *, is_file: bool, overwrite: bool
-) -> None:
-    """Raise FileError where an output could not be written, or would replace another."""
-    if is_file:
-        require_volume_absent(output, overwrite=overwrite)
-    require_absent(output, overwrite=overwrite)
-    if uncertainty is not None:
-        ending(uncertainty)
-        if uncertainty.absolute() == output.absolute():
-            raise FileError(f"SCT and --uncertainty both name {output}; name two files")
-        require_volume_absent(uncertainty, overwrite=overwrite)
-    if page is not None:
-        if page.suffix.lower() not in (".html", ".htm"):
-            raise FileError(f"{page} is no name of a page: it must end in .html")
-        if page.is_dir():
-            raise FileError(f"{page} is a folder; the name of a file is needed")
-        require_absent(page, overwrite=overwrite)
-    for path in (output, uncertainty, page):
-        above = next((p for p in path.absolute().parents if p.exists()), None) if path else None
-        if above is not None and not above.is_dir():
-            raise FileError(f"{path} cannot be written: {above} is a file")
-
-
-def _dicom_source(mr: Path, series: str | None) -> Series:
-    """Return the MR series that a CT series is to belong to."""
-    if not mr.is_dir():
-        raise FileError(
-            f"{mr} is no folder of DICOM files; --format dicom takes patient, study and frame "
-            "of reference from the MR's own"
+        made = translate_head(
+            translator, head, outputs, manner, overwrite=overwrite, tell=tell, stage=stage.update
         )
-    return find_series(mr, "a.u.", series)
+    sct, deviation = made.sct, made.deviation
+    say(f"{outputs.sct}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
+    say_unmeasured(outputs.sct, sct)
+    if outputs.deviation is not None and deviation is not None:
+        median = np.median(deviation.voxels[deviation.voxels > 0])
+        say(f"{outputs.deviation}: standard deviation, median in the head {median:.0f} HU")
+    if outputs.page is not None:
+        say(f"{outputs.page}: open it in a browser")
 
 
 def _named(further: tuple[str, ...]) -> dict[str, Scan]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrtoct.datasets.bids.layout import list_bids
+from mrtoct.datasets.bids.names import is_bids
 from mrtoct.datasets.plain import is_plain, list_plain
 from mrtoct.datasets.rire.layout import is_rire, list_rire
 from mrtoct.datasets.subject_files import Listing
@@ -28,6 +30,7 @@ LAYOUTS: dict[str, Layout] = {
     "plain": Layout(is_plain, list_plain),
     "rire": Layout(is_rire, list_rire),
     "synthrad": Layout(is_synthrad, list_synthrad),
+    "bids": Layout(is_bids, list_bids),
     "table": Layout(is_table, list_table),
 }
 """Tried from the last to the first, since any folder may be plain. A new one costs its file and a

@@ -13,7 +13,7 @@ from mrtoct.datasets.subject_files import (
     usable,
 )
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
 from mrtoct.io.measured import is_measured_file
 from mrtoct.io.rire import image as rire
 from mrtoct.io.scan import Scan
@@ -69,7 +69,7 @@ def scans_of(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in visible(folder):
-        stem = path.name if path.is_dir() else _stem(path)
+        stem = scan_stem(path)
         kind = stem.lower().partition("_")[0]
         if kind not in ("ct", "mr", "mask"):
             continue
@@ -80,16 +80,21 @@ def scans_of(folder: Path) -> dict[str, Path]:
     return found
 
 
+def mr_of(folder: Path) -> dict[str, Scan]:
+    """Return the MR of a subject's folder by channel: "mr", then "T1", then the others."""
+    return {
+        _channel(stem, folder): _scan(path)
+        for stem, path in sorted(scans_of(folder).items(), key=_usual_first)
+        if stem == "mr" or stem.startswith("mr_")
+    }
+
+
 def _subject(folder: Path) -> SubjectFiles:
     if fault := name_fault(folder.name):
         raise FileError(f"{folder}: {fault}")
     found = scans_of(folder)
     endings = ", ".join(VOLUME_ENDINGS)
-    mr = {
-        _channel(stem, folder): _scan(path)
-        for stem, path in sorted(found.items(), key=_usual_first)
-        if stem == "mr" or stem.startswith("mr_")
-    }
+    mr = mr_of(folder)
     if not mr:
         raise FileError(f"{folder} has no mr or mr_CHANNEL ({endings}, or a folder of DICOM files)")
     if "ct" not in found:
@@ -127,12 +132,3 @@ def _scan(path: Path) -> Scan:
         if next(visible(path), None) is None:
             raise FileError(f"{path} is an empty folder")
     return Scan(path)
-
-
-def _stem(path: Path) -> str:
-    """Return a file's name without a volume ending, and nothing for other files."""
-    name = path.name
-    for ending in VOLUME_ENDINGS:
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return ""

@@ -13,6 +13,10 @@ MOST_NAME = 100
 """Characters in a subject's name: it becomes a folder's, and disks hold 255 bytes."""
 
 
+KINDS = ("sct", "ct", "mr", "mask")
+"""Words in files' names that say what is in them."""
+
+
 @dataclass(frozen=True)
 class SubjectFiles:
     """The scans of one subject."""
@@ -35,7 +39,7 @@ class Listing:
     """What a source holds: usable subjects, and why each other one is not."""
 
     layout: str
-    """In a word: plain, rire, synthrad, table."""
+    """In a word: plain, rire, synthrad, bids, table."""
     subjects: list[SubjectFiles]
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +66,22 @@ def name_fault(name: str) -> str | None:
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json", name):
         return "this name is reserved"
     return None
+
+
+def named_after(stem: str, *kinds: str) -> str:
+    """Return the subject in a name such as sct_1BA001 or 1BA001-sct, "" where it is none."""
+    words = f"(?i:{'|'.join(kinds)})"
+    parts = re.fullmatch(rf"{words}[_-](.+)|(.+)[_-]{words}", stem)
+    return (parts[1] or parts[2]) if parts else ""
+
+
+def person_of(name: str) -> str:
+    """Return whose scans a subject is: sub-01 of sub-01_ses-02, as BIDS names a person's visits.
+
+    Every other subject is a person of its own.
+    """
+    visit = re.fullmatch(r"(sub-[A-Za-z0-9+]+)_ses-[A-Za-z0-9+]+", name)
+    return visit[1] if visit else name
 
 
 def channel_fault(channel: str) -> str | None:

@@ -44,6 +44,16 @@ def ending(path: Path) -> str:
     )
 
 
+def scan_stem(path: Path) -> str:
+    """Return a folder's name, a volume file's without its ending, and nothing for other files."""
+    if path.is_dir():
+        return path.name
+    for known in VOLUME_ENDINGS:
+        if path.name.lower().endswith(known):
+            return path.name[: -len(known)]
+    return ""
+
+
 def read_scan(scan: Scan, unit: Unit) -> Volume:
     """Read the volume that a scan names; see read_volume."""
     require_unit(unit)

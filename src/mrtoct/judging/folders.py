@@ -5,25 +5,27 @@ A subject's volume of a kind (sct, ct or mask) is one of
 FOLDER/<subject>/<kind>.nii.gz    or .nii, .mha, .mhd, or a folder <kind> of DICOM files
 FOLDER/<kind>_<subject>.nii.gz    or <subject>_<kind>.nii.gz
 FOLDER/<subject>.nii.gz           where no file of the folder is named in the second way
+
+In BIDS a session is a subject: the CT is its raw one, the synthetic CT what has desc-sct.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mrtoct.datasets.bids.names import is_bids, sessions_in
 from mrtoct.datasets.plain import visible
+from mrtoct.datasets.subject_files import KINDS, named_after
 from mrtoct.errors import CohortError, FileError
-from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
 from mrtoct.judging.methods import FOUND, Method, Subject, from_files
 from mrtoct.judging.roles import some
 
 Kind = Literal["sct", "ct", "mask"]
 WORDS = {"sct": "synthetic CT", "ct": "CT", "mask": "mask"}
-OTHERS = r"(?:sct|ct|mr|mask)"
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,18 @@ def find(folder: Path, kind: Kind) -> dict[str, Path]:
     """Return the volumes of a kind by subject, none where the folder is not of that sort."""
     if not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
+    if is_bids(folder):
+        return _in_bids(folder, kind)
     folders: list[tuple[str, Path]] = []
     named: list[tuple[str, Path]] = []
     bare: list[tuple[str, Path]] = []
     for path in visible(folder):
         if path.is_dir():
-            folders += [(path.name, p) for p in visible(path) if _stem(p).lower() == kind]
-        elif stem := _stem(path):
-            if own := _subject(stem, kind):
+            folders += [(path.name, p) for p in visible(path) if scan_stem(p).lower() == kind]
+        elif stem := scan_stem(path):
+            if own := named_after(stem, kind):
                 named.append((own, path))
-            elif not _subject(stem, OTHERS):
+            elif not named_after(stem, *KINDS):
                 bare.append((stem, path))
     found: dict[str, Path] = {}
     for name, path in folders + (named or bare):
@@ -101,17 +105,16 @@ def find(folder: Path, kind: Kind) -> dict[str, Path]:
     return found
 
 
-def _subject(stem: str, kind: str) -> str:
-    """Return the subject in a name such as sct_1BA001 or 1BA001-sct, "" where it is none."""
-    parts = re.fullmatch(rf"(?i:{kind})[_-](.+)|(.+)[_-](?i:{kind})", stem)
-    return (parts[1] or parts[2]) if parts else ""
-
-
-def _stem(path: Path) -> str:
-    """Return a folder's name, a volume file's without its ending, "" for other files."""
-    if path.is_dir():
-        return path.name
-    for ending in VOLUME_ENDINGS:
-        if path.name.lower().endswith(ending):
-            return path.name[: -len(ending)]
-    return ""
+def _in_bids(dataset: Path, kind: Kind) -> dict[str, Path]:
+    """Return the volumes of a kind by session; CohortError where one has several."""
+    found: dict[str, Path] = {}
+    for session in sessions_in(dataset):
+        files = {"sct": session.synthetic, "ct": session.ct, "mask": []}[kind]
+        if kind == "sct" and len(files) > 1:
+            raise CohortError(
+                f"{session.folder} has two {WORDS[kind]}s: {files[0].path.name} and "
+                f"{files[1].path.name}; keep one"
+            )
+        if files:
+            found[session.name] = files[0].path
+    return found

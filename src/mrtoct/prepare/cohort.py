@@ -48,8 +48,8 @@ def prepare_cohort(
     Parameters
     ----------
     source : Path, str or Listing
-        Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE or SynthRAD folder, a table (.csv, .tsv),
-        or what `mrtoct.datasets.listing.list_subjects` found.
+        Folder of SUBJECT/mr.* and SUBJECT/ct.*, a RIRE, SynthRAD or BIDS folder, a table (.csv,
+        .tsv), or what `mrtoct.datasets.listing.list_subjects` found.
     store : Path or str
         Folder of the store, new or to be brought up to date.
     settings : PrepareSettings

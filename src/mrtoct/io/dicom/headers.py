@@ -134,7 +134,7 @@ def find_frames(folder: Path | str) -> list[Frame]:
     for path in [folder] if folder.is_file() else _dicom_files(folder):
         try:
             frames.extend(_frames_of(path))
-        except (FileError, AttributeError, KeyError, OSError, EOFError, *PARSE_ERRORS) as error:
+        except UNREADABLE as error:
             left.setdefault(" ".join(str(error).split()), []).append(path)
     for reason, paths in left.items():
         who = f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files such as {paths[0]} are"
@@ -147,8 +147,23 @@ def find_frames(folder: Path | str) -> list[Frame]:
     return frames
 
 
+def first_image(folder: Path | str) -> FileHeader | None:
+    """Return the header of the first image in a folder, or of a file; None where there is none."""
+    folder = Path(folder)
+    for path in [folder] if folder.is_file() else _dicom_files(folder):
+        try:
+            frames = _frames_of(path)
+        except UNREADABLE:
+            continue
+        if frames:
+            return frames[0].file
+    return None
+
+
 PARSE_ERRORS = (InvalidDicomError, ValueError, TypeError, NotImplementedError, OverflowError)
 """What pydicom raises for content it cannot make sense of."""
+UNREADABLE = (FileError, AttributeError, KeyError, OSError, EOFError, *PARSE_ERRORS)
+"""What reading the planes of a damaged file raises."""
 
 
 def read_dataset(path: Path, *, tags: list[str] | None = None) -> Dataset:

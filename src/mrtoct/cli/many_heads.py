@@ -1,0 +1,188 @@
+"""A folder of heads, one after the other by one model: what fails is named, the rest is done."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mrtoct.check.finding import verdict_of
+from mrtoct.cli.many_outputs import Job, plan_jobs
+from mrtoct.cli.one_head import Manner, Outputs, Translated, read_head, translate_head
+from mrtoct.cli.terminal import about, say, watching
+from mrtoct.datasets.heads import list_heads
+from mrtoct.errors import MrtoctError
+from mrtoct.hardware.progress import Update, Watcher
+from mrtoct.translation.pretrained.shipped import find_bundle
+from mrtoct.translation.translator import Translator
+
+STYLES = {"ok": "green", "doubtful": "yellow", "unusable": "red", "there": "dim", "failed": "red"}
+"""Of what came of a head: the verdict on its MR; there already; no synthetic CT."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one head."""
+
+    name: str
+    came: str
+    """One of STYLES."""
+    said: str = ""
+    """Kinds of findings, or the reason."""
+    hu: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells a watcher about one head of several."""
+
+    watcher: Watcher
+    name: str
+    done: int
+    total: int
+
+    def stage(self, word: str) -> None:
+        """Tell what is under way."""
+        self.watcher(Update(self.done, self.total, f"{self.name}: {word}"))
+
+    def say(self, sentence: str) -> None:
+        """Tell what should be kept."""
+        self.watcher(Update(self.done, self.total, self.name, message=f"{self.name}: {sentence}"))
+
+
+def translate_heads(
+    source: Path,
+    folders: Outputs,
+    manner: Manner,
+    *,
+    series: str | None,
+    contrasts: Sequence[str],
+    device: str,
+    overwrite: bool,
+) -> list[Row]:
+    """Translate every head in a folder into others; what came of each, in the folder's order.
+
+    A head whose results are there is passed over unless overwrite. Raises an MrtoctError where none
+    could be done at all.
+    """
+    bundle = find_bundle(manner.model)
+    found = list_heads(source, series, aside=folders.paths)
+    translator = Translator.load(bundle, device)
+    if folders.deviation is not None:
+        with about(bundle):
+            translator.deviation_model()  # or it raises, before the work
+    jobs, rejected = plan_jobs(
+        source, found, folders, manner, translator.bundle, contrasts, overwrite=overwrite
+    )
+    say(f"heads to translate in {source}: {len(jobs)}")
+    if found.layout != "volumes":  # whose names say it
+        for job in jobs:
+            say(f"{job.name}: {job.taken}")
+    if found.passed:
+        say(f"passed over, no MR to translate: {', '.join(found.passed)}")
+    rows = [Row(name, "failed", reason) for name, reason in rejected.items()]
+    with watching("translate") as watcher:
+        for done, job in enumerate(jobs):
+            teller = Teller(watcher, job.name, done, len(jobs))
+            rows.append(_outcome(translator, job, manner, teller, overwrite=overwrite))
+            if rows[-1].came == "failed":
+                teller.say(f"failed: {rows[-1].said}")
+        watcher(Update(len(jobs), len(jobs)))
+    return sorted(rows, key=lambda row: row.name)
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print a table with a line for each head, and how many came to what."""
+    console = Console(highlight=False)
+    table = Table()
+    for column in ("head", "verdict", "findings, or why not", "HU", "time"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        style = STYLES[row.came]
+        spent = "" if row.seconds is None else f"{row.seconds:.0f} s"
+        said = Text(row.said, style="red" if row.came == "failed" else "")
+        table.add_row(Text(row.name), Text(row.came, style=style), said, row.hu, spent)
+    console.print(table)
+    counts = Counter(
+        {"failed": "failed", "there": "there already"}.get(row.came, "translated") for row in rows
+    )
+    console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
+
+
+def _outcome(
+    translator: Translator, job: Job, manner: Manner, teller: Teller, *, overwrite: bool
+) -> Row:
+    """Do one head, whatever comes of it."""
+    started = time.monotonic()
+    try:
+        if not overwrite and job.is_done():
+            return Row(job.name, "there", "left as it is; --overwrite makes it anew")
+        made = _translated(translator, job, manner, teller, overwrite=overwrite)
+    except MrtoctError as error:
+        return Row(job.name, "failed", error.sentence(lambda switch: f"--{switch}"))
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return Row(job.name, "failed", f"{error.strerror or error}{where}")
+    except (MemoryError, torch.OutOfMemoryError):
+        return Row(job.name, "failed", "not enough memory")
+    serious = [finding for finding in made.findings if finding.weight != "note"]
+    kinds = [*(finding.kind for finding in serious), *["registration"][: len(made.doubts)]]
+    verdict = verdict_of(made.findings)
+    return Row(
+        job.name,
+        "doubtful" if verdict == "ok" and made.doubts else verdict,
+        ", ".join(dict.fromkeys(kinds)),
+        f"{made.sct.voxels.min()} to {made.sct.voxels.max()}",
+        time.monotonic() - started,
+    )
+
+
+def _translated(
+    translator: Translator, job: Job, manner: Manner, teller: Teller, *, overwrite: bool
+) -> Translated:
+    first, *others = job.scans
+    with _all_or_nothing(job.paths):
+        teller.stage("reading")
+        head = read_head(
+            job.scans[first],
+            {name: job.scans[name] for name in others},
+            name=job.name,
+            dicom=manner.dicom,
+        )
+        made = translate_head(
+            translator,
+            head,
+            job.outputs,
+            manner,
+            overwrite=overwrite,
+            tell=teller.say,
+            stage=teller.stage,
+        )
+        job.describe(made, translator.bundle, overwrite=overwrite)
+    return made
+
+
+@contextmanager
+def _all_or_nothing(paths: Sequence[Path]) -> Iterator[None]:
+    """Remove what was written anew where the work stops before all of it is."""
+    new = [path for path in paths if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+        raise

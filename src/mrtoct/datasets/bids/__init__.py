@@ -1,0 +1,1 @@
+"""BIDS: its names, its data sets as cohorts, and derivatives of them."""
