@@ -115,11 +115,12 @@ def _dataset(structures: Sequence[Structure], source: Series, label: str) -> Dat
 
 def _contours(mask: Volume, source: Series) -> list[Dataset]:
     lps = LPS_TO_RAS @ mask.affine
+    pixel_mm2 = mask.spacing[0] * mask.spacing[1]
     stack = source.stack
     assert not isinstance(stack, str)  # its grid is known
     items = []
     for k, place in enumerate(stack.places):
-        for outline in outlines(mask.voxels[:, :, k]):
+        for outline in outlines(mask.voxels[:, :, k], pixel_mm2):
             points = outline.points @ lps[:3, :2].T + lps[:3, 2] * k + lps[:3, 3]
             item = Dataset()
             item.ContourImageSequence = [_image(source.frames[place[0]])]
