@@ -8,14 +8,10 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from mrtoct._version import __version__
+from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import about, console, say
-from mrtoct.cli.translation import refuse, refuse_unusable, write_page
-from mrtoct.errors import CohortError, FileError
-from mrtoct.io.atomic import require_absent
-from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
-from mrtoct.io.files import ending, read_scan, write_volume
+from mrtoct.errors import CohortError
 from mrtoct.io.scan import Scan
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
@@ -114,109 +110,26 @@ def translate(
     refused. For research only.
     """
     # Before the work, not after it: what could not be written anyway.
-    source = _dicom_source(mr, series) if format == "dicom" else None
-    _require_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
+    outputs = Outputs(output, uncertainty, page)
+    manner = Manner(model, strict, force, aligned, format == "dicom", slices)
+    require_outputs(outputs, dicom=manner.dicom, overwrite=overwrite)
     bundle = find_bundle(model)
+    others = _named(listed(further))
     with console.status("reading") as stage:
-        first = read_scan(Scan(mr, series), "a.u.")
-        others = {name: read_scan(scan, "a.u.") for name, scan in _named(listed(further)).items()}
-
+        head = read_head(Scan(mr, series), others, dicom=manner.dicom)
         translator = Translator.load(bundle, device)
         if uncertainty is not None:
             with about(bundle):
                 translator.deviation_model()  # or it raises, before the work
-        channels = {translator.bundle.channels[0]: first, **others}
-
-        def warn(doubt: str) -> None:
-            say(f"warning: {doubt}")
-
-        stage.update("looking")
-        with about(mr):
-            unlike = translator.doubts(channels)
-        for doubt in unlike:
-            say(f"{'note' if doubt.weight == 'note' else 'warning'}: {doubt}")
-        if not force:
-            refuse_unusable(unlike, mr)
-        if strict:
-            refuse(unlike, translator.bundle.seen is not None, mr, model)
-        stage.update("translating")
-        onto = first.grid
-        if source is not None and slices == "transverse":
-            onto = planning_grid(first.grid)
-        # A page shows the deviation of a model that can estimate it.
-        estimated = translator.bundle.deviation is not None and (uncertainty or page)
-        deviation = None
-        with about(mr):
-            if estimated:
-                sct, deviation = translator.translate_with_deviation(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
-                )
-            else:
-                sct = translator.translate(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
-                )
-        stage.update("writing")
-        if source is None:
-            write_volume(output, sct, overwrite=overwrite)
-        else:
-            how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
-            sct = write_ct_series(
-                output, sct, source, derivation=how, slices=slices, overwrite=overwrite
-            )
-        if uncertainty is not None and deviation is not None:
-            write_volume(uncertainty, deviation, overwrite=overwrite)
-        if page is not None:
-            write_page(
-                page,
-                mr.resolve().name,
-                translator.bundle,
-                model,
-                mr=first,
-                sct=sct,
-                deviation=deviation,
-                findings=unlike,
-                overwrite=overwrite,
-            )
-    say(f"{output}: {sct.grid}, {sct.voxels.min()} to {sct.voxels.max()} HU")
-    if uncertainty is not None and deviation is not None:
-        median = np.median(deviation.voxels[deviation.voxels > 0])
+        made = translate_head(
+            translator, head, outputs, manner, overwrite=overwrite, tell=say, stage=stage.update
+        )
+    say(f"{output}: {made.sct.grid}, {made.sct.voxels.min()} to {made.sct.voxels.max()} HU")
+    if uncertainty is not None and made.deviation is not None:
+        median = np.median(made.deviation.voxels[made.deviation.voxels > 0])
         say(f"{uncertainty}: standard deviation, median in the head {median:.0f} HU")
     if page is not None:
         say(f"{page}: open it in a browser")
-
-
-def _require_outputs(
-    output: Path, uncertainty: Path | None, page: Path | None, *, is_file: bool, overwrite: bool
-) -> None:
-    """Raise FileError where an output could not be written, or would replace another."""
-    if is_file:
-        ending(output)
-    require_absent(output, overwrite=overwrite)
-    if uncertainty is not None:
-        ending(uncertainty)
-        if uncertainty.absolute() == output.absolute():
-            raise FileError(f"SCT and --uncertainty both name {output}; name two files")
-        require_absent(uncertainty, overwrite=overwrite)
-    if page is not None:
-        if page.suffix.lower() not in (".html", ".htm"):
-            raise FileError(f"{page} is no name of a page: it must end in .html")
-        if page.is_dir():
-            raise FileError(f"{page} is a folder; the name of a file is needed")
-        require_absent(page, overwrite=overwrite)
-    for path in (output, uncertainty, page):
-        above = next((p for p in path.absolute().parents if p.exists()), None) if path else None
-        if above is not None and not above.is_dir():
-            raise FileError(f"{path} cannot be written: {above} is a file")
-
-
-def _dicom_source(mr: Path, series: str | None) -> Series:
-    """Return the MR series that a CT series is to belong to."""
-    if not mr.is_dir():
-        raise FileError(
-            f"{mr} is no folder of DICOM files; --format dicom takes patient, study and frame "
-            "of reference from the MR's own"
-        )
-    return find_series(mr, "a.u.", series)
 
 
 def _named(further: tuple[str, ...]) -> dict[str, Scan]:

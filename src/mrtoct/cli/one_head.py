@@ -1,0 +1,187 @@
+"""One head's whole way, for one file or one of many: read, doubted, translated, written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrtoct._version import __version__
+from mrtoct.check.finding import Finding
+from mrtoct.cli.terminal import about
+from mrtoct.cli.translation import refuse, refuse_unusable, write_page
+from mrtoct.errors import FileError
+from mrtoct.io.atomic import require_absent
+from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
+from mrtoct.io.dicom.write import Slices
+from mrtoct.io.files import ending, read_scan, write_volume
+from mrtoct.io.scan import Scan
+from mrtoct.translation.translator import Translator
+from mrtoct.volume import Volume
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How heads are translated, whichever they are."""
+
+    model: str
+    """As the user named it."""
+    strict: bool = False
+    """Refuse what is unlike the training's MR."""
+    force: bool = False
+    """Translate what is no head MR, too."""
+    aligned: bool = False
+    """Several channels lie in one frame already."""
+    dicom: bool = False
+    """Write a CT series in the MR's study, not a file."""
+    slices: Slices = "transverse"
+    """Of that series."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where one head's results go; None is not wanted."""
+
+    sct: Path
+    """A file, or the folder of a CT series."""
+    deviation: Path | None = None
+    page: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All that is written."""
+        return [path for path in (self.sct, self.deviation, self.page) if path is not None]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What was read of one head."""
+
+    scan: Scan
+    mr: Volume
+    """The model's first channel."""
+    others: Mapping[str, Volume]
+    """Its further channels."""
+    series: Series | None
+    """The DICOM series of mr, where a CT series is to belong to it."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of one head."""
+
+    sct: Volume
+    deviation: Volume | None
+    findings: Sequence[Finding]
+    """What is odd about the MR."""
+    doubts: Sequence[str]
+    """About the registration of its channels."""
+
+
+def require_outputs(outputs: Outputs, *, dicom: bool, overwrite: bool) -> None:
+    """Raise FileError where an output could not be written, or would replace another."""
+    if not dicom:
+        ending(outputs.sct)
+    require_absent(outputs.sct, overwrite=overwrite)
+    if outputs.deviation is not None:
+        ending(outputs.deviation)
+        if outputs.deviation.absolute() == outputs.sct.absolute():
+            raise FileError(f"SCT and --uncertainty both name {outputs.sct}; name two files")
+        require_absent(outputs.deviation, overwrite=overwrite)
+    if outputs.page is not None:
+        if outputs.page.suffix.lower() not in (".html", ".htm"):
+            raise FileError(f"{outputs.page} is no name of a page: it must end in .html")
+        if outputs.page.is_dir():
+            raise FileError(f"{outputs.page} is a folder; the name of a file is needed")
+        require_absent(outputs.page, overwrite=overwrite)
+    for path in outputs.paths:
+        above = next((p for p in path.absolute().parents if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise FileError(f"{path} cannot be written: {above} is a file")
+
+
+def read_head(scan: Scan, others: Mapping[str, Scan], *, dicom: bool) -> Head:
+    """Read the MR of one head; with dicom it must be a series, for a CT series to belong to."""
+    if dicom and not scan.path.is_dir():
+        raise FileError(
+            f"{scan.path} is no folder of DICOM files; --format dicom takes patient, study and "
+            "frame of reference from the MR's own"
+        )
+    series = find_series(scan.path, "a.u.", scan.series) if dicom else None
+    mr = read_scan(scan, "a.u.")
+    return Head(scan, mr, {name: read_scan(s, "a.u.") for name, s in others.items()}, series)
+
+
+def translate_head(
+    translator: Translator,
+    head: Head,
+    outputs: Outputs,
+    manner: Manner,
+    *,
+    overwrite: bool,
+    tell: Callable[[str], None],
+    stage: Callable[[str], None],
+) -> Made:
+    """Look at a head, translate it and write what is wanted.
+
+    Doubts are told in sentences, stage hears what is under way. Raises ValueRangeError where the
+    head is refused; nothing is written then.
+    """
+    path = head.scan.path
+    channels = {translator.bundle.channels[0]: head.mr, **head.others}
+    stage("looking")
+    with about(path):
+        findings = translator.doubts(channels)
+    for finding in findings:
+        tell(f"{'note' if finding.weight == 'note' else 'warning'}: {finding}")
+    if not manner.force:
+        refuse_unusable(findings, path)
+    if manner.strict:
+        refuse(findings, translator.bundle.seen is not None, path, manner.model)
+
+    stage("translating")
+    doubts: list[str] = []
+
+    def doubt(sentence: str) -> None:
+        doubts.append(sentence)
+        tell(f"warning: {sentence}")
+
+    onto = head.mr.grid
+    if head.series is not None and manner.slices == "transverse":
+        onto = planning_grid(onto)
+    # A page shows the deviation of a model that can estimate it.
+    estimated = translator.bundle.deviation is not None and (outputs.deviation or outputs.page)
+    translated = translator.translate_with_deviation if estimated else translator.translate
+    with about(path):
+        result = translated(
+            channels, aligned=manner.aligned, force=manner.force, onto=onto, on_doubt=doubt
+        )
+    sct, deviation = result if isinstance(result, tuple) else (result, None)
+
+    stage("writing")
+    if head.series is None:
+        write_volume(outputs.sct, sct, overwrite=overwrite)
+    else:
+        sct = write_ct_series(
+            outputs.sct,
+            sct,
+            head.series,
+            derivation=f"Synthetic CT estimated from MR by mrtoct {__version__}",
+            slices=manner.slices,
+            overwrite=overwrite,
+        )
+    if outputs.deviation is not None and deviation is not None:
+        write_volume(outputs.deviation, deviation, overwrite=overwrite)
+    if outputs.page is not None:
+        write_page(
+            outputs.page,
+            path.resolve().name,
+            translator.bundle,
+            manner.model,
+            mr=head.mr,
+            sct=sct,
+            deviation=deviation,
+            findings=findings,
+            overwrite=overwrite,
+        )
+    return Made(sct, deviation, findings, doubts)
