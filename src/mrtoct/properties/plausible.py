@@ -13,7 +13,7 @@ import numpy as np
 
 from mrtoct.check.finding import Finding
 from mrtoct.errors import ValueRangeError
-from mrtoct.prepare.mask import head_mask_ct
+from mrtoct.prepare.mask import BODY_HU, bounding_box, head_mask_ct
 from mrtoct.properties.hu import require_hu
 from mrtoct.properties.skull import skull_mask
 from mrtoct.properties.vault import Vault, look_at_vault, mirrored, patches
@@ -37,6 +37,8 @@ LEAST_WALL_AIR_MM = 2.0
 SINUS_DEGREES = (40.0, 45.0)
 """Air in the wall is a frontal sinus so near to the front, and so low."""
 MOST_WALL_AIR_CM2 = 2.0
+AIR_AROUND_MM = 8.0
+"""What a ray needs to leave the head by."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def look_at_sct(sct: Volume) -> Plausibility:
     Raises ValueRangeError if it is no CT in HU, or if there is no head.
     """
     require_hu(sct)
-    sct = sct.with_voxels(np.maximum(sct.voxels, AIR_HU))
+    sct = _around_tissue(sct.with_voxels(np.maximum(sct.voxels, AIR_HU)))
     head = head_mask_ct(sct)
     bone = sct.voxels[head.voxels & (sct.voxels > BONE_HU)]
     part = bone.size / int(head.voxels.sum())
@@ -106,6 +108,15 @@ def look_at_sct(sct: Volume) -> Plausibility:
 
 
 SCT = "synthetic CT"
+
+
+def _around_tissue(ct: Volume) -> Volume:
+    """Cut away the air around, which is half of most scans and takes as long as a head."""
+    tissue = ct.voxels > BODY_HU
+    if not tissue.any():
+        return ct
+    i, j, k = (int(np.ceil(AIR_AROUND_MM / spacing)) for spacing in ct.spacing)
+    return ct.cropped(bounding_box(tissue, (i, j, k)))
 
 
 def _bone_findings(part: float, median: float, high: float) -> list[Finding]:

@@ -175,7 +175,8 @@ def mirrored(vault: Vault) -> tuple[Array, Array]:
 
 def _start(head: Volume) -> Array:
     """Return the middle of the head some way below its vertex."""
-    points = head.grid.to_world(np.argwhere(head.voxels)[::13])
+    inside = np.flatnonzero(head.voxels)[::13]
+    points = head.grid.to_world(np.stack(np.unravel_index(inside, head.grid.shape), axis=1))
     vertex = np.percentile(points[:, 2], 99.95)
     top = points[points[:, 2] > vertex - BELOW_VERTEX_MM]
     low, high = np.percentile(top[:, :2], (1, 99), axis=0)
