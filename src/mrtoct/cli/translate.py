@@ -11,7 +11,7 @@ import typer
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import about, console, say
-from mrtoct.errors import CohortError
+from mrtoct.errors import CohortError, FileError
 from mrtoct.io.scan import Scan
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
@@ -83,6 +83,14 @@ def translate(
             "planning systems need. source: always on the MR's own grid."
         ),
     ] = "transverse",
+    structures: Annotated[
+        bool,
+        typer.Option(
+            "--structures",
+            help="With --format dicom: body, bone, air and brain as an RT structure set on the new "
+            "series, structures.dcm in its folder, as 'mrtoct structures' draws them.",
+        ),
+    ] = False,
     further: Annotated[
         list[str],
         typer.Option(
@@ -111,7 +119,12 @@ def translate(
     """
     # Before the work, not after it: what could not be written anyway.
     outputs = Outputs(output, uncertainty, page)
-    manner = Manner(model, strict, force, aligned, format == "dicom", slices)
+    manner = Manner(model, strict, force, aligned, format == "dicom", slices, structures)
+    if structures and not manner.dicom:
+        raise FileError(
+            f"{output} would be a file; structures refer to a DICOM series: add --format dicom, "
+            "for which MR must be one, too"
+        )
     require_outputs(outputs, dicom=manner.dicom, overwrite=overwrite)
     bundle = find_bundle(model)
     others = _named(listed(further))

@@ -8,14 +8,9 @@ from typing import Any
 
 from mrtoct.io import nifti
 from mrtoct.io.atomic import require_absent, write_text
-from mrtoct.io.files import NIFTI_ENDINGS, ending, write_volume
+from mrtoct.io.files import NIFTI_ENDINGS, ending, sidecar, write_volume
 from mrtoct.properties.convert import PropertyMap
 from mrtoct.volume import Volume
-
-
-def sidecar(path: Path) -> Path:
-    """Return the JSON beside a volume: map.nii.gz has map.json."""
-    return path.with_name(path.name[: -len(ending(path))] + ".json")
 
 
 def deviation_file(path: Path) -> Path:

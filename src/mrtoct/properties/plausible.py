@@ -14,17 +14,14 @@ import numpy as np
 from mrtoct.check.finding import Finding
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import BODY_HU, bounding_box, head_mask_ct
+from mrtoct.properties.bone_hu import BoneHu, bone_of, usual_for
 from mrtoct.properties.hu import require_hu
 from mrtoct.properties.skull import skull_mask
 from mrtoct.properties.vault import Vault, look_at_vault, mirrored, patches
 from mrtoct.volume import AIR_HU, Array, Volume
 
-BONE_HU = 300.0
 BONE_PART = (0.06, 0.32)
 """Of the head above 300 HU: 0.18 to 0.24 in whole heads, less where the jaw is out of view."""
-BONE_MEDIAN_HU, BONE_HIGH_HU = (450.0, 1250.0), (800.0, 1900.0)
-"""Median and 90th percentile of the HU above 300: 969 and 1426 in a real head's CT, 576 and 897
-where slices of 6 mm blur a phantom's."""
 THICKNESS_MM = (3.5, 13.0)
 """Median over the vault: 6 to 8 in adults, some more as thick slices show it."""
 THIN_MM = 1.0
@@ -70,18 +67,29 @@ class Plausibility:
         return told
 
 
-def look_at_sct(sct: Volume) -> Plausibility:
+def doubts_about(sct: Volume, trained: BoneHu | None = None) -> list[Finding]:
+    """Return what is odd about a synthetic CT (HU), one of which nothing can be measured, too."""
+    try:
+        return look_at_sct(sct, trained).findings
+    except ValueRangeError as error:
+        return [_doubt("no-head", f"it does not look like a head's CT: {error}")]
+
+
+def look_at_sct(sct: Volume, trained: BoneHu | None = None) -> Plausibility:
     """Measure a synthetic CT (HU) of a head and say what is odd about it.
 
-    Raises ValueRangeError if it is no CT in HU, or if there is no head.
+    Its bone is compared with that of the CTs that its model was trained on, where that is known,
+    else with what is usual. Raises ValueRangeError if it is no CT in HU, or if there is no head.
     """
     require_hu(sct)
     sct = _around_tissue(sct.with_voxels(np.maximum(sct.voxels, AIR_HU)))
     head = head_mask_ct(sct)
-    bone = sct.voxels[head.voxels & (sct.voxels > BONE_HU)]
+    bone = bone_of(sct.voxels, head.voxels)
     part = bone.size / int(head.voxels.sum())
     low, median, high = _percentiles(bone)
-    findings = _bone_findings(part, median, high)
+    findings = _amount_findings(part) or _hardness_findings(
+        median, high, usual_for(sct.spacing, trained)
+    )
     try:
         vault = look_at_vault(sct, skull_mask(sct), head)
     except ValueRangeError as error:
@@ -119,7 +127,7 @@ def _around_tissue(ct: Volume) -> Volume:
     return ct.cropped(bounding_box(tissue, (i, j, k)))
 
 
-def _bone_findings(part: float, median: float, high: float) -> list[Finding]:
+def _amount_findings(part: float) -> list[Finding]:
     if part < BONE_PART[0]:
         return [
             _doubt(
@@ -128,18 +136,23 @@ def _bone_findings(part: float, median: float, high: float) -> list[Finding]:
                 "head: bone was lost or is far too soft",
             )
         ]
-    found = []
     if part > BONE_PART[1]:
-        found.append(
+        return [
             _doubt(
                 "much-bone",
                 f"{part:.1%} of the head is bone (above 300 HU), 18 to 24 % is usual: soft "
                 "tissue was drawn as bone",
             )
-        )
+        ]
+    return []
+
+
+def _hardness_findings(median: float, high: float, usual: BoneHu) -> list[Finding]:
+    found = []
+    whose = "in the CTs that its model learnt from" if usual.cts else "in real heads"
     for what, value, (least, most) in (
-        ("half", median, BONE_MEDIAN_HU),
-        ("nine tenths", high, BONE_HIGH_HU),
+        ("half", median, usual.median),
+        ("nine tenths", high, usual.high),
     ):
         if not least <= value <= most:
             how = "softer" if value < least else "harder"
@@ -147,7 +160,7 @@ def _bone_findings(part: float, median: float, high: float) -> list[Finding]:
                 _doubt(
                     "bone-hu",
                     f"{what} of the bone lies below {value:.0f} HU, {least:.0f} to {most:.0f} is "
-                    f"usual: it is {how} than in real heads, and so are doses and sound through it",
+                    f"usual: it is {how} than {whose}, and so are doses and sound through it",
                 )
             )
     return found
