@@ -24,7 +24,5 @@ def curve_for(quantity: Quantity, wanted: str | None, sct: Path) -> tuple[Curve,
         return curve, f"{sct} does not say its tube voltage; {curve.name} was taken"
     if curve.name == quantity.at_voltage.format(kvp=kvp):
         return curve, f"{sct} has HU as at {kvp:g} kVp, and so has {curve.name}"
-    return (
-        curve,
-        f"{sct} has HU as at {kvp:g} kVp, for which no curve is known; {curve.name} was taken",
-    )
+    like = f"{sct} has HU as at {kvp:g} kVp"
+    return curve, f"{like}, for which no curve is known; {curve.name} was taken"

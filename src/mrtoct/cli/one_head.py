@@ -15,6 +15,7 @@ from mrtoct.io.atomic import require_absent
 from mrtoct.io.calibration import UNKNOWN, write_calibration
 from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
 from mrtoct.io.dicom.planning import require_transverse
+from mrtoct.io.dicom.structures import Structure
 from mrtoct.io.dicom.write import Slices
 from mrtoct.io.files import ending, read_scan, sidecar, write_volume
 from mrtoct.io.scan import Scan
@@ -136,8 +137,7 @@ def translate_head(
     """
     path = head.scan.path
     cts = translator.bundle.cts or TrainingCts()
-    calibration = cts.calibration
-    if head.series is None and calibration != UNKNOWN:
+    if head.series is None and cts.calibration != UNKNOWN:
         require_absent(sidecar(outputs.sct), overwrite=overwrite)
     channels = {translator.bundle.channels[0]: head.mr, **head.others}
     stage("looking")
@@ -178,24 +178,7 @@ def translate_head(
         drawn = structures_of(sct) if manner.structures else []
 
     stage("writing")
-    how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
-    if calibration != UNKNOWN:
-        how += f"; HU as of CTs at {cts}"
-    if head.series is None:
-        write_volume(outputs.sct, sct, overwrite=overwrite)
-        if calibration != UNKNOWN:
-            write_calibration(outputs.sct, calibration, how, overwrite=overwrite)
-    else:
-        sct = write_ct_series(
-            outputs.sct,
-            sct,
-            head.series,
-            derivation=how,
-            calibration=calibration,
-            slices=manner.slices,
-            structures=drawn,
-            overwrite=overwrite,
-        )
+    sct = _write_sct(outputs.sct, sct, head.series, cts, drawn, manner.slices, overwrite=overwrite)
     if outputs.deviation is not None and deviation is not None:
         write_volume(outputs.deviation, deviation, overwrite=overwrite)
     if outputs.page is not None:
@@ -211,6 +194,38 @@ def translate_head(
             overwrite=overwrite,
         )
     return Made(sct, deviation, [*findings, *odd], doubts)
+
+
+def _write_sct(
+    path: Path,
+    sct: Volume,
+    series: Series | None,
+    cts: TrainingCts,
+    drawn: Sequence[Structure],
+    slices: Slices,
+    *,
+    overwrite: bool,
+) -> Volume:
+    """Write a synthetic CT as a file, or into a series' study, with what its HU are like."""
+    how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
+    calibration = cts.calibration
+    if any(known != UNKNOWN for known in cts.calibrations):
+        how += f"; HU as of CTs: {cts}"
+    if series is None:
+        write_volume(path, sct, overwrite=overwrite)
+        if calibration != UNKNOWN:
+            write_calibration(path, calibration, how, overwrite=overwrite)
+        return sct
+    return write_ct_series(
+        path,
+        sct,
+        series,
+        derivation=how,
+        calibration=calibration,
+        slices=slices,
+        structures=drawn,
+        overwrite=overwrite,
+    )
 
 
 def _tell_all(findings: Sequence[Finding], tell: Callable[[str], None]) -> None:

@@ -1,8 +1,8 @@
 """A synthetic CT as a CT series that a treatment planning system takes.
 
 It belongs to the MR's study and frame of reference: contours and plans of one are right on the
-other. What only a CT scanner would know stays empty; of tube voltage and kernel it has those of the
-CTs that its HU are like, where they are known, because planning systems choose a calibration by them.
+other. What only a CT scanner would know stays empty; but tube voltage and kernel are those of the CTs
+that its HU are like, where they are known: planning systems choose a calibration by them.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. calibration is of the CTs whose HU the sCT has; structures, on the
-    sCT's grid, become an RT structure set in the same folder, on the new images. Returns the volume as written. Raises FileError if the folder exists and overwrite is
-    false, ValueRangeError for values that are no whole HU.
+    grid. calibration is of the CTs whose HU the sCT has. structures, on the grid of the slices,
+    become an RT structure set in the same folder, on the new images. Returns the volume as
+    written. Raises FileError if the folder exists and overwrite is false, ValueRangeError for
+    values that are no whole HU, GeometryError for structures on another grid.
     """
     _require_hu(sct)
     target = Path(folder).resolve()
