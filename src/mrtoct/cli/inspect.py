@@ -72,6 +72,8 @@ def show(found: Plausibility) -> None:
     typer.echo(f"its HU              {median:.0f} ({low:.0f} to {high:.0f} in four fifths of it)")
     typer.echo(f"vault's thickness   {middle:.1f} mm ({thin:.1f} to {thick:.1f})")
     typer.echo(f"its holes           {holes}" + (" cm2" if found.holes_cm2 else ""))
+    right, left = found.open_temples
+    typer.echo(f"temples, no bone in {right:.0%} of the right, {left:.0%} of the left")
     typer.echo(
         f"right and left      {found.sides_mm[0]:.1f} and {found.sides_mm[1]:.1f} mm, "
         f"{found.sides_hu[0]:.0f} and {found.sides_hu[1]:.0f} HU"

@@ -1,8 +1,8 @@
 """A synthetic CT as a CT series that a treatment planning system takes.
 
 It belongs to the MR's study and frame of reference: contours and plans of one are right on the
-other. What only a CT scanner would know stays empty; but tube voltage and kernel are those of the CTs
-that its HU are like, where they are known: planning systems choose a calibration by them.
+other. What only a CT scanner would know stays empty; but tube voltage and kernel are those of the
+CTs that its HU are like, where they are known: planning systems choose a calibration by them.
 """
 
 from __future__ import annotations
