@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import FileError, GeometryError, ValueRangeError
-from mrtoct.io.files import read_volume
+from mrtoct.io.files import read_volume, sidecar
 from mrtoct.properties.convert import convert
 from mrtoct.properties.curves.find import find_curve, find_quantity
-from mrtoct.properties.files import deviation_file, sidecar, write_map
+from mrtoct.properties.files import deviation_file, write_map
 from mrtoct.volume import Volume
 
 

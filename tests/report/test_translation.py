@@ -123,7 +123,7 @@ def test_numbers_in_words(shown: Translation) -> None:
 def test_what_the_guard_found_is_said_in_its_words(shown: Translation) -> None:
     plain = render_translation(shown)
     assert 'class="verdict good"' in plain
-    assert "The input guard found nothing odd about this MR." in plain
+    assert "Nothing is odd about this MR, nor about the synthetic CT by itself." in plain
     doubts = [
         Finding("doubtful", "top-cut", "the vertex is cut <off>", "MR"),
         Finding("note", "noise", "it is noisy", "MR"),

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from mrtoct.cli.calibrated import curve_for
 from mrtoct.cli.options import Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import ending, read_volume
 from mrtoct.properties.convert import convert as convert_volume
-from mrtoct.properties.curves.find import find_curve, find_quantity
+from mrtoct.properties.curves.find import find_quantity
 from mrtoct.properties.files import deviation_file, require_map_absent, write_map
 
 QUANTITIES = "density, red, spr, mu511, sound-speed or attenuation"
@@ -34,7 +35,7 @@ def convert(
             metavar="NAME|TABLE",
             help="A published curve (see 'mrtoct curves') or a table of yours: .hlut, .kct, .txt "
             "or an MCsquare folder.",
-            show_default="the quantity's usual one",
+            show_default="the quantity's usual one, for SCT's tube voltage where it is stated",
         ),
     ] = None,
     frequency: Annotated[
@@ -62,7 +63,7 @@ def convert(
     which curve was taken, from whom, and how much of the head lies beyond it.
     """
     quantity = find_quantity(to)
-    chosen = find_curve(quantity, curve)
+    chosen, why = curve_for(quantity, curve, sct)
     ending(output)
     require_map_absent(output, with_deviation=deviation is not None, overwrite=overwrite)
     with console.status("reading") as stage:
@@ -82,7 +83,7 @@ def convert(
     )
     if made.deviation is not None:
         say(f"{deviation_file(output)}: its standard deviation")
-    for line in beyond_curve(facts):
+    for line in [why, *beyond_curve(facts)] if why else beyond_curve(facts):
         say(f"note: {line}")
 
 

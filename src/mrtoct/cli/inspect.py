@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.terminal import about, console
+from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import read_volume
+from mrtoct.properties.bone_hu import BoneHu
 from mrtoct.properties.plausible import Plausibility, look_at_sct
 
 
@@ -20,6 +21,15 @@ def inspect(
             metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
         ),
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|BUNDLE",
+            help="The model that made it: its bone is then compared with that of the CTs that the "
+            "model learnt from, if the model knows it.",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look at a synthetic CT without a reference: is it a head's?
@@ -30,14 +40,27 @@ def inspect(
 
     The exit status is 0 if nothing is odd, 1 otherwise.
     """
+    trained = None if model is None else _bone_of(model)
     with console.status("looking"), about(sct):
-        found = look_at_sct(read_volume(sct, "HU"))
+        found = look_at_sct(read_volume(sct, "HU"), trained)
     if json:
         typer.echo(json_module.dumps(found.facts(), indent=1))
     else:
         show(found)
     if any(finding.weight != "note" for finding in found.findings):
         raise typer.Exit(1)
+
+
+def _bone_of(model: str) -> BoneHu | None:
+    # Reading a bundle's description takes torch, for which others need not wait.
+    from mrtoct.translation.bundle import read_description
+    from mrtoct.translation.pretrained.shipped import find_bundle
+
+    cts = read_description(find_bundle(model)).translator.cts
+    if cts is None or cts.bone is None:
+        say(f"note: {model} does not say what bone it learnt from; it is compared with real heads'")
+        return None
+    return cts.bone
 
 
 def show(found: Plausibility) -> None:
@@ -49,6 +72,8 @@ def show(found: Plausibility) -> None:
     typer.echo(f"its HU              {median:.0f} ({low:.0f} to {high:.0f} in four fifths of it)")
     typer.echo(f"vault's thickness   {middle:.1f} mm ({thin:.1f} to {thick:.1f})")
     typer.echo(f"its holes           {holes}" + (" cm2" if found.holes_cm2 else ""))
+    right, left = found.open_temples
+    typer.echo(f"temples, no bone in {right:.0%} of the right, {left:.0%} of the left")
     typer.echo(
         f"right and left      {found.sides_mm[0]:.1f} and {found.sides_mm[1]:.1f} mm, "
         f"{found.sides_hu[0]:.0f} and {found.sides_hu[1]:.0f} HU"

@@ -43,7 +43,7 @@ class Job:
     @property
     def paths(self) -> list[Path]:
         """All that is written."""
-        beside = [derivatives.sidecar_of(path) for path in self.volumes] if self.sources else []
+        beside = [sidecar(path) for path in self.volumes] if self.sources else []
         return [*self.outputs.paths, *beside]
 
     def is_done(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mrtoct._version import __version__
+from mrtoct.cli.calibrated import curve_for
 from mrtoct.cli.options import Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import FileError
@@ -16,7 +17,6 @@ from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import find_series
 from mrtoct.io.dicom.umap import read_umap, write_umap
 from mrtoct.io.files import NIFTI_ENDINGS, read_volume, write_volume
-from mrtoct.properties.curves.find import find_curve
 from mrtoct.properties.mumap import replace_head
 from mrtoct.properties.quantity import QUANTITIES
 
@@ -58,7 +58,7 @@ def mumap(
             metavar="NAME|TABLE",
             help="HU to 1/cm: see 'mrtoct curves mu511'; it should fit the tube voltage of the CTs "
             "that the model was trained on.",
-            show_default="carney-2006-120kvp",
+            show_default="Carney's for the tube voltage that SCT states, else for 120 kVp",
         ),
     ] = None,
     smooth: Annotated[
@@ -77,7 +77,7 @@ def mumap(
     reconstruction takes it has to be tried there. For research only.
     """
     quantity = QUANTITIES["mu511"]
-    chosen = find_curve(quantity, curve)
+    chosen, why = curve_for(quantity, curve, sct)
     if not umap.is_dir():
         raise FileError(f"{umap} is no folder of DICOM files; the scanner's own series is needed")
     is_nifti = output.name.lower().endswith(NIFTI_ENDINGS)
@@ -105,3 +105,5 @@ def mumap(
         f"{output}: {made.mu.grid}, {made.replaced_ml:.0f} ml of head from the synthetic CT, "
         f"{made.kept_ml:.0f} ml kept; the heads agree by {made.agreement:.0%}"
     )
+    if why:
+        say(f"note: {why}")

@@ -12,10 +12,16 @@ from mrtoct.cli.terminal import about
 from mrtoct.cli.translation import refuse, refuse_unusable, write_page
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
+from mrtoct.io.calibration import UNKNOWN, write_calibration
 from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
+from mrtoct.io.dicom.planning import require_transverse
+from mrtoct.io.dicom.structures import Structure
 from mrtoct.io.dicom.write import Slices
-from mrtoct.io.files import ending, read_scan, require_volume_absent, write_volume
+from mrtoct.io.files import ending, read_scan, require_volume_absent, sidecar, write_volume
 from mrtoct.io.scan import Scan
+from mrtoct.properties.plausible import doubts_about
+from mrtoct.properties.structures import structures_of
+from mrtoct.translation.training_cts import TrainingCts
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
@@ -36,6 +42,8 @@ class Manner:
     """Write a CT series in the MR's study, not a file."""
     slices: Slices = "transverse"
     """Of that series."""
+    structures: bool = False
+    """With a structure set in it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Translated:
     sct: Volume
     deviation: Volume | None
     findings: Sequence[Finding]
-    """What is odd about the MR."""
+    """What is odd about the MR, and about the synthetic CT."""
     doubts: Sequence[str]
     """About the registration of its channels."""
 
@@ -131,12 +139,14 @@ def translate_head(
     head is refused; nothing is written then.
     """
     path = head.scan.path
+    cts = translator.bundle.cts or TrainingCts()
+    if head.series is None and cts.calibration != UNKNOWN:
+        require_absent(sidecar(outputs.sct), overwrite=overwrite)
     channels = {translator.bundle.channels[0]: head.mr, **head.others}
     stage("looking")
     with about(path):
         findings = translator.doubts(channels)
-    for finding in findings:
-        tell(f"{'note' if finding.weight == 'note' else 'warning'}: {finding}")
+    _tell_all(findings, tell)
     if not manner.force:
         refuse_unusable(findings, path)
     if manner.strict:
@@ -152,6 +162,9 @@ def translate_head(
     onto = head.mr.grid
     if head.series is not None and manner.slices == "transverse":
         onto = planning_grid(onto)
+    if manner.structures:
+        with about(path):
+            require_transverse(onto)
     # A page shows the deviation of a model that can estimate it.
     estimated = translator.bundle.deviation is not None and (outputs.deviation or outputs.page)
     translated = translator.translate_with_deviation if estimated else translator.translate
@@ -161,18 +174,14 @@ def translate_head(
         )
     sct, deviation = result if isinstance(result, tuple) else (result, None)
 
+    stage("looking")
+    odd = doubts_about(sct, cts.bone)
+    _tell_all(odd, tell)
+    with about(path):
+        drawn = structures_of(sct) if manner.structures else []
+
     stage("writing")
-    if head.series is None:
-        write_volume(outputs.sct, sct, overwrite=overwrite)
-    else:
-        sct = write_ct_series(
-            outputs.sct,
-            sct,
-            head.series,
-            derivation=f"Synthetic CT estimated from MR by mrtoct {__version__}",
-            slices=manner.slices,
-            overwrite=overwrite,
-        )
+    sct = _write_sct(outputs.sct, sct, head.series, cts, drawn, manner.slices, overwrite=overwrite)
     if outputs.deviation is not None and deviation is not None:
         write_volume(outputs.deviation, deviation, overwrite=overwrite)
     if outputs.page is not None:
@@ -184,7 +193,44 @@ def translate_head(
             mr=head.mr,
             sct=sct,
             deviation=deviation,
-            findings=findings,
+            findings=[*findings, *odd],
             overwrite=overwrite,
         )
-    return Translated(sct, deviation, findings, doubts)
+    return Translated(sct, deviation, [*findings, *odd], doubts)
+
+
+def _write_sct(
+    path: Path,
+    sct: Volume,
+    series: Series | None,
+    cts: TrainingCts,
+    drawn: Sequence[Structure],
+    slices: Slices,
+    *,
+    overwrite: bool,
+) -> Volume:
+    """Write a synthetic CT as a file, or into a series' study, with what its HU are like."""
+    how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
+    calibration = cts.calibration
+    if any(known != UNKNOWN for known in cts.calibrations):
+        how += f"; HU as of CTs: {cts}"
+    if series is None:
+        write_volume(path, sct, overwrite=overwrite)
+        if calibration != UNKNOWN:
+            write_calibration(path, calibration, how, overwrite=overwrite)
+        return sct
+    return write_ct_series(
+        path,
+        sct,
+        series,
+        derivation=how,
+        calibration=calibration,
+        slices=slices,
+        structures=drawn,
+        overwrite=overwrite,
+    )
+
+
+def _tell_all(findings: Sequence[Finding], tell: Callable[[str], None]) -> None:
+    for finding in findings:
+        tell(f"{'note' if finding.weight == 'note' else 'warning'}: {finding}")

@@ -12,6 +12,7 @@ from mrtoct.cli.terminal import say, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
+from mrtoct.io.calibration import UNKNOWN
 from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
 from mrtoct.prepare.subject import PrepareSettings
@@ -92,6 +93,8 @@ def run(
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
     say(f"{len(manifest.subjects)} subjects ready in {store}{failed}")
+    if any(calibration != UNKNOWN for calibration in manifest.cts):
+        say(f"their CTs: {'; '.join(map(str, manifest.cts))}")
     if manifest.distrusted:
         say(
             f"{len(manifest.distrusted)} of them with a doubtful registration: training leaves "

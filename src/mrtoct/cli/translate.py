@@ -107,6 +107,14 @@ def translate(
             "planning systems need. source: always on the MR's own grid."
         ),
     ] = "transverse",
+    structures: Annotated[
+        bool,
+        typer.Option(
+            "--structures",
+            help="With --format dicom: body, bone, air and brain as an RT structure set on the new "
+            "series, structures.dcm in its folder, as 'mrtoct structures' draws them.",
+        ),
+    ] = False,
     further: Annotated[
         list[str],
         typer.Option(
@@ -138,7 +146,12 @@ def translate(
     data set, into a BIDS data set of derivatives. What fails is named and the rest is done; run
     again, what is there is left. The exit status is 1 if any failed.
     """
-    manner = Manner(model, strict, force, aligned, format == "dicom", slices)
+    manner = Manner(model, strict, force, aligned, format == "dicom", slices, structures)
+    if structures and not manner.dicom:
+        raise FileError(
+            f"{output} would be a file; structures refer to a DICOM series: add --format dicom, "
+            "for which MR must be one, too"
+        )
     outputs = Outputs(output, uncertainty, page)
     if _is_of_many(mr, outputs, dicom=manner.dicom):
         if further:

@@ -82,6 +82,8 @@ def model_facts(bundle: Bundle, model: str) -> dict[str, str]:
         facts["Trained on"] = str(told["trained_on"])
     elif isinstance(recipe, dict) and isinstance(subjects, dict):
         facts["Trained on"] = f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+    if bundle.cts is not None:
+        facts["Its CTs"] = str(bundle.cts)
     if "licence" in told:
         facts["Licence"] = str(told["licence"])
     facts["MR channels"] = ", ".join(bundle.channels)

@@ -54,10 +54,15 @@ def scan_stem(path: Path) -> str:
     return ""
 
 
+def sidecar(path: Path) -> Path:
+    """Return the JSON beside a volume file: ct.nii.gz has ct.json."""
+    return path.with_name(path.name[: -len(ending(path))] + ".json")
+
+
 def read_scan(scan: Scan, unit: Unit) -> Volume:
     """Read the volume that a scan names; see read_volume."""
     require_unit(unit)
-    if not _is_dicom(scan.path):
+    if not is_dicom(scan.path):
         if scan.series is not None:
             raise FileError(f"{scan} has no series; only a folder of DICOM files has")
         return read_volume(scan.path, unit)
@@ -73,7 +78,7 @@ def files_of(scan: Scan) -> list[Path]:
 
     Of a DICOM folder those of every series that fits the scan's, all where none is named.
     """
-    if _is_dicom(scan.path):
+    if is_dicom(scan.path):
         from mrtoct.io import dicom
 
         return dicom.files_of(scan.path, scan.series)
@@ -128,7 +133,7 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     """
     require_unit(unit)
     path = _path(path)
-    if _is_dicom(path):
+    if is_dicom(path):
         return read_scan(Scan(path), unit)
     path = _within_rire(path)
     kind = rire.HEADER if path.name == rire.HEADER else ending(path)
@@ -239,7 +244,7 @@ def _path(path: object) -> Path:
     return Path(path)
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """Tell whether a path is to be read as DICOM: a folder or file that no other format claims."""
     if path.name.lower().endswith(VOLUME_ENDINGS):
         return False

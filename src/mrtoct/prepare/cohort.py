@@ -15,8 +15,9 @@ from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
+from mrtoct.io.calibration import distinct, read_calibration, sidecar_of
 from mrtoct.io.files import files_of, read_scan, read_volume
-from mrtoct.io.records import MANIFEST
+from mrtoct.io.records import MANIFEST, read_record
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.store import (
     Manifest,
@@ -112,6 +113,7 @@ def prepare_cohort(
         sorted(ready),
         dict(sorted(failed.items())),
         dict(sorted(distrusted.items())),
+        distinct([read_record(store / name, SubjectRecord).ct for name in ready]),
     )
     write_manifest(store, manifest)
     if not ready:
@@ -160,6 +162,7 @@ def _read(files: SubjectFiles, settings: PrepareSettings) -> RawSubject:
         ct_to_mr=read_transform(files.ct_to_mr, rigid=True) if files.ct_to_mr else None,
         aligned=files.aligned,
         mask=read_volume(files.mask, "label") if files.mask else None,
+        calibration=read_calibration(files.ct),
     )
 
 
@@ -172,7 +175,7 @@ def _fingerprint(files: SubjectFiles, settings: PrepareSettings) -> str:
     )
     scans = [*(files.mr[name] for name in settings.channels), files.ct]
     paths = [path for scan in scans for path in files_of(scan)]
-    paths += [path for path in (files.ct_to_mr, files.mask) if path]
+    paths += [path for path in (files.ct_to_mr, files.mask, sidecar_of(files.ct)) if path]
     for path in paths:
         try:
             with path.open("rb") as stream:

@@ -26,9 +26,9 @@ def intracranial_mask(ct: Volume) -> Volume:
     bone = work.voxels > BONE_HU
     shell = _closed(bone, GAPS_MM)
     # The scan may end in the middle of the head: there its slices are closed, the volume is not.
-    enclosed = np.zeros_like(shell)
-    for k in range(shell.shape[2]):
-        enclosed[:, :, k] = ndimage.binary_fill_holes(shell[:, :, k])
+    # Where a temple is missing, sagittal and coronal slices are closed, transverse ones are not.
+    enclosed = np.logical_or.reduce([_filled(shell, axis) for axis in range(3)])
+    enclosed = _filled(enclosed, 2)
     soft = enclosed & ~bone & (work.voxels > -150)
     core = _eroded(soft, NECK_MM)
     labels, count = ndimage.label(core)
@@ -38,6 +38,12 @@ def intracranial_mask(ct: Volume) -> Volume:
     brain = _dilated(largest, NECK_MM + SPACING_MM) & soft
     brain = ndimage.binary_fill_holes(brain)
     return resample_mask(work.with_voxels(brain, "label"), ct.grid)
+
+
+def _filled(mask: Array, axis: int) -> Array:
+    """Fill the holes of each slice along an axis."""
+    planes = [ndimage.binary_fill_holes(plane) for plane in np.moveaxis(mask, axis, 0)]
+    return np.moveaxis(np.array(planes), 0, axis)
 
 
 def _distance(mask: Array) -> Array:

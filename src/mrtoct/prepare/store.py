@@ -21,6 +21,7 @@ import numpy as np
 
 from mrtoct.errors import CohortError, GeometryError
 from mrtoct.io.atomic import new_folder
+from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.records import MANIFEST, Record, read_record, write_record
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.mask import head_mask_mr
@@ -52,6 +53,8 @@ class PreparedSubject:
     warnings: list[str] = field(default_factory=list)
     scanned: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Voxel spacing (mm) of each channel's scan before it was resampled; empty if not known."""
+    calibration: CtCalibration = UNKNOWN
+    """What gave the CT its HU."""
 
     @property
     def mr(self) -> Volume:
@@ -110,6 +113,8 @@ class SubjectRecord(Record):
     registration: dict[str, Any]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
+    ct: CtCalibration = UNKNOWN
+    """What gave the CT its HU; not known of stores made before it was asked."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class Manifest(Record):
     failed: dict[str, str]
     distrusted: dict[str, str] = field(default_factory=dict)
     """Of the subjects, those whose registration is doubtful, and why."""
+    cts: tuple[CtCalibration, ...] = ()
+    """What gave the subjects' CTs their HU, each calibration once."""
     format: Literal[2] = 2
 
 
@@ -151,6 +158,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             registration=subject.registration,
             warnings=subject.warnings,
             scanned_spacing_mm=subject.scanned,
+            ct=subject.calibration,
         )
         write_record(folder, record)
 
@@ -179,6 +187,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
         fingerprint=record.fingerprint,
         warnings=record.warnings,
         scanned=record.scanned_spacing_mm,
+        calibration=record.ct,
     )
 
 

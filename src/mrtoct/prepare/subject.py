@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
+from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
@@ -62,6 +63,8 @@ class RawSubject:
     """All in one frame already."""
     mask: Volume | None = None
     """Where the data's authors want errors to be counted, on the CT's grid."""
+    calibration: CtCalibration = UNKNOWN
+    """What gave the CT its HU."""
 
 
 def prepare_subject(
@@ -119,6 +122,7 @@ def prepare_subject(
         fingerprint=fingerprint,
         warnings=_doubts(head, mr_head, covered),
         scanned=scanned,
+        calibration=raw.calibration,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mrtoct.io.atomic import require_absent, write_text
-from mrtoct.io.files import ending, require_volume_absent, write_volume
+from mrtoct.io.files import (
+    ending,
+    require_volume_absent,
+    sidecar,
+    write_volume,
+)
 from mrtoct.properties.convert import PropertyMap
-
-
-def sidecar(path: Path) -> Path:
-    """Return the JSON beside a volume: map.nii.gz has map.json."""
-    return path.with_name(path.name[: -len(ending(path))] + ".json")
 
 
 def deviation_file(path: Path) -> Path:

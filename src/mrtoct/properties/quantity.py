@@ -25,6 +25,8 @@ class Quantity:
     """Between what a curve's value at 0 HU lies, if the curve is right and in this unit."""
     in_skull: bool = False
     """A property of sound: curves hold for bone, all else has one value a medium."""
+    at_voltage: str = ""
+    """The usual curve's name for a tube voltage in kV; empty where there is no such choice."""
 
 
 QUANTITIES = MappingProxyType(
@@ -41,7 +43,7 @@ QUANTITIES = MappingProxyType(
             ),
             Quantity(
                 "mu511", "attenuation of 511 keV photons", "1/cm", "carney-2006-120kvp", 0.0,
-                (0.085, 0.105),
+                (0.085, 0.105), at_voltage="carney-2006-{kvp:g}kvp",
             ),
             Quantity("sound-speed", "speed of sound", "m/s", "k-plan", 1500.0, in_skull=True),
             Quantity("attenuation", "attenuation of sound", "dB/cm", "k-plan", 0.0, in_skull=True),

@@ -26,6 +26,11 @@ CLEAR_OF_SKULL_MM, BRAIN_BONE_HU = 8.0, 200.0
 """What is denser so far within the skull is no part of it: brain, blood and dura stay below 100."""
 FEWEST_SEEN = 0.3
 """Part of the rays that must leave the head within the scan."""
+TEMPLE_SIDE, TEMPLE_HEIGHT, TEMPLE_STEP = (55.0, 106.0), (-10.0, 12.0), 2.0
+"""Degrees from the front to a side, and above the horizontal plane: thin bone between eye and ear,
+and just above the ear."""
+FEWEST_TEMPLE = 0.6
+"""Part of these rays that must leave the head within the scan."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +81,7 @@ def look_at_vault(ct: Volume, skull: Volume, head: Volume, air_hu: float = -400.
     start = _start(head)
     directions = upper_directions(RAYS)
     starts = np.broadcast_to(start, directions.shape)
-    inside = along(head, starts, directions, REACH_MM, STEP_MM, fill=9.0)
-    in_scan = np.cumsum(inside > 1.0, axis=1) == 0
-    seen = (in_scan & (inside < 0.5)).any(axis=1)
+    inside, in_scan, seen = _leaving(head, starts, directions)
     if seen.mean() < FEWEST_SEEN:
         raise ValueRangeError(
             f"only {seen.mean():.0%} of the vault lie in the scan; {FEWEST_SEEN:.0%} are needed"
@@ -112,6 +115,40 @@ def look_at_vault(ct: Volume, skull: Volume, head: Volume, air_hu: float = -400.
         (air & ~before & (steps < skin[:, None] - SKIN_MM)).sum(axis=1) * STEP_MM,
         float(seen.mean()),
     )
+
+
+def open_temples(skull: Volume, head: Volume) -> tuple[float, float]:
+    """Return which part of the right and of the left temple has no bone, from a CT's masks.
+
+    The temples lie below the vault's rays and above the ears; NaN where the scan has too little.
+    """
+    start = _start(head)
+    azimuth, elevation = (
+        np.radians(np.arange(low, high, TEMPLE_STEP)) for low, high in (TEMPLE_SIDE, TEMPLE_HEIGHT)
+    )
+    turn, up = (grid.ravel() for grid in np.meshgrid(azimuth, elevation, indexing="ij"))
+    parts = []
+    for side in (1.0, -1.0):
+        x, y = side * np.sin(turn) * np.cos(up), np.cos(turn) * np.cos(up)
+        directions = np.stack([x, y, np.sin(up)], axis=1)
+        starts = np.broadcast_to(start, directions.shape)
+        seen = _leaving(head, starts, directions)[2]
+        if seen.mean() < FEWEST_TEMPLE:
+            parts.append(float("nan"))
+            continue
+        bone = along(skull, starts[seen], directions[seen], REACH_MM, STEP_MM, fill=0.0) >= 0.5
+        parts.append(round(float((~bone.any(axis=1)).mean()), 3))
+    return parts[0], parts[1]
+
+
+def _leaving(head: Volume, starts: Array, directions: Array) -> tuple[Array, Array, Array]:
+    """Return how far steps of rays are in the head, which lie in the scan, and which rays leave it.
+
+    (rays, steps), (rays, steps) and (rays,).
+    """
+    inside = along(head, starts, directions, REACH_MM, STEP_MM, fill=9.0)
+    in_scan = np.cumsum(inside > 1.0, axis=1) == 0
+    return inside, in_scan, (in_scan & (inside < 0.5)).any(axis=1)
 
 
 def upper_directions(count: int) -> Array:
@@ -175,7 +212,8 @@ def mirrored(vault: Vault) -> tuple[Array, Array]:
 
 def _start(head: Volume) -> Array:
     """Return the middle of the head some way below its vertex."""
-    points = head.grid.to_world(np.argwhere(head.voxels)[::13])
+    inside = np.flatnonzero(head.voxels)[::13]
+    points = head.grid.to_world(np.stack(np.unravel_index(inside, head.grid.shape), axis=1))
     vertex = np.percentile(points[:, 2], 99.95)
     top = points[points[:, 2] > vertex - BELOW_VERTEX_MM]
     low, high = np.percentile(top[:, :2], (1, 99), axis=0)

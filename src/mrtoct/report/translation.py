@@ -49,7 +49,7 @@ class Translation:
     deviation: Volume | None = None
     """Standard deviation in HU, 0 outside the head; None: not estimated."""
     findings: Sequence[Finding] = ()
-    """What the guard found odd about the MR."""
+    """What is odd about the MR, as the guard found, and about the synthetic CT by itself."""
     model: Mapping[str, str] = field(default_factory=dict)
     """What is known of the model, such as its name and version."""
     intended_use: str = ""

@@ -18,6 +18,7 @@ from mrtoct.translation.bundle import Bundle
 from mrtoct.translation.geometry import Geometry
 from mrtoct.translation.guard.collect import seen_in
 from mrtoct.translation.guard.seen import SeenMr
+from mrtoct.translation.training_cts import TrainingCts, cts_in
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Cohort:
     validation: list[LoadedSubject]
     seen: SeenMr | None = None
     """What the training subjects' MR looked like; None where no head was found in them."""
+    cts: TrainingCts | None = None
+    """What their CTs were like."""
 
 
 def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Recipe) -> Cohort:
@@ -51,6 +54,7 @@ def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Re
         train=[*map(load, split.train)],
         validation=[*map(load, split.validation)],
         seen=seen_in(store, split.train, channels, recipe.data.spacing),
+        cts=cts_in(store, split.train),
     )
 
 
@@ -92,6 +96,7 @@ def describe(recipe: Recipe, model: NetworkConfig, geometry: Geometry, cohort: C
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
         seen=cohort.seen,
+        cts=cohort.cts,
         provenance={
             "mrtoct": __version__,
             "torch": torch.__version__,

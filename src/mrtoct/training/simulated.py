@@ -16,6 +16,7 @@ import torch
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.prepare.intensity import HuWindow
+from mrtoct.properties.bone_hu import bone_in, bone_of
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.simulation.scan import Scan, draw_scan
@@ -37,6 +38,7 @@ from mrtoct.translation.bundle import network_of
 from mrtoct.translation.geometry import Heads
 from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.pretrained.shipped import find_bundle
+from mrtoct.translation.training_cts import TrainingCts
 from mrtoct.volume import Array, Grid, Volume
 
 CHANNEL = "MR"
@@ -89,7 +91,8 @@ def train_from_simulation(
     judges = [*_judges(shelf, apart, recipe)]
     scanned = [*_scanned(shelf, apart, recipe)]
     seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
-    cohort = Cohort((CHANNEL,), split, [], judges, seen)
+    bone = bone_in(bone_of(judge.hu, judge.head) for judge in judges)
+    cohort = Cohort((CHANNEL,), split, [], judges, seen, TrainingCts(bone=bone))
     session = Session(resume, device, watcher, trackers)
     progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
     calibrate(run / "best", judges, device)

@@ -27,6 +27,7 @@ from mrtoct.prepare.spacing import require_spacing
 from mrtoct.translation.deviation.model import DeviationModel
 from mrtoct.translation.geometry import Geometry
 from mrtoct.translation.guard.seen import SeenMr
+from mrtoct.translation.training_cts import TrainingCts
 
 WEIGHTS = "weights.safetensors"
 
@@ -52,6 +53,8 @@ class Bundle:
     """Figures on the validation subjects; empty if there were none."""
     deviation: DeviationModel | None = None
     """How standard deviations are estimated; None if there were no subjects to learn it from."""
+    cts: TrainingCts | None = None
+    """What the training subjects' CTs were like; None of bundles made before it was asked."""
     seen: Annotated[InstanceOf[SeenMr] | None, Field(exclude=True)] = field(
         default=None, compare=False
     )

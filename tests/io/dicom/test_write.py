@@ -14,7 +14,7 @@ from pydicom.uid import CTImageStorage, MRImageStorage
 from dicom_series import DIRECTIONS, PATIENT_ID, plane_directions, positions, write_series
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.dicom import find_series, read_series, write_ct_series
-from mrtoct.io.dicom.write import is_transverse, transverse_grid
+from mrtoct.io.dicom.planning import is_transverse, transverse_grid
 from mrtoct.volume import Volume
 from volumes import oblique_grid, random_volume
 

@@ -16,6 +16,7 @@ from mrtoct._version import __version__
 from mrtoct.datasets.bids.names import DESCRIPTION, BidsFile, parsed
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
+from mrtoct.io.files import sidecar
 
 BIDS_VERSION = "1.11.1"
 RAW = "raw"
@@ -50,11 +51,6 @@ def derived_path(raw: Path, dataset: Path, out: Path, what: str) -> Path:
     return place / f"{_file(raw).source_entities}_{what}.nii.gz"
 
 
-def sidecar_of(volume: Path) -> Path:
-    """Return the JSON file of a volume."""
-    return volume.with_name(volume.name.removesuffix(".nii.gz") + ".json")
-
-
 def source_uri(raw: Path, dataset: Path) -> str:
     """Return the BIDS URI of a raw file."""
     return f"bids:{RAW}:{raw.relative_to(dataset).as_posix()}"
@@ -64,19 +60,22 @@ def write_sidecar(
     volume: Path, sources: Sequence[str], facts: Mapping[str, Any], *, overwrite: bool
 ) -> None:
     """Write the JSON of a volume in HU that was made of sources (URIs), on the first one's grid."""
+    before = _read_json(sidecar(volume))  # the calibration of its HU, if it was known
     said = {
+        **before,
         "Sources": list(sources),
         "SpatialReference": sources[0],
         "Units": "HU",
         "SkullStripped": False,
         **facts,
     }
-    _write_json(sidecar_of(volume), said, overwrite=overwrite)
+    own = "Sources" in before
+    _write_json(sidecar(volume), said, overwrite=overwrite or not own)
 
 
 def sources_of(volume: Path) -> list[str]:
     """Return what a volume's JSON says it was made of; nothing where it says nothing."""
-    said = _read_json(sidecar_of(volume)).get("Sources", [])
+    said = _read_json(sidecar(volume)).get("Sources", [])
     return [str(source) for source in said] if isinstance(said, list) else []
 
 

@@ -13,8 +13,9 @@ from skimage.measure import find_contours, points_in_poly
 
 from mrtoct.volume import Array
 
-SMALLEST_PIXELS = 3.0
-"""Area below which an outline, or a hole, is noise."""
+SMALLEST_MM2 = 3.0
+"""Area below which an outline, or a hole, is noise. Not in pixels: one of a thick, coarse slice is
+as large as an ear's canal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,9 @@ class Outline:
     """(n, 2), in pixels: centres are whole numbers."""
 
 
-def outlines(mask: Array) -> list[Outline]:
+def outlines(mask: Array, pixel_mm2: float) -> list[Outline]:
     """Return the closed curves around a slice's mask (I, J), boolean, holes joined as keyholes."""
+    smallest = SMALLEST_MM2 / pixel_mm2
     padded = np.pad(mask.astype(np.float32), 1)
     curves = [curve[:-1] - 1 for curve in find_contours(padded, 0.5, fully_connected="low")]
     areas = [_signed_area(curve) for curve in curves]
@@ -35,10 +37,10 @@ def outlines(mask: Array) -> list[Outline]:
         return []
     outer_sign = np.sign(areas[int(np.argmax(np.abs(areas)))])
     kept = [(c, a * outer_sign) for c, a in zip(curves, areas, strict=True)]
-    outer = sorted([(c, a) for c, a in kept if a >= SMALLEST_PIXELS], key=lambda item: item[1])
+    outer = sorted([(c, a) for c, a in kept if a >= smallest], key=lambda item: item[1])
     holes: list[list[Array]] = [[] for _ in outer]
     for curve, area in kept:
-        if area > -SMALLEST_PIXELS:
+        if area > -smallest:
             continue
         # Within the smallest outline that holds it; those of dropped islands belong to none.
         for n, (around, size) in enumerate(outer):

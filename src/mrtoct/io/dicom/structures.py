@@ -12,15 +12,15 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from mrtoct._version import __version__
-from mrtoct.errors import FileError, GeometryError
+from mrtoct.errors import FileError
 from mrtoct.io.atomic import new_file
 from mrtoct.io.dicom.contours import outlines
 from mrtoct.io.dicom.geometry import LPS_TO_RAS
 from mrtoct.io.dicom.headers import Frame
+from mrtoct.io.dicom.planning import require_transverse
 from mrtoct.io.dicom.read import grid_of
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import copied_from
-from mrtoct.io.dicom.write import is_transverse
 from mrtoct.volume import Volume, require_same_grid
 
 DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
@@ -60,11 +60,7 @@ def write_structures(
     if path.suffix.lower() != ".dcm":
         raise FileError(f"{path} is no name of a structure set: it must end in .dcm")
     grid = grid_of(source)
-    if not is_transverse(grid):
-        raise GeometryError(
-            "planning systems take structures on transverse slices only; draw on a synthetic CT "
-            "that was written as transverse DICOM slices"
-        )
+    require_transverse(grid)
     for structure in structures:
         require_same_grid(structure.mask.grid, grid, structure.name, "the series")
     with new_file(path, overwrite=overwrite) as part:
@@ -115,11 +111,12 @@ def _dataset(structures: Sequence[Structure], source: Series, label: str) -> Dat
 
 def _contours(mask: Volume, source: Series) -> list[Dataset]:
     lps = LPS_TO_RAS @ mask.affine
+    pixel_mm2 = mask.spacing[0] * mask.spacing[1]
     stack = source.stack
     assert not isinstance(stack, str)  # its grid is known
     items = []
     for k, place in enumerate(stack.places):
-        for outline in outlines(mask.voxels[:, :, k]):
+        for outline in outlines(mask.voxels[:, :, k], pixel_mm2):
             points = outline.points @ lps[:3, :2].T + lps[:3, 2] * k + lps[:3, 3]
             item = Dataset()
             item.ContourImageSequence = [_image(source.frames[place[0]])]

@@ -1,12 +1,13 @@
 """A synthetic CT as a CT series that a treatment planning system takes.
 
 It belongs to the MR's study and frame of reference: contours and plans of one are right on the
-other. What only a CT scanner would know, such as the tube voltage, stays empty.
+other. What only a CT scanner would know stays empty; but tube voltage and kernel are those of the
+CTs that its HU are like, where they are known: planning systems choose a calibration by them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -20,28 +21,23 @@ from pydicom.valuerep import format_number_as_ds
 
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder
+from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.dicom.geometry import LPS_TO_RAS
-from mrtoct.io.dicom.read import grid_of
+from mrtoct.io.dicom.planning import is_transverse, planning_grid
+from mrtoct.io.dicom.read import find_series, grid_of
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import coded, copied_from, references_to
+from mrtoct.io.dicom.structures import Structure, write_structures
 from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
 from mrtoct.volume.picture import share
 
+STRUCTURES = "structures.dcm"
 Slices = Literal["transverse", "source"]
 
 INTERCEPT = -1024
 """Stored values are HU + 1024: from 0 in air, as scanners write them, so that a reader who takes
 them for unsigned is right, too."""
-
-TRANSVERSE_TOLERANCE = 2e-4
-"""Direction cosines; over a head's 256 mm a voxel then lies within 0.05 mm."""
-
-MATRIX_LIMIT = 512
-"""Rows and columns that every planning system takes."""
-
-THINNEST_MM = 1.0
-"""Of new transverse slices: planning systems limit their number."""
 
 SERIES_NUMBER_STEP = 1000
 """The sCT of series 5 is series 1005: beside it in the study, clear of the scanner's numbers."""
@@ -53,7 +49,9 @@ def write_ct_series(
     source: Series,
     *,
     derivation: str = "Synthetic CT estimated from MR",
+    calibration: CtCalibration = UNKNOWN,
     slices: Slices = "transverse",
+    structures: Sequence[Structure] = (),
     overwrite: bool = False,
 ) -> Volume:
     """Write an sCT (HU, whole numbers) as a folder of CT images beside the MR series it is from.
@@ -61,9 +59,10 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. The derivation says how much was not measured.
-    Returns the volume as written. Raises FileError if the folder exists and overwrite is
-    false, ValueRangeError for values that are no whole HU.
+    grid. calibration is of the CTs whose HU the sCT has. structures, on the grid of the slices,
+    become an RT structure set in the same folder, on the new images. Returns the volume as
+    written. Raises FileError if the folder exists and overwrite is false, ValueRangeError for
+    values that are no whole HU, GeometryError for structures on another grid.
     """
     _require_hu(sct)
     target = Path(folder).resolve()
@@ -77,40 +76,13 @@ def write_ct_series(
         # A CT series has no place for a mask: air and what nobody knows are both -1024 HU.
         missing = share(written.unmeasured)
         derivation += f"; {missing} of its voxels were not measured by the MR and hold -1024 HU"
-    common = _common(source, derivation, spatially_resampled=written is not sct)
+    common = _common(source, derivation, calibration, spatially_resampled=written is not sct)
     with new_folder(Path(folder), overwrite=overwrite) as part:
         for k, image in enumerate(_images(written, source, common), start=1):
             image.save_as(part / f"CT{k:04d}.dcm", enforce_file_format=True)
+        if structures:
+            write_structures(part / STRUCTURES, structures, find_series(part, "HU"))
     return written
-
-
-def is_transverse(grid: Grid) -> bool:
-    """Tell whether slices along K are transverse, with rows and columns along the world's axes."""
-    directions = np.abs(grid.affine[:3, :3] / np.asarray(grid.spacing))
-    upright = bool(np.abs(directions - np.rint(directions)).max() < TRANSVERSE_TOLERANCE)
-    return upright and round(float(directions[2, 2])) == 1
-
-
-def planning_grid(grid: Grid) -> Grid:
-    """Return a grid that planning systems take: the same if it is transverse, or one around it."""
-    return grid if is_transverse(grid) else transverse_grid(grid)
-
-
-def transverse_grid(grid: Grid) -> Grid:
-    """Return transverse slices that hold all of a grid: square pixels, rows from right to left.
-
-    Pixels are as fine as the grid's finest axis unless that takes more than 512 of them; slices
-    are as far apart as the grid's axis nearest to head-foot, but no closer than 1 mm.
-    """
-    spacing = np.asarray(grid.spacing)
-    axis = int(np.argmax(np.abs(grid.affine[2, :3]) / spacing))
-    extent = np.ptp(grid.corners(outer=True), axis=0)
-    pixel = max(float(spacing.min()), float(extent[:2].max()) / MATRIX_LIMIT)
-    upright = grid.upright((pixel, pixel, max(float(spacing[axis]), THINNEST_MM)))
-    # Rows run to the patient's left and columns to the back, as CT images do.
-    flip = np.diag([-1.0, -1.0, 1.0, 1.0])
-    flip[:2, 3] = np.array(upright.shape[:2]) - 1
-    return Grid(upright.shape, upright.affine @ flip)
 
 
 def _require_hu(sct: Volume) -> None:
@@ -125,7 +97,9 @@ def _require_hu(sct: Volume) -> None:
         raise ValueRangeError(f"a CT series holds {allowed} HU, got {low} to {high}")
 
 
-def _common(source: Series, derivation: str, *, spatially_resampled: bool) -> Dataset:
+def _common(
+    source: Series, derivation: str, calibration: CtCalibration, *, spatially_resampled: bool
+) -> Dataset:
     """Return what all images of the new series share."""
     new = copied_from(source)
     now = _now(str(new.get("TimezoneOffsetFromUTC", None) or ""))
@@ -134,7 +108,7 @@ def _common(source: Series, derivation: str, *, spatially_resampled: bool) -> Da
     new.Modality = "CT"
     new.SeriesInstanceUID = generate_uid(prefix=None)
     new.SeriesNumber = None if source.number is None else source.number + SERIES_NUMBER_STEP
-    new.SeriesDescription = "Synthetic CT from MR (mrtoct)"
+    new.SeriesDescription = _described(calibration)
     new.SeriesDate, new.SeriesTime = date, time
     # Equipment: what made these images, not what made their source
     new.Manufacturer = "mrtoct"
@@ -145,13 +119,15 @@ def _common(source: Series, derivation: str, *, spatially_resampled: bool) -> Da
     new.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
     new.InstanceCreationDate, new.InstanceCreationTime = date, time
     new.ContentDate, new.ContentTime = date, time
-    new.DerivationDescription = derivation
+    new.DerivationDescription = _plain(derivation)
     if spatially_resampled:
         new.DerivationCodeSequence = [coded(codes.DCM.SpatialResampling)]
     new.ImageComments = "Synthetic CT estimated from MR, not measured. Research only."
     new.BurnedInAnnotation = "NO"
     new.AcquisitionNumber = None
-    new.KVP = None
+    new.KVP = None if calibration.kvp is None else f"{calibration.kvp:g}"
+    if calibration.kernel:
+        new.ConvolutionKernel = _plain(calibration.kernel[:16])
     # Pixels
     new.SamplesPerPixel = 1
     new.PhotometricInterpretation = "MONOCHROME2"
@@ -160,6 +136,19 @@ def _common(source: Series, derivation: str, *, spatially_resampled: bool) -> Da
     new.RescaleSlope, new.RescaleIntercept, new.RescaleType = 1, INTERCEPT, "HU"
     new.WindowCenter, new.WindowWidth = 40, 400
     return new
+
+
+def _described(calibration: CtCalibration) -> str:
+    """Return the series' description, with as much of the calibration as fits its 64 letters."""
+    parts = [f"{calibration.kvp:g} kVp"] if calibration.kvp else []
+    parts += [calibration.kernel[:16]] if calibration.kernel else []
+    like = f", HU as at {' '.join(parts)}" if parts else ""
+    return _plain(f"Synthetic CT from MR (mrtoct){like}")
+
+
+def _plain(text: str) -> str:
+    """Return letters that every character set of DICOM has."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _images(sct: Volume, source: Series, common: Dataset) -> Iterator[Dataset]:

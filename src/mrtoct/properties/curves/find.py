@@ -63,6 +63,12 @@ def find_curve(quantity: Quantity, wanted: str | None = None) -> Curve:
     return curve
 
 
+def usual_curve(quantity: Quantity, kvp: float | None) -> Curve:
+    """Return the quantity's usual curve, for CTs at a tube voltage (kV) where that matters."""
+    fitting = quantity.at_voltage.format(kvp=kvp or 0)
+    return CURVES[quantity.name].get(fitting) or find_curve(quantity)
+
+
 def _require_unit(quantity: Quantity, curve: Curve) -> None:
     if quantity.water is None:
         return
