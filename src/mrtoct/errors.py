@@ -6,7 +6,7 @@ names what was received, what is allowed and, where there is one, the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 
@@ -24,19 +24,31 @@ class MrtoctError(Exception):
         self.ways_out = ways_out
 
     def __str__(self) -> str:
-        return self.sentence(lambda switch: f"{switch}=True")
+        return self.sentence(in_python)
 
     def sentence(self, spelt: Callable[[str], str | None]) -> str:
         """Return the message with the ways out, each switch as spelt says; those without are not
         there.
         """
-        named = ((spelt(switch), purpose) for switch, purpose in self.ways_out.items())
-        ways = [f"{word} {purpose}" for word, purpose in named if word]
-        return f"{self.message}; pass {' or '.join(ways)}" if ways else self.message
+        return with_ways_out(self.message, self.ways_out, spelt)
 
     def about(self, subject: object) -> Self:
         """Return the same error with a file's or subject's name before its message."""
         return type(self)(f"{subject}: {self.message}", **self.ways_out)
+
+
+def with_ways_out(
+    message: str, ways_out: Mapping[str, str], spelt: Callable[[str], str | None]
+) -> str:
+    """Return a message with the switches that would help and what for, each as spelt says."""
+    named = ((spelt(switch), purpose) for switch, purpose in ways_out.items())
+    ways = [f"{word} {purpose}" for word, purpose in named if word]
+    return f"{message}; pass {' or '.join(ways)}" if ways else message
+
+
+def in_python(switch: str) -> str:
+    """Return a switch as a call in Python spells it."""
+    return f"{switch}=True"
 
 
 class FileError(MrtoctError):

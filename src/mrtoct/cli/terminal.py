@@ -96,7 +96,10 @@ def in_words(error: Exception, command: Callable[..., None]) -> str:
     """Return an error's sentence; the switches that would help are called as the command does."""
     if not isinstance(error, MrtoctError):
         return str(error)
+    return error.sentence(spelling_of(command))
+
+
+def spelling_of(command: Callable[..., None]) -> Callable[[str], str | None]:
+    """Return how a command spells a switch; None where it has none of that name."""
     switches = signature(command).parameters
-    return error.sentence(
-        lambda switch: f"--{switch.replace('_', '-')}" if switch in switches else None
-    )
+    return lambda switch: f"--{switch.replace('_', '-')}" if switch in switches else None

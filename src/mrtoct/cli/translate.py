@@ -10,7 +10,7 @@ import typer
 
 from mrtoct._version import __version__
 from mrtoct.cli.options import Device, Model, Overwrite, listed
-from mrtoct.cli.terminal import about, console, say
+from mrtoct.cli.terminal import about, console, say, spelling_of
 from mrtoct.cli.translation import refuse, refuse_unusable, write_page
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.atomic import require_absent
@@ -63,6 +63,14 @@ def translate(
         typer.Option(
             "--force",
             help="Translate what is no head MR, too, such as a CT, which is refused otherwise.",
+        ),
+    ] = False,
+    bias_correct: Annotated[
+        bool,
+        typer.Option(
+            "--bias-correct",
+            help="Correct the MR's bias field (N4) before it is translated. By default only where "
+            "the model needs it: see docs/guard.md.",
         ),
     ] = False,
     series: Annotated[
@@ -132,7 +140,8 @@ def translate(
 
         stage.update("looking")
         with about(mr):
-            unlike = translator.doubts(channels)
+            channels, unlike = translator.examined(channels, bias_correct=bias_correct or None)
+        unlike = [doubt.spelt(spelling_of(translate)) for doubt in unlike]
         for doubt in unlike:
             say(f"{'note' if doubt.weight == 'note' else 'warning'}: {doubt}")
         if not force:
@@ -149,17 +158,29 @@ def translate(
         with about(mr):
             if estimated:
                 sct, deviation = translator.translate_with_deviation(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
+                    channels,
+                    aligned=aligned,
+                    force=force,
+                    bias_correct=False,
+                    onto=onto,
+                    on_doubt=warn,
                 )
             else:
                 sct = translator.translate(
-                    channels, aligned=aligned, force=force, onto=onto, on_doubt=warn
+                    channels,
+                    aligned=aligned,
+                    force=force,
+                    bias_correct=False,
+                    onto=onto,
+                    on_doubt=warn,
                 )
         stage.update("writing")
         if source is None:
             write_volume(output, sct, overwrite=overwrite)
         else:
             how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
+            if any(finding.kind == "bias-corrected" for finding in unlike):
+                how += ", bias field corrected (N4)"
             sct = write_ct_series(
                 output, sct, source, derivation=how, slices=slices, overwrite=overwrite
             )

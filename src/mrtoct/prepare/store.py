@@ -52,6 +52,8 @@ class PreparedSubject:
     warnings: list[str] = field(default_factory=list)
     scanned: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Voxel spacing (mm) of each channel's scan before it was resampled; empty if not known."""
+    shading: dict[str, float] = field(default_factory=dict)
+    """How strong the bias field was that was taken off each channel; empty if none was."""
 
     @property
     def mr(self) -> Volume:
@@ -110,6 +112,7 @@ class SubjectRecord(Record):
     registration: dict[str, Any]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
+    shading: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,11 @@ class Manifest(Record):
     distrusted: dict[str, str] = field(default_factory=dict)
     """Of the subjects, those whose registration is doubtful, and why."""
     format: Literal[2] = 2
+
+    @property
+    def bias_corrected(self) -> bool:
+        """Whether the bias field was taken off every MR."""
+        return bool(self.settings.get("bias_correct", False))
 
 
 def write_subject(store: Path, subject: PreparedSubject) -> None:
@@ -151,6 +159,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             registration=subject.registration,
             warnings=subject.warnings,
             scanned_spacing_mm=subject.scanned,
+            shading=subject.shading,
         )
         write_record(folder, record)
 
@@ -179,6 +188,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
         fingerprint=record.fingerprint,
         warnings=record.warnings,
         scanned=record.scanned_spacing_mm,
+        shading=record.shading,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
+from mrtoct.prepare.bias import correct_bias
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
@@ -31,6 +32,8 @@ class PrepareSettings:
     """MR channels; the first is registered to the CT, the others to it."""
     margin: float = 6.0
     """Air kept around the head, mm."""
+    bias_correct: bool = False
+    """Take the MR's bias field off (N4) before all else; what is trained on it then does so, too."""
     clean: CleanSettings = CleanSettings()
     registration: RegistrationSettings = RegistrationSettings()
     judge_given: bool = True
@@ -74,6 +77,11 @@ def prepare_subject(
     """
     ct = checked_ct(raw.ct)
     mr = checked_channels(raw.mr, settings.channels)
+    shading: dict[str, float] = {}
+    if settings.bias_correct:
+        done = {name: correct_bias(volume) for name, volume in mr.items()}
+        mr = {name: corrected.mr for name, corrected in done.items()}
+        shading = {name: round(corrected.strength, 3) for name, corrected in done.items()}
     first = settings.channels[0]
     alignments = {} if raw.aligned else align_channels(mr, settings.registration)
     to_first, registration = _ct_to_first(raw, ct, mr[first], settings)
@@ -117,6 +125,7 @@ def prepare_subject(
         fingerprint=fingerprint,
         warnings=_doubts(head, mr_head, covered),
         scanned=scanned,
+        shading=shading,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)
