@@ -14,8 +14,8 @@ class MrtoctError(Exception):
     """Base of every error that the person running mrtoct can do something about.
 
     Keywords name switches that would help, each with what for, as the function that was called
-    names them: FileError("ct.nii exists already", overwrite="to replace it"). A message does not
-    know whether it is read in Python or in a terminal, so neither is spelt in it.
+    names them: FileError("ct.nii exists already", overwrite="to replace it"); one that takes values
+    with the value, as in {"uneven=resample": "to interpolate"}. A message does not know whether it is read in Python or in a terminal, so neither is spelt in it.
     """
 
     def __init__(self, message: str, **ways_out: str) -> None:
@@ -47,8 +47,9 @@ def with_ways_out(
 
 
 def in_python(switch: str) -> str:
-    """Return a switch as a call in Python spells it."""
-    return f"{switch}=True"
+    """Return a switch, or one of the values that it takes (uneven=resample), as in a call."""
+    name, _, value = switch.partition("=")
+    return f'{name}="{value}"' if value else f"{name}=True"
 
 
 class FileError(MrtoctError):

@@ -100,6 +100,11 @@ def in_words(error: Exception, command: Callable[..., None]) -> str:
 
 
 def spelling_of(command: Callable[..., None]) -> Callable[[str], str | None]:
-    """Return how a command spells a switch; None where it has none of that name."""
+    """Return how a command spells a switch, with its value if any; None where it has none such."""
     switches = signature(command).parameters
-    return lambda switch: f"--{switch.replace('_', '-')}" if switch in switches else None
+
+    def spelt(switch: str) -> str | None:
+        name, _, value = switch.partition("=")
+        return f"--{name.replace('_', '-')} {value}".rstrip() if name in switches else None
+
+    return spelt

@@ -95,6 +95,13 @@ def translate(
             "planning systems need. source: always on the MR's own grid."
         ),
     ] = "transverse",
+    uneven: Annotated[
+        Literal["refuse", "resample"],
+        typer.Option(
+            help="Of a DICOM MR whose slices are missing or unevenly apart. resample: it is "
+            "interpolated onto even slices, and so is the synthetic CT."
+        ),
+    ] = "refuse",
     further: Annotated[
         list[str],
         typer.Option(
@@ -126,8 +133,11 @@ def translate(
     _require_outputs(output, uncertainty, page, is_file=source is None, overwrite=overwrite)
     bundle = find_bundle(model)
     with console.status("reading") as stage:
-        first = read_scan(Scan(mr, series), "a.u.")
-        others = {name: read_scan(scan, "a.u.") for name, scan in _named(listed(further)).items()}
+        first = read_scan(Scan(mr, series), "a.u.", uneven=uneven)
+        others = {
+            name: read_scan(scan, "a.u.", uneven=uneven)
+            for name, scan in _named(listed(further)).items()
+        }
 
         translator = Translator.load(bundle, device)
         if uncertainty is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mrtoct.check.hounsfield import check_bone
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.prepare.bias import correct_bias
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
@@ -33,7 +34,7 @@ class PrepareSettings:
     margin: float = 6.0
     """Air kept around the head, mm."""
     bias_correct: bool = False
-    """Take the MR's bias field off (N4) before all else; what is trained on it then does so, too."""
+    """Take the MR's bias field off (N4) before all else; a bundle trained on it then does, too."""
     clean: CleanSettings = CleanSettings()
     registration: RegistrationSettings = RegistrationSettings()
     judge_given: bool = True
@@ -92,6 +93,7 @@ def prepare_subject(
 
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
+    registration |= _of_no_head(ct, head, registration)
     margin = [int(np.ceil(settings.margin / s)) for s in settings.spacing]
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
@@ -147,6 +149,17 @@ def _ct_to_first(
         except RegistrationError as error:
             record |= {"verdict": "doubtful", "reason": str(error)}
     return given, {**record, "transform": given.tolist()}
+
+
+def _of_no_head(ct: Volume, head: Volume, registration: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict on what is no head by its bone, as a check says: verdicts hold for heads.
+
+    Nothing is returned for a head, or where no verdict was asked for.
+    """
+    odd = [f.sentence for f in check_bone(ct, head.voxels) if f.kind == "little-bone"]
+    if not odd or "verdict" not in registration:
+        return {}
+    return {"verdict": "doubtful", "reason": f"it is judged as a head's, and {odd[0]}"}
 
 
 def record_of(found: Registration | Assessment) -> dict[str, Any]:
