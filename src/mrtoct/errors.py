@@ -6,7 +6,7 @@ names what was received, what is allowed and, where there is one, the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 
@@ -14,8 +14,8 @@ class MrtoctError(Exception):
     """Base of every error that the person running mrtoct can do something about.
 
     Keywords name switches that would help, each with what for, as the function that was called
-    names them: FileError("ct.nii exists already", overwrite="to replace it"). A message does not
-    know whether it is read in Python or in a terminal, so neither is spelt in it.
+    names them: FileError("ct.nii exists already", overwrite="to replace it"); one that takes values
+    with the value, as in {"uneven=resample": "to interpolate"}. A message does not know whether it is read in Python or in a terminal, so neither is spelt in it.
     """
 
     def __init__(self, message: str, **ways_out: str) -> None:
@@ -24,19 +24,32 @@ class MrtoctError(Exception):
         self.ways_out = ways_out
 
     def __str__(self) -> str:
-        return self.sentence(lambda switch: f"{switch}=True")
+        return self.sentence(in_python)
 
     def sentence(self, spelt: Callable[[str], str | None]) -> str:
         """Return the message with the ways out, each switch as spelt says; those without are not
         there.
         """
-        named = ((spelt(switch), purpose) for switch, purpose in self.ways_out.items())
-        ways = [f"{word} {purpose}" for word, purpose in named if word]
-        return f"{self.message}; pass {' or '.join(ways)}" if ways else self.message
+        return with_ways_out(self.message, self.ways_out, spelt)
 
     def about(self, subject: object) -> Self:
         """Return the same error with a file's or subject's name before its message."""
         return type(self)(f"{subject}: {self.message}", **self.ways_out)
+
+
+def with_ways_out(
+    message: str, ways_out: Mapping[str, str], spelt: Callable[[str], str | None]
+) -> str:
+    """Return a message with the switches that would help and what for, each as spelt says."""
+    named = ((spelt(switch), purpose) for switch, purpose in ways_out.items())
+    ways = [f"{word} {purpose}" for word, purpose in named if word]
+    return f"{message}; pass {' or '.join(ways)}" if ways else message
+
+
+def in_python(switch: str) -> str:
+    """Return a switch, or one of the values that it takes (uneven=resample), as in a call."""
+    name, _, value = switch.partition("=")
+    return f'{name}="{value}"' if value else f"{name}=True"
 
 
 class FileError(MrtoctError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from mrtoct.errors import in_python, with_ways_out
 
 Weight = Literal["note", "doubtful", "unusable"]
 Verdict = Literal["ok", "doubtful", "unusable"]
@@ -22,9 +24,17 @@ class Finding:
     """What was found, what is usual and what to do."""
     scan: str = ""
     """"CT", "MR T1"; empty where it is about the subject as a whole."""
+    way_out: tuple[str, str] | None = None
+    """A switch that would help, and what for, as errors name them."""
 
     def __str__(self) -> str:
-        return f"{self.scan}: {self.sentence}" if self.scan else self.sentence
+        said = self.spelt(in_python).sentence
+        return f"{self.scan}: {said}" if self.scan else said
+
+    def spelt(self, spelling: Callable[[str], str | None]) -> Finding:
+        """Return the finding with its way out, as a spelling has it, in the sentence."""
+        ways = dict([self.way_out] if self.way_out else [])
+        return replace(self, sentence=with_ways_out(self.sentence, ways, spelling), way_out=None)
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:

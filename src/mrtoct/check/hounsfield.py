@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoct.check.finding import Finding
-from mrtoct.check.values import Peaks
+from mrtoct.check.values import Peaks, find_peaks
 from mrtoct.volume import Array, Volume
 
 DISTANCES = (850.0, 1250.0)
@@ -29,6 +29,8 @@ LEAST_BONE = 0.03
 """Part of the head above 300 HU: 0.18 to 0.24 on phantoms, less in infants; 0.026 in meat."""
 MOST_CUT_BONE = 0.02
 """Part of the bone that holds the very highest value; metal and enamel are less."""
+NO_FAT_HU = -50.0
+"""Nothing darker: neither air nor fat."""
 CROWDED = 0.01
 """Part of all voxels that hold the lowest or the highest value, after clipping to a window."""
 FULL_RANGE_HU = 2900.0
@@ -95,6 +97,20 @@ def check_scale(ct: Volume, peaks: Peaks) -> list[Finding]:
             "values with slope and intercept applied"
         )
     return [Finding("unusable", kind, what, "CT")]
+
+
+def why_not_hu(ct: Volume) -> str | None:
+    """Say why a CT, real or synthetic, whole or a part of one, cannot be in HU; None if it can."""
+    low, high = float(ct.known.min()), float(ct.known.max())
+    if low >= 0:
+        return (
+            f"values run from {low:g} to {high:g}; in HU air is near -1000 and fat below 0 (was a "
+            "rescale intercept left out?)"
+        )
+    # A part may lack air or bone, as may a poor synthetic CT: other findings do not prove a scale.
+    proof = {"moved-hu", "normalised", *(["looks-like-mr"] if low > NO_FAT_HU else [])}
+    found = [f.sentence for f in check_scale(ct, find_peaks(ct.voxels)) if f.kind in proof]
+    return found[0] if found else None
 
 
 def check_bone(ct: Volume, head: Array) -> list[Finding]:

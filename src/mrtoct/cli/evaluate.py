@@ -77,6 +77,13 @@ def evaluate(
             show_default=False,
         ),
     ] = "",
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Judge what is not in HU by its values, too, which is refused otherwise.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
@@ -95,8 +102,8 @@ def evaluate(
     .nii, .mha, .mhd), and so on with ct and mask. A bundle is judged on the subjects of a store
     that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
 
-    Volumes on different grids are an error, never resampled silently. Errors inside different
-    masks are not comparable: the mask is part of the output. What was not measured, in the
+    Volumes on different grids are an error, never resampled silently, and so are values that cannot
+    be HU. Errors inside different masks are not comparable: the mask is part of the output. What was not measured, in the
     synthetic or the real CT, is left out, and the output says how much and what that changes.
     """
     if csv is not None:
@@ -111,6 +118,7 @@ def evaluate(
         synthrad,
         workers,
         device,
+        force,
     )
     pair = single(request)
     with watching("evaluate") as watcher:

@@ -18,7 +18,7 @@ from rich.text import Text
 from mrtoct.check.finding import verdict_of
 from mrtoct.cli.many_outputs import Job, plan_jobs
 from mrtoct.cli.one_head import Manner, Outputs, Translated, read_head, translate_head
-from mrtoct.cli.terminal import about, say, watching
+from mrtoct.cli.terminal import about, option, say, watching
 from mrtoct.datasets.heads import list_heads
 from mrtoct.errors import MrtoctError
 from mrtoct.hardware.progress import Update, Watcher
@@ -129,7 +129,7 @@ def _outcome(
             return Row(job.name, "there", "left as it is; --overwrite makes it anew")
         made = _translated(translator, job, manner, teller, overwrite=overwrite)
     except MrtoctError as error:
-        return Row(job.name, "failed", error.sentence(lambda switch: f"--{switch}"))
+        return Row(job.name, "failed", error.sentence(option))
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return Row(job.name, "failed", f"{error.strerror or error}{where}")
@@ -151,13 +151,13 @@ def _translated(
     translator: Translator, job: Job, manner: Manner, teller: Teller, *, overwrite: bool
 ) -> Translated:
     first, *others = job.scans
-    with _all_or_nothing(job.paths):
+    with _all_or_nothing(job.leftovers):
         teller.stage("reading")
         head = read_head(
             job.scans[first],
             {name: job.scans[name] for name in others},
+            manner,
             name=job.name,
-            dicom=manner.dicom,
         )
         made = translate_head(
             translator,

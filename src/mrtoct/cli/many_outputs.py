@@ -15,6 +15,8 @@ from mrtoct.cli.one_head import Manner, Outputs, Translated
 from mrtoct.datasets.bids import derivatives
 from mrtoct.datasets.heads import HeadFiles, Heads
 from mrtoct.errors import CohortError, FileError
+from mrtoct.io.files import VOLUME_ENDINGS, ending, sidecar
+from mrtoct.io.measured import measured_file
 from mrtoct.io.scan import Scan
 from mrtoct.translation.bundle import Bundle
 
@@ -45,6 +47,12 @@ class Job:
         """All that is written."""
         beside = [sidecar(path) for path in self.volumes] if self.sources else []
         return [*self.outputs.paths, *beside]
+
+    @property
+    def leftovers(self) -> list[Path]:
+        """All that may be there where the work was stopped: records of what was measured, too."""
+        files = [path for path in self.volumes if path.name.lower().endswith(VOLUME_ENDINGS)]
+        return [*self.paths, *(measured_file(path, ending(path)) for path in files)]
 
     def is_done(self) -> bool:
         """Tell whether all results are there; FileError where only some are, or of another MR."""

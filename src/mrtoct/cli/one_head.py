@@ -8,13 +8,14 @@ from pathlib import Path
 
 from mrtoct._version import __version__
 from mrtoct.check.finding import Finding
-from mrtoct.cli.terminal import about
+from mrtoct.cli.terminal import about, option
 from mrtoct.cli.translation import refuse, refuse_unusable, write_page
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.calibration import UNKNOWN, write_calibration
 from mrtoct.io.dicom import Series, find_series, planning_grid, write_ct_series
 from mrtoct.io.dicom.planning import require_transverse
+from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.dicom.structures import Structure
 from mrtoct.io.dicom.write import Slices
 from mrtoct.io.files import ending, read_scan, require_volume_absent, sidecar, write_volume
@@ -38,6 +39,10 @@ class Manner:
     """Translate what is no head MR, too."""
     aligned: bool = False
     """Several channels lie in one frame already."""
+    bias_correct: bool = False
+    """Take the bias field off every MR, not only off one that the model cannot do with."""
+    uneven: Uneven = "refuse"
+    """What to do with DICOM slices that are missing or unevenly apart."""
     dicom: bool = False
     """Write a CT series in the MR's study, not a file."""
     slices: Slices = "transverse"
@@ -110,16 +115,18 @@ def require_outputs(outputs: Outputs, *, dicom: bool, overwrite: bool) -> None:
             raise FileError(f"{path} cannot be written: {above} is a file")
 
 
-def read_head(scan: Scan, others: Mapping[str, Scan], *, name: str, dicom: bool) -> Head:
-    """Read the MR of one head; with dicom it must be a series, for a CT series to belong to."""
-    if dicom and not scan.path.is_dir():
+def read_head(scan: Scan, others: Mapping[str, Scan], manner: Manner, *, name: str) -> Head:
+    """Read the MR of one head; it must be a series for a CT series to belong to it."""
+    if manner.dicom and not scan.path.is_dir():
         raise FileError(
             f"{scan.path} is no folder of DICOM files; --format dicom takes patient, study and "
             "frame of reference from the MR's own"
         )
-    series = find_series(scan.path, "a.u.", scan.series) if dicom else None
-    mr = read_scan(scan, "a.u.")
-    further = {channel: read_scan(other, "a.u.") for channel, other in others.items()}
+    series = find_series(scan.path, "a.u.", scan.series) if manner.dicom else None
+    mr = read_scan(scan, "a.u.", uneven=manner.uneven)
+    further = {
+        channel: read_scan(other, "a.u.", uneven=manner.uneven) for channel, other in others.items()
+    }
     return Head(name, scan, mr, further, series)
 
 
@@ -145,7 +152,8 @@ def translate_head(
     channels = {translator.bundle.channels[0]: head.mr, **head.others}
     stage("looking")
     with about(path):
-        findings = translator.doubts(channels)
+        channels, findings = translator.examined(channels, bias_correct=manner.bias_correct or None)
+    findings = [finding.spelt(option) for finding in findings]
     _tell_all(findings, tell)
     if not manner.force:
         refuse_unusable(findings, path)
@@ -170,18 +178,26 @@ def translate_head(
     translated = translator.translate_with_deviation if estimated else translator.translate
     with about(path):
         result = translated(
-            channels, aligned=manner.aligned, force=manner.force, onto=onto, on_doubt=doubt
+            channels,
+            aligned=manner.aligned,
+            force=manner.force,
+            bias_correct=False,  # it is, where it should be
+            onto=onto,
+            on_doubt=doubt,
         )
     sct, deviation = result if isinstance(result, tuple) else (result, None)
 
     stage("looking")
-    odd = doubts_about(sct, cts.bone)
+    odd = [finding.spelt(option) for finding in doubts_about(sct, cts.bone)]
     _tell_all(odd, tell)
     with about(path):
         drawn = structures_of(sct) if manner.structures else []
 
     stage("writing")
-    sct = _write_sct(outputs.sct, sct, head.series, cts, drawn, manner.slices, overwrite=overwrite)
+    how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
+    if any(finding.kind == "bias-corrected" for finding in findings):
+        how += ", bias field corrected (N4)"
+    sct = _write_sct(outputs.sct, sct, head.series, how, cts, drawn, manner.slices, overwrite)
     if outputs.deviation is not None and deviation is not None:
         write_volume(outputs.deviation, deviation, overwrite=overwrite)
     if outputs.page is not None:
@@ -203,14 +219,13 @@ def _write_sct(
     path: Path,
     sct: Volume,
     series: Series | None,
+    how: str,
     cts: TrainingCts,
     drawn: Sequence[Structure],
     slices: Slices,
-    *,
     overwrite: bool,
 ) -> Volume:
     """Write a synthetic CT as a file, or into a series' study, with what its HU are like."""
-    how = f"Synthetic CT estimated from MR by mrtoct {__version__}"
     calibration = cts.calibration
     if any(known != UNKNOWN for known in cts.calibrations):
         how += f"; HU as of CTs: {cts}"

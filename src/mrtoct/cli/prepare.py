@@ -50,6 +50,14 @@ def prepare(
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    bias_correct: Annotated[
+        bool,
+        typer.Option(
+            "--bias-correct",
+            help="Correct the bias field of every MR (N4) first. A bundle that is trained on the "
+            "store then corrects what it translates, too.",
+        ),
+    ] = False,
     workers: Workers = processors(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
@@ -65,7 +73,15 @@ def prepare(
     Subjects that fail are reported and skipped. Run again, only what changed is redone, and
     subjects that left SOURCE leave STORE, too.
     """
-    run(source, store, recipe, listed(channels), workers, overwrite)
+    run(
+        source,
+        store,
+        recipe,
+        listed(channels),
+        workers,
+        bias_correct=bias_correct,
+        overwrite=overwrite,
+    )
 
 
 def run(
@@ -74,13 +90,17 @@ def run(
     recipe: str,
     channels: tuple[str, ...],
     workers: int,
-    overwrite: bool,
+    *,
+    bias_correct: bool = False,
+    overwrite: bool = False,
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
     data = load_recipe(recipe).data
     listing = list_subjects(source)
     settings = PrepareSettings(
-        spacing=data.spacing, channels=channels or data.channels or usual_channels(listing)
+        spacing=data.spacing,
+        channels=channels or data.channels or usual_channels(listing),
+        bias_correct=bias_correct,
     )
     with watching("prepare") as watcher:
         manifest = prepare_cohort(

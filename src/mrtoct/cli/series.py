@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, choose_series, list_series, read_series
+from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import ending, write_volume
 
 
@@ -33,7 +34,7 @@ def series(
         typer.Option(help="Write it to this file: .nii.gz, .nii, .mha or .mhd.", dir_okay=False),
     ] = None,
     uneven: Annotated[
-        Literal["refuse", "resample"],
+        Uneven,
         typer.Option(help="What --out does where slices are missing or unevenly apart."),
     ] = "refuse",
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
@@ -61,9 +62,7 @@ def series(
         _convert(found[0], out, uneven, overwrite=overwrite)
 
 
-def _convert(
-    chosen: Series, out: Path, uneven: Literal["refuse", "resample"], *, overwrite: bool
-) -> None:
+def _convert(chosen: Series, out: Path, uneven: Uneven, *, overwrite: bool) -> None:
 
     volume = read_series(chosen, "HU" if chosen.modality == "CT" else "a.u.", uneven=uneven)
     write_volume(out, volume, overwrite=overwrite)

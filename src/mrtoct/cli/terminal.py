@@ -212,5 +212,11 @@ def in_words(error: Exception, command: Callable[..., None]) -> str:
         return str(error)
     switches = signature(command).parameters
     return error.sentence(
-        lambda switch: f"--{switch.replace('_', '-')}" if switch in switches else None
+        lambda switch: option(switch) if switch.partition("=")[0] in switches else None
     )
+
+
+def option(switch: str) -> str:
+    """Return how the command line spells a switch, with its value if it has one."""
+    name, _, value = switch.partition("=")
+    return f"--{name.replace('_', '-')} {value}".rstrip()

@@ -16,6 +16,7 @@ from mrtoct.cli.terminal import about, console, say, tell
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
+from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
@@ -75,6 +76,14 @@ def translate(
             help="Translate what is no head MR, too, such as a CT, which is refused otherwise.",
         ),
     ] = False,
+    bias_correct: Annotated[
+        bool,
+        typer.Option(
+            "--bias-correct",
+            help="Correct the MR's bias field (N4) before it is translated. By default only where "
+            "the model needs it: see docs/guard.md.",
+        ),
+    ] = False,
     series: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +124,13 @@ def translate(
             "series, structures.dcm in its folder, as 'mrtoct structures' draws them.",
         ),
     ] = False,
+    uneven: Annotated[
+        Uneven,
+        typer.Option(
+            help="Of a DICOM MR whose slices are missing or unevenly apart. resample: it is "
+            "interpolated onto even slices, and so is the synthetic CT."
+        ),
+    ] = "refuse",
     further: Annotated[
         list[str],
         typer.Option(
@@ -146,7 +162,17 @@ def translate(
     data set, into a BIDS data set of derivatives. What fails is named and the rest is done; run
     again, what is there is left. The exit status is 1 if any failed.
     """
-    manner = Manner(model, strict, force, aligned, format == "dicom", slices, structures)
+    manner = Manner(
+        model=model,
+        strict=strict,
+        force=force,
+        aligned=aligned,
+        bias_correct=bias_correct,
+        uneven=uneven,
+        dicom=format == "dicom",
+        slices=slices,
+        structures=structures,
+    )
     if structures and not manner.dicom:
         raise FileError(
             f"{output} would be a file; structures refer to a DICOM series: add --format dicom, "
@@ -213,7 +239,7 @@ def _translate_one(
     bundle = find_bundle(manner.model)
     with console.status("reading") as stage:
         name = scan.path.resolve().name
-        head = read_head(scan, others, name=name, dicom=manner.dicom)
+        head = read_head(scan, others, manner, name=name)
         translator = Translator.load(bundle, device)
         if outputs.deviation is not None:
             with about(bundle):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -59,8 +60,10 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name[: -len(ending(path))] + ".json")
 
 
-def read_scan(scan: Scan, unit: Unit) -> Volume:
-    """Read the volume that a scan names; see read_volume."""
+def read_scan(
+    scan: Scan, unit: Unit, *, uneven: Literal["refuse", "resample"] = "refuse"
+) -> Volume:
+    """Read the volume that a scan names; see read_volume, and io.dicom.read_series for uneven."""
     require_unit(unit)
     if not is_dicom(scan.path):
         if scan.series is not None:
@@ -68,7 +71,8 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
         return read_volume(scan.path, unit)
     from mrtoct.io import dicom  # other formats need not wait for it
 
-    volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
+    series = dicom.find_series(scan.path, unit, scan.series)
+    volume = dicom.read_series(series, unit, uneven=uneven)
     return only_finite(scan.path, volume)
 
 

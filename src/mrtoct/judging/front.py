@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
+from mrtoct.judging.judge import require_hu
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.methods import FOUND
 from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
@@ -15,7 +16,9 @@ from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
 from mrtoct.prepare.mask import head_mask_ct
 
 
-def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) -> Evaluation:
+def evaluate(
+    sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None, *, force: bool = False
+) -> Evaluation:
     """Measure a synthetic CT against the real one, in HU inside a mask.
 
     Parameters
@@ -27,6 +30,8 @@ def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) ->
     mask : Volume, path, or image of nibabel or SimpleITK, optional
         Voxels above 0 are compared; without it, the head found on the CT. Errors inside different
         masks are not comparable. What was not measured in either CT is left out: `left_out`.
+    force : bool
+        Whether to measure what is not in HU by its values, too.
 
     Returns
     -------
@@ -47,10 +52,12 @@ def evaluate(sct: VolumeLike, ct: VolumeLike, mask: VolumeLike | None = None) ->
     >>> found.body.mae, found.bone.dice
     (0.0, 1.0)
     """
-    real = as_volume(ct, "HU", "CT")
+    real, made = as_volume(ct, "HU", "CT"), as_volume(sct, "HU", "synthetic CT")
+    for volume, name in ((real, "the CT"), (made, "the synthetic CT")):
+        require_hu(volume, name, force=force)
     where = head_mask_ct(real) if mask is None else as_volume(mask, ANY_UNIT, "mask")
     source = FOUND if mask is None else "mask that was given"
-    return evaluation_of(as_volume(sct, "HU", "synthetic CT"), real, where, source)
+    return evaluation_of(made, real, where, source)
 
 
 def judge(
@@ -61,6 +68,7 @@ def judge(
     against: Path | str | None = None,
     subjects: Sequence[str] = (),
     tiles: TileGrid | None = None,
+    force: bool = False,
     workers: int = 1,
     device: str = "auto",
     watcher: Watcher = nobody,
@@ -82,6 +90,8 @@ def judge(
         Of a cohort, these alone. Without names, all that the bundle did not learn from.
     tiles : TileGrid, optional
         Measure seams at the borders of these tiles.
+    force : bool
+        Whether to judge what is not in HU by its values, too.
     workers : int
         Processes that work at once.
     device : str
@@ -116,5 +126,6 @@ def judge(
         tiles,
         workers=workers,
         device=device,
+        force=force,
     )
     return judge_pair(request) if single(request) else judge_cohort(request, watcher)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mrtoct.check.hounsfield import why_not_hu
 from mrtoct.errors import CohortError, MrtoctError, ValueRangeError
 from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
@@ -36,6 +37,8 @@ class Case:
     made: dict[str, Made]
     """By method."""
     tiles: TileGrid | None = None
+    force: bool = False
+    """Judge also what is not in HU."""
 
 
 Keep = Callable[[Case, Judged], None]
@@ -47,6 +50,7 @@ def judge_subjects(
     methods: Sequence[Method],
     *,
     tiles: TileGrid | None = None,
+    force: bool = False,
     workers: int = 1,
     keep: Keep = lambda case, judged: None,
     watcher: Watcher = nobody,
@@ -55,15 +59,17 @@ def judge_subjects(
 
     names are those of the subjects in the order to show. Methods make their synthetic CTs here;
     they are judged in several processes where workers is above 1. A subject that cannot be judged
-    stops no other. Seams are measured at tiles, or without them at those that a method names. keep
-    is handed every case that was judged, with its figures. Raises CohortError where nobody can be
-    judged.
+    stops no other; what is not in HU cannot, unless force is true. Seams are measured at tiles, or
+    without them at those that a method names. keep is handed every case that was judged, with its
+    figures. Raises CohortError where nobody can be judged.
     """
     waiting: dict[str, Case] = {}
 
     def cases() -> Iterator[Case | Failure]:
         for subject in subjects:
-            case = subject if isinstance(subject, Failure) else _case(subject, methods, tiles)
+            case = (
+                subject if isinstance(subject, Failure) else _case(subject, methods, tiles, force)
+            )
             if isinstance(case, Case):
                 waiting[case.subject] = case
             yield case
@@ -93,12 +99,12 @@ def judge_case(case: Case) -> Judged:
     Errors name the file that they are about.
     """
     doubts: list[str] = []
-    real = _hu(case.ct, case.mask is not None, doubts)
+    real = _hu(case.ct, case.force, doubts)
     mask = _mask(case, real)
     scts = {}
     for method, made in case.made.items():
         sct = made.sct(real, mask) if callable(made.sct) else made.sct
-        scts[method] = _hu(sct, case.mask is not None, doubts)
+        scts[method] = _hu(sct, case.force, doubts)
         grid = scts[method].grid
         require_same_grid(grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
     for hu in scts.values():
@@ -114,7 +120,9 @@ def judge_case(case: Case) -> Judged:
     return Judged(case.subject, case.role, evaluations, calibration, tuple(doubts))
 
 
-def _case(subject: Subject, methods: Sequence[Method], tiles: TileGrid | None) -> Case | Failure:
+def _case(
+    subject: Subject, methods: Sequence[Method], tiles: TileGrid | None, force: bool
+) -> Case | Failure:
     try:
         made = {method.name: method.make(subject) for method in methods}
     except MrtoctError as error:
@@ -128,6 +136,7 @@ def _case(subject: Subject, methods: Sequence[Method], tiles: TileGrid | None) -
         subject.mask_source,
         made,
         tiles or (named[0] if named else None),
+        force,
     )
 
 
@@ -137,25 +146,28 @@ def _attempt(case: Case | Failure) -> Judged | Failure:
     try:
         return judge_case(case)
     except MrtoctError as error:
-        return Failure(case.subject, str(error))
+        return Failure(case.subject, error.message)  # who reads it may be at a terminal
 
 
-def _hu(source: Path | Volume, masked: bool, doubts: list[str]) -> Volume:
+def _hu(source: Path | Volume, force: bool, doubts: list[str]) -> Volume:
     """Return a CT, real or synthetic, with what was never measured as air."""
     if isinstance(source, Volume):
         return source
     volume = read_volume(source, "HU")
-    low, high = float(volume.known.min()), float(volume.known.max())
-    if low >= 0:
-        doubt = (
-            f"{source}: values run from {low:g} to {high:g}; in HU air is near -1000 and fat "
-            "below 0 (was a rescale intercept left out?)"
-        )
-        if not masked:
-            raise ValueRangeError(doubt)  # without air no head is found either
-        doubts.append(doubt)
+    if why := require_hu(volume, str(source), force=force):
+        doubts.append(why)
     # Padding outside a scanner's field of view was never measured: it counts as air.
     return volume.with_voxels(np.maximum(volume.voxels, AIR_HU))
+
+
+def require_hu(ct: Volume, name: str, *, force: bool) -> str | None:
+    """Raise ValueRangeError for what is called HU and cannot be; with force return why instead."""
+    why = why_not_hu(ct)
+    if why is None:
+        return None
+    if not force:
+        raise ValueRangeError(f"{name}: {why}", force="to judge it all the same")
+    return f"{name}: {why}"
 
 
 def _mask(case: Case, real: Volume) -> Volume:

@@ -79,7 +79,30 @@ class Judgement:
         who = f"{count} subject{'s' if count != 1 else ''}"
         year = "2023 and 2025" if self.years == "both" else self.years
         masks = ", ".join(self.masks)
-        return f"{who}; mask: {masks}; SynthRAD {year}; definitions {DEFINITIONS}"
+        said = f"{who}; mask: {masks}; SynthRAD {year}; definitions {DEFINITIONS}"
+        return f"{said}; {self._uncounted}" if self._uncounted else said
+
+    @property
+    def _uncounted(self) -> str:
+        """How far similarity depends on the volumes' faces, in words; nothing if it does not."""
+        found = self.of(self.methods[0])
+        parts = {
+            "SSIM": [e.synthrad_2023.ssim_counted for e in found],
+            "MS-SSIM": [e.synthrad_2025.ms_ssim_counted for e in found],
+        }
+        left = {"2023": ["MS-SSIM"], "2025": ["SSIM"], "both": []}[self.years]
+        least = {
+            name: min((v for v in values if v == v), default=1.0)
+            for name, values in parts.items()
+            if name not in left
+        }
+        seen = [f"{name} counts {part:.0%} of the mask" for name, part in least.items() if part < 1]
+        if not seen:
+            return ""
+        return (
+            f"{' and '.join(seen)}, which is near the volume's faces: compare these only between "
+            "volumes that are cropped and padded alike"
+        )
 
     @property
     def left_out(self) -> str | None:

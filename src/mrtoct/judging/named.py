@@ -35,6 +35,8 @@ class Request:
     years: Years = "both"
     workers: int = 1
     device: str = "auto"
+    force: bool = False
+    """Judge also what is not in HU."""
 
     @property
     def scts(self) -> dict[str, Path]:
@@ -71,6 +73,7 @@ def judge_pair(request: Request) -> Judgement:
         mask_source=request.mask.name if request.mask else FOUND,
         made={name: Made(path) for name, path in request.scts.items()},
         tiles=request.tiles,
+        force=request.force,
     )
     judged = judge_case(case)
     return Judgement([judged], notes=list(judged.doubts), years=request.years)
@@ -107,6 +110,7 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
         [subjects[name] for name in chosen],
         [*matched.methods, water()],
         tiles=request.tiles,
+        force=request.force,
         workers=request.workers,
         watcher=watcher,
     )
@@ -145,6 +149,7 @@ def _on_store(request: Request, watcher: Watcher) -> Judgement:
         subjects_of(request.ct, chosen.roles),
         [*methods, water()],
         tiles=request.tiles,
+        force=request.force,
         workers=request.workers,
         watcher=watcher,
     )

@@ -33,11 +33,15 @@ def network(name: str, translator: Translator, *, deviations: bool = False) -> M
 
     def make(subject: Subject) -> Made:
         shown = prepared(subject).channels_named(channels)
+        bias_correct = _bias_correct(subject)
         tiles = translator.tiles(shown[channels[0]])
         grid = TileGrid(*tiles) if tiles else None
         if not deviations:
-            return Made(translator.translate(shown, aligned=True), tiles=grid)
-        sct, deviation = translator.translate_with_deviation(shown, aligned=True)
+            sct = translator.translate(shown, aligned=True, bias_correct=bias_correct)
+            return Made(sct, tiles=grid)
+        sct, deviation = translator.translate_with_deviation(
+            shown, aligned=True, bias_correct=bias_correct
+        )
         return Made(sct, deviation, grid)
 
     return Method(name, make)
@@ -53,7 +57,9 @@ def stages(names: Sequence[str], translator: Translator) -> list[Method]:
             if subject.name not in made:
                 made.clear()  # subjects come one after the other
                 shown = prepared(subject).channels_named(channels)
-                made[subject.name] = translator.translate_stages(shown, aligned=True)
+                made[subject.name] = translator.translate_stages(
+                    shown, aligned=True, bias_correct=_bias_correct(subject)
+                )
             return Made(made[subject.name][number])
 
         return Method(name, make)
@@ -75,6 +81,11 @@ def mapped(best: IntensityMap, channels: Sequence[str], scaling: MrScaling) -> M
 def fitted(store: Path, training: list[str], channels: Sequence[str], scaling: MrScaling) -> Method:
     """Return the intensity map of a store's training subjects; without channels of its first."""
     return mapped(fitted_map(store, training, channels, scaling), channels, scaling)
+
+
+def _bias_correct(subject: Subject) -> bool | None:
+    """Tell a translator to leave alone an MR whose bias field was taken off before."""
+    return False if prepared(subject).shading else None
 
 
 def prepared(subject: Subject) -> PreparedSubject:

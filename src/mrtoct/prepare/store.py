@@ -55,6 +55,8 @@ class PreparedSubject:
     """Voxel spacing (mm) of each channel's scan before it was resampled; empty if not known."""
     calibration: CtCalibration = UNKNOWN
     """What gave the CT its HU."""
+    shading: dict[str, float] = field(default_factory=dict)
+    """How strong the bias field was that was taken off each channel; empty if none was."""
 
     @property
     def mr(self) -> Volume:
@@ -115,6 +117,7 @@ class SubjectRecord(Record):
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
     ct: CtCalibration = UNKNOWN
     """What gave the CT its HU; not known of stores made before it was asked."""
+    shading: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ class Manifest(Record):
     cts: tuple[CtCalibration, ...] = ()
     """What gave the subjects' CTs their HU, each calibration once."""
     format: Literal[2] = 2
+
+    @property
+    def bias_corrected(self) -> bool:
+        """Whether the bias field was taken off every MR."""
+        return bool(self.settings.get("bias_correct", False))
 
 
 def write_subject(store: Path, subject: PreparedSubject) -> None:
@@ -159,6 +167,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             warnings=subject.warnings,
             scanned_spacing_mm=subject.scanned,
             ct=subject.calibration,
+            shading=subject.shading,
         )
         write_record(folder, record)
 
@@ -188,6 +197,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
         warnings=record.warnings,
         scanned=record.scanned_spacing_mm,
         calibration=record.ct,
+        shading=record.shading,
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mrtoct.check.hounsfield import check_bone
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
+from mrtoct.prepare.bias import correct_bias
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
@@ -32,6 +34,8 @@ class PrepareSettings:
     """MR channels; the first is registered to the CT, the others to it."""
     margin: float = 6.0
     """Air kept around the head, mm."""
+    bias_correct: bool = False
+    """Take the MR's bias field off (N4) before all else; a bundle trained on it then does, too."""
     clean: CleanSettings = CleanSettings()
     registration: RegistrationSettings = RegistrationSettings()
     judge_given: bool = True
@@ -77,6 +81,11 @@ def prepare_subject(
     """
     ct = checked_ct(raw.ct)
     mr = checked_channels(raw.mr, settings.channels)
+    shading: dict[str, float] = {}
+    if settings.bias_correct:
+        done = {name: correct_bias(volume) for name, volume in mr.items()}
+        mr = {name: corrected.mr for name, corrected in done.items()}
+        shading = {name: round(corrected.strength, 3) for name, corrected in done.items()}
     first = settings.channels[0]
     alignments = {} if raw.aligned else align_channels(mr, settings.registration)
     to_first, registration = _ct_to_first(raw, ct, mr[first], settings)
@@ -87,6 +96,7 @@ def prepare_subject(
 
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
+    registration |= _of_no_head(ct, head, registration)
     margin = [int(np.ceil(settings.margin / s)) for s in settings.spacing]
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
@@ -123,6 +133,7 @@ def prepare_subject(
         warnings=_doubts(head, mr_head, covered),
         scanned=scanned,
         calibration=raw.calibration,
+        shading=shading,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)
@@ -144,6 +155,17 @@ def _ct_to_first(
         except RegistrationError as error:
             record |= {"verdict": "doubtful", "reason": str(error)}
     return given, {**record, "transform": given.tolist()}
+
+
+def _of_no_head(ct: Volume, head: Volume, registration: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict on what is no head by its bone, as a check says: verdicts hold for heads.
+
+    Nothing is returned for a head, or where no verdict was asked for.
+    """
+    odd = [f.sentence for f in check_bone(ct, head.voxels) if f.kind == "little-bone"]
+    if not odd or "verdict" not in registration:
+        return {}
+    return {"verdict": "doubtful", "reason": f"it is judged as a head's, and {odd[0]}"}
 
 
 def record_of(found: Registration | Assessment) -> dict[str, Any]:

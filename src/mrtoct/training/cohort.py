@@ -10,7 +10,7 @@ import torch
 from mrtoct._version import __version__
 from mrtoct.errors import CohortError
 from mrtoct.networks.config import NetworkConfig
-from mrtoct.prepare.store import Manifest
+from mrtoct.prepare.store import Manifest, read_manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
@@ -33,6 +33,8 @@ class Cohort:
     """What the training subjects' MR looked like; None where no head was found in them."""
     cts: TrainingCts | None = None
     """What their CTs were like."""
+    bias_corrected: bool = False
+    """Whether the bias field was taken off their MR."""
 
 
 def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Recipe) -> Cohort:
@@ -55,6 +57,7 @@ def load_cohort(store: Path, channels: tuple[str, ...], split: Split, recipe: Re
         validation=[*map(load, split.validation)],
         seen=seen_in(store, split.train, channels, recipe.data.spacing),
         cts=cts_in(store, split.train),
+        bias_corrected=read_manifest(store).bias_corrected,
     )
 
 
@@ -95,6 +98,7 @@ def describe(recipe: Recipe, model: NetworkConfig, geometry: Geometry, cohort: C
         mirror=recipe.data.mirror,
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
+        bias_corrected=cohort.bias_corrected,
         seen=cohort.seen,
         cts=cohort.cts,
         provenance={

@@ -47,6 +47,8 @@ class Bundle:
     """Average what the network makes of a head and of its mirror image."""
     window: HuWindow = HuWindow()
     scaling: MrScaling = MrScaling()
+    bias_corrected: bool = False
+    """The MR that it learnt from had its bias field corrected, so every MR has to."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Recipe, data, seed, step and code version that made it."""
     validation: dict[str, float] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mrtoct.check.finding import Finding
+from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.check.signal import check_modality
 from mrtoct.check.values import find_peaks
 from mrtoct.errors import BundleError, CohortError, ValueRangeError
@@ -27,6 +27,7 @@ from mrtoct.translation.geometry import Patches
 from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.predict import predict, predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
+from mrtoct.translation.shading import AS_STORED, corrected
 from mrtoct.translation.tiling import PatchGrid
 from mrtoct.translation.ways import WAYS
 from mrtoct.volume import AIR_HU, Array, Grid, Unit, Volume
@@ -144,6 +145,7 @@ class Translator:
         *,
         aligned: bool = False,
         force: bool = False,
+        bias_correct: bool | None = None,
         onto: Grid | None = None,
         on_doubt: Callable[[str], None] = warnings.warn,
     ) -> Volume:
@@ -157,6 +159,10 @@ class Translator:
             Whether several channels are aligned already; else they are registered to the first.
         force : bool
             Whether a volume in another unit, such as a CT in HU, is translated all the same.
+        bias_correct : bool, optional
+            Whether the MR's bias field is corrected (N4). By default as the model needs it: of
+            one that learnt from corrected MR always, of one for any contrast, such as the shipped
+            one, where the brightness drifts by more than a factor of 3.5 across the head.
         onto : Grid, optional
             Another grid in the MR's world to return it on; by default the first channel's own.
         on_doubt : callable
@@ -177,7 +183,7 @@ class Translator:
         FileError
             If a file cannot be read.
         """
-        shown = self._shown(mr, aligned, force, on_doubt)
+        shown = self._shown(mr, aligned, bias_correct, on_doubt, force=force)
         return shown.placed(self.predict(shown.mr, shown.inside), onto)
 
     def translate_with_deviation(
@@ -186,6 +192,7 @@ class Translator:
         *,
         aligned: bool = False,
         force: bool = False,
+        bias_correct: bool | None = None,
         onto: Grid | None = None,
         on_doubt: Callable[[str], None] = warnings.warn,
     ) -> tuple[Volume, Volume]:
@@ -195,7 +202,7 @@ class Translator:
         trained without subjects that say how large its errors are.
         """
         model = self.deviation_model()
-        shown = self._shown(mr, aligned, force, on_doubt)
+        shown = self._shown(mr, aligned, bias_correct, on_doubt, force=force)
         hu, disagreement = predict_with_disagreement(
             self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
@@ -211,13 +218,15 @@ class Translator:
             )
         return self.bundle.deviation
 
-    def translate_stages(self, mr: MrLike, *, aligned: bool = False) -> list[Volume]:
+    def translate_stages(
+        self, mr: MrLike, *, aligned: bool = False, bias_correct: bool | None = None
+    ) -> list[Volume]:
         """Return what translate does, once for each network of an auto-context cascade.
 
         The last is the translation; those before are what shorter cascades of the same networks
         make. A bundle of one network gives one.
         """
-        shown = self._shown(mr, aligned, False, warnings.warn)
+        shown = self._shown(mr, aligned, bias_correct, warnings.warn)
         stages = predict_stages(
             self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
         )
@@ -227,10 +236,13 @@ class Translator:
         self,
         mr: MrLike,
         aligned: bool,
-        force: bool,
+        bias_correct: bool | None,
         on_doubt: Callable[[str], None],
+        *,
+        force: bool = False,
     ) -> Shown:
         channels = checked_channels(self._by_name(mr, force), self.bundle.channels)
+        channels, _ = corrected(channels, self.bundle, bias_correct)
         alignments = {} if aligned else align_channels(channels)
         for name, found in alignments.items():
             if found.verdict == "doubtful":
@@ -261,15 +273,34 @@ class Translator:
         size = PatchGrid().size
         return (size, size, size), (box[0].start, box[1].start, box[2].start)
 
-    def doubts(self, mr: MrLike) -> list[Finding]:
+    def doubts(self, mr: MrLike, *, bias_correct: bool | None = None) -> list[Finding]:
         """Return what is unlike the MR that the bundle was trained on; best is nothing.
 
-        mr is as for translate; a CT is no error here, but a finding. Raises CohortError,
-        ValueRangeError and FileError as translate does.
+        mr and bias_correct are as for translate: what is looked at is what would be translated. A
+        CT is no error here, but a finding. Raises CohortError, ValueRangeError and FileError as
+        translate does.
+        """
+        return self.examined(mr, bias_correct=bias_correct)[1]
+
+    def examined(
+        self, mr: MrLike, *, bias_correct: bool | None = None
+    ) -> tuple[dict[str, Volume], list[Finding]]:
+        """Return the MR by channel as translate works on it, and its doubts.
+
+        Who wants both saves the time of correcting the MR twice: translate what is returned with
+        bias_correct=False.
         """
         named = self._by_name(mr, force=True)
-        checked_channels(named, self.bundle.channels)
-        return doubts({name: named[name] for name in self.bundle.channels}, self.bundle.seen)
+        channels = checked_channels(named, self.bundle.channels)
+        stored = {name: named[name] for name in channels}
+        found = doubts(stored, self.bundle.seen)
+        if verdict_of(found) == "unusable":
+            return stored, found
+        changed, notes = corrected(channels, self.bundle, bias_correct)
+        if not notes:
+            return stored, found
+        kept = [finding for finding in found if finding.kind in AS_STORED]
+        return changed, [*notes, *kept, *doubts(changed, self.bundle.seen)]
 
     def _by_name(self, mr: MrLike, force: bool) -> dict[str, Volume]:
         """Return the MR by channel, read or converted; in a.u. unless another unit is forced."""

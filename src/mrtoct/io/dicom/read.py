@@ -18,6 +18,9 @@ from mrtoct.volume import Array, Grid, Unit, Volume
 
 log = logging.getLogger(__name__)
 
+Uneven = Literal["refuse", "resample"]
+"""What to do with slices that are missing or unevenly apart."""
+
 MODALITY = {"HU": "CT", "a.u.": "MR"}
 """Which scans are in which unit."""
 
@@ -40,9 +43,7 @@ def find_series(folder: Path | str, unit: Unit, wanted: str | None = None) -> Se
         raise FileError(f"{folder}: {error}") from error
 
 
-def read_series(
-    series: Series, unit: Unit, *, uneven: Literal["refuse", "resample"] = "refuse"
-) -> Volume:
+def read_series(series: Series, unit: Unit, *, uneven: Uneven = "refuse") -> Volume:
     """Read a series as a Volume in RAS mm, (columns, rows, slices) along I, J, K.
 
     Integers where the rescaling is whole, else float32. Slices in one place that are identical are
@@ -56,9 +57,9 @@ def read_series(
             raise FileError(f"{series.modality} holds no values in {unit}")
         if isinstance(series.stack, str):
             raise GeometryError(series.stack)
-        fault = _fault(series, series.stack)
+        fault = uneven_slices(series)
         if fault and uneven == "refuse":
-            raise GeometryError(fault)
+            raise GeometryError(fault, **{"uneven=resample": "to interpolate even ones"})
         grid = grid_of(series)
         planes = _planes(series, series.stack, unit)
         if fault:
@@ -67,7 +68,7 @@ def read_series(
             )
             planes = _evenly(planes, series.stack.distances, grid.shape[2])
     except MrtoctError as error:
-        raise type(error)(f"{folder}, series {series.name}: {error}") from error
+        raise error.about(f"{folder}, series {series.name}") from error
     kind = np.result_type(*planes)
     voxels = np.empty(grid.shape, np.float32 if kind.kind == "f" else kind)
     for k, plane in enumerate(planes):
@@ -85,15 +86,18 @@ def grid_of(series: Series) -> Grid:
     step = series.spacing[2]
     if not step:
         raise GeometryError("a single slice without a thickness is no volume")
-    if len(stack.distances) > 1 and _fault(series, stack) is None:
+    if len(stack.distances) > 1 and uneven_slices(series) is None:
         # The mean step: the usual one, times many slices, would add up its rounding.
         step = float(stack.distances[-1] - stack.distances[0]) / (len(stack.distances) - 1)
     first = series.frames[0]
     return stack.grid(first.shape, first.spacing, step)
 
 
-def _fault(series: Series, stack: Stack) -> str | None:
-    return stack.fault([frame_name(frame) for frame in series.frames])
+def uneven_slices(series: Series) -> str | None:
+    """Say which slices of a stack are missing or unevenly apart; None if none is."""
+    if isinstance(series.stack, str):
+        return None
+    return series.stack.fault([frame_name(frame) for frame in series.frames])
 
 
 def _planes(series: Series, stack: Stack, unit: Unit) -> list[Array]:

@@ -24,7 +24,7 @@ from mrtoct.io.atomic import new_folder
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.dicom.geometry import LPS_TO_RAS
 from mrtoct.io.dicom.planning import is_transverse, planning_grid
-from mrtoct.io.dicom.read import find_series, grid_of
+from mrtoct.io.dicom.read import find_series, grid_of, uneven_slices
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import coded, copied_from, references_to
 from mrtoct.io.dicom.structures import Structure, write_structures
@@ -59,8 +59,9 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. calibration is of the CTs whose HU the sCT has. structures, on the grid of the slices,
-    become an RT structure set in the same folder, on the new images. Returns the volume as
+    grid. An MR of uneven slices must have been read onto even ones. calibration is of the CTs whose
+    HU the sCT has. structures, on the grid of the slices, become an RT structure set in the same
+    folder, on the new images. Returns the volume as
     written. Raises FileError if the folder exists and overwrite is false, ValueRangeError for
     values that are no whole HU, GeometryError for structures on another grid.
     """
@@ -76,7 +77,8 @@ def write_ct_series(
         # A CT series has no place for a mask: air and what nobody knows are both -1024 HU.
         missing = share(written.unmeasured)
         derivation += f"; {missing} of its voxels were not measured by the MR and hold -1024 HU"
-    common = _common(source, derivation, calibration, spatially_resampled=written is not sct)
+    is_resampled = written is not sct or uneven_slices(source) is not None
+    common = _common(source, derivation, calibration, spatially_resampled=is_resampled)
     with new_folder(Path(folder), overwrite=overwrite) as part:
         for k, image in enumerate(_images(written, source, common), start=1):
             image.save_as(part / f"CT{k:04d}.dcm", enforce_file_format=True)
@@ -181,9 +183,13 @@ def _images(sct: Volume, source: Series, common: Dataset) -> Iterator[Dataset]:
 
 
 def _made_of(grid: Grid, source: Series) -> list[Dataset]:
-    """Refer each slice to the source's images in its place; to all of them on another grid."""
+    """Refer each slice to the source's images in its place; to all of them on another grid.
+
+    On uneven slices a slice of an even grid lies between images, or happens to lie on one.
+    """
     stack = source.stack
-    if not isinstance(stack, str) and grid.matches(grid_of(source)):
+    is_one = not isinstance(stack, str) and grid.matches(grid_of(source))
+    if is_one and not isinstance(stack, str) and uneven_slices(source) is None:
         return [
             references_to([source.frames[n] for n in place], same_place=True)
             for place in stack.places

@@ -7,6 +7,7 @@ HU clipped to -1024..3071. MAE is not clipped in either.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,8 @@ class SynthRad2023:
     mae: float
     psnr: float
     ssim: float
+    ssim_counted: float = math.nan
+    """Part of the mask that SSIM counts: not what lies within 3 voxels of the volume's faces."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class SynthRad2025:
     mae: float
     psnr: float
     ms_ssim: float
+    ms_ssim_counted: float = math.nan
+    """Part of the mask that MS-SSIM counts at the scale where this is least: 3 voxels of the
+    coarsest are 48 of the volume's."""
 
 
 def synthrad_2023(sct: Array, ct: Array, mask: Array) -> SynthRad2023:
@@ -53,6 +59,7 @@ def synthrad_2023(sct: Array, ct: Array, mask: Array) -> SynthRad2023:
         mae=masked_mae(sct, ct, mask),
         psnr=masked_psnr(sct, ct, mask, HIGH_2023_HU),
         ssim=masked_ssim(sct, ct, mask),
+        ssim_counted=counted_part(mask),
     )
 
 
@@ -62,6 +69,7 @@ def synthrad_2025(sct: Array, ct: Array, mask: Array) -> SynthRad2025:
         mae=masked_mae(sct, ct, mask),
         psnr=masked_psnr(sct, ct, mask, HIGH_2025_HU),
         ms_ssim=masked_ms_ssim(sct, ct, mask),
+        ms_ssim_counted=float(np.min([counted_part(m) for m in _scales(_padded(mask))])),
     )
 
 
@@ -123,6 +131,19 @@ def masked_ms_ssim(sct: Array, ct: Array, mask: Array) -> float:
         product *= float(np.clip((terms**weight).mean(), 0, 1))
         x, y, inside = _halved(x), _halved(y), inside[::2, ::2, ::2]
     return product
+
+
+def counted_part(mask: Array) -> float:
+    """Return which part of a mask lies 3 voxels or more from the faces, where SSIM is measured.
+
+    With it the score of a head near the faces depends on how its volumes were cropped or padded.
+    """
+    return float(_inner(mask).sum() / mask.sum()) if mask.any() else math.nan
+
+
+def _scales(mask: Array) -> list[Array]:
+    """Return a mask at each of the five scales."""
+    return [mask[:: 2**n, :: 2**n, :: 2**n] for n in range(len(SCALE_WEIGHTS))]
 
 
 def _shifted(hu: Array, mask: Array, high: float) -> Array:

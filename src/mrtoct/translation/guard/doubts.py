@@ -19,6 +19,7 @@ from mrtoct.resample import resample
 from mrtoct.translation.guard.any_contrast import check_any
 from mrtoct.translation.guard.limits import beyond, check_spacing
 from mrtoct.translation.guard.look import DEPTHS_MM, QUANTILES, Look, measure
+from mrtoct.translation.guard.quality import check_drift
 from mrtoct.translation.guard.seen import SeenChannel, SeenMr, profile_distance
 from mrtoct.volume import Array, Grid, Volume
 
@@ -66,7 +67,8 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
         return [*found, Finding("unusable", "no-head", str(error), scan)]
     found += _of_any_head(mr, look, scan)
     if seen is None or channel is None:
-        return found + check_head(measure_head(look.mask), scan)
+        found += check_head(measure_head(look.mask), scan)
+        return found + check_drift(look.numbers["ramp"], scan)
     if channel.profile is None:
         whole = check_any(look, mr.spacing, channel, scan)
         is_head = verdict_of(whole) != "unusable"
@@ -79,7 +81,7 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
     # Without the vertex the signal is measured lower down, where heads differ more.
     slack = NO_VERTEX if any("at the top border" in n.sentence for n in numbers) else 1.0
     contrast = _check_contrast(look, channel.profile, name, seen, scan, slack)
-    return [*found, *contrast, *numbers]
+    return [*found, *contrast, *numbers, *_check_drift(look, channel, numbers, scan)]
 
 
 def _of_any_head(mr: Volume, look: Look, scan: str) -> list[Finding]:
@@ -171,6 +173,16 @@ def _check_contrast(
             scan,
         )
     ]
+
+
+def _check_drift(
+    look: Look, channel: SeenChannel, known: list[Finding], scan: str
+) -> list[Finding]:
+    """Find a drift that the comparison of the brain's parts let pass, as in a varied training."""
+    if any(finding.kind == "uneven" for finding in known):
+        return []
+    _, usual = channel.numbers.get("ramp", (1.0, 1.0))
+    return check_drift(look.numbers["ramp"], scan, usual=usual)
 
 
 def _allowed(channel: SeenChannel) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrtoct.check.finding import Finding
+from mrtoct.translation.guard.quality import CORRECT
 from mrtoct.translation.guard.seen import Range
 
 
@@ -48,7 +49,7 @@ _OUT = (
 )
 _LOW = "the model never learnt what lies lower; do not trust the synthetic CT there"
 _SHORT = "the lower part or the vertex is out of view; do not trust the outermost slices"
-_DRIFT = "the brightness drifts across the head; correct the bias field first"
+_DRIFT = "the brightness drifts across the head"
 _AIR = "noise, ghosts of motion or wrapped-around anatomy; look at the scan"
 _NOISE = "the scan is noisy, and its synthetic CT will be; use a better scan"
 _SOFT = "it is blurred by motion, smoothing or resampled thick slices; use the original scan"
@@ -96,7 +97,8 @@ def beyond(numbers: Mapping[str, float], ranges: Mapping[str, Range], scan: str)
         trained = low if low == high else f"{low} to {high}"
         seen = limit.what.format(f"{value:.3g} {limit.unit}")
         sentence = f"{seen}, in the training MR {trained}: {limit.means}"
-        found.append(Finding("doubtful", limit.kind, sentence, scan))
+        way_out = CORRECT if limit.kind == "uneven" else None
+        found.append(Finding("doubtful", limit.kind, sentence, scan, way_out))
     return found
 
 

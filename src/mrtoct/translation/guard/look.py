@@ -61,6 +61,59 @@ def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
     covered says where it was measured, if that is not all of its grid. Raises ValueRangeError if
     no head is found.
     """
+    coarse = _coarse(mr, spacing, covered)
+    grid, signal, mask, inside = coarse.mr.grid, coarse.signal, coarse.mask, coarse.inside
+    region = coarse.reaching(HEIGHTS_MM[1]) & (coarse.below >= HEIGHTS_MM[0])
+    measured = coarse.mr.with_voxels(mask, "label")
+    numbers = _extent(measured, inside, coarse.below)
+    numbers["unevenness"] = _unevenness(signal, coarse.brain)
+    numbers["ramp"] = _ramp(coarse)
+    numbers["background"] = _background(signal, coarse.head.voxels, inside, grid)
+    numbers |= _texture(mr, grid, coarse.brain, spacing, coarse.unit)
+    return Look(
+        numbers,
+        _profile(signal, region, coarse.depth),
+        coarse_mr(coarse.mr, coarse.head),
+        measured,
+        coarse.mr.with_voxels(signal),
+        inside,
+    )
+
+
+def drift_of(mr: Volume, spacing: tuple[float, float, float]) -> float:
+    """Return by which factor the brightness drifts across the head: the ramp of measure alone.
+
+    Raises ValueRangeError if no head is found.
+    """
+    return _ramp(_coarse(mr, spacing, None))
+
+
+@dataclass(frozen=True, eq=False)
+class _Coarse:
+    """A head on coarse upright voxels; arrays (I, J, K)."""
+
+    mr: Volume
+    head: Volume
+    """Also where it was not measured."""
+    mask: Array
+    """Where it was."""
+    inside: Array
+    depth: Array
+    below: Array
+    brain: Array
+    unit: float
+    """The brain's median signal."""
+
+    @property
+    def signal(self) -> Array:
+        return np.asarray(np.minimum(self.mr.voxels / np.float32(self.unit), BRIGHTEST))
+
+    def reaching(self, below: float) -> Array:
+        """Return the head down to so many mm below the vertex."""
+        return np.asarray(self.mask & (self.below <= below))
+
+
+def _coarse(mr: Volume, spacing: tuple[float, float, float], covered: Volume | None) -> _Coarse:
     i, j, k = (max(s, WORK_MM) for s in spacing)
     grid = mr.grid.upright((i, j, k))
     coarse = resample(mr, grid, fill=0.0)
@@ -73,29 +126,14 @@ def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
         raise ValueRangeError("no head found where the MR was measured")
     depth = skin_depth(mask, inside, grid)
     below = below_vertex(mask, grid)
-    region = mask & (below >= HEIGHTS_MM[0]) & (below <= HEIGHTS_MM[1])
-    brain = region & (depth > BRAIN_MM)
+    high = (below >= HEIGHTS_MM[0]) & (below <= HEIGHTS_MM[1])
+    brain = mask & high & (depth > BRAIN_MM)
     if not brain.any():
         raise ValueRangeError("what was found is too thin for a head: nothing lies 12 mm deep")
     unit = float(np.median(coarse.voxels[brain]))
     if not unit > 0:
         raise ValueRangeError("the inside of the head holds no signal")
-    signal = np.minimum(coarse.voxels / np.float32(unit), BRIGHTEST)
-    measured = coarse.with_voxels(mask, "label")
-    numbers = _extent(measured, inside, below)
-    numbers["unevenness"] = _unevenness(signal, brain)
-    upper = mask & (below <= RAMP_MM)
-    numbers["ramp"] = _ramp(signal, upper, upper & (depth > BRAIN_MM), grid)
-    numbers["background"] = _background(signal, head.voxels, inside, grid)
-    numbers |= _texture(mr, grid, brain, spacing, unit)
-    return Look(
-        numbers,
-        _profile(signal, region, depth),
-        coarse_mr(coarse, head),
-        measured,
-        coarse.with_voxels(signal),
-        inside,
-    )
+    return _Coarse(coarse, head, mask, inside, depth, below, brain, unit)
 
 
 def skin_depth(mask: Array, inside: Array, grid: Grid) -> Array:
@@ -161,12 +199,14 @@ def _unevenness(signal: Array, brain: Array) -> float:
     return float(max(medians) - min(medians))
 
 
-def _ramp(signal: Array, head: Array, brain: Array, grid: Grid) -> float:
+def _ramp(coarse: _Coarse) -> float:
     """Return by which factor the brightness drifts from one end of the head to the other.
 
     A plane is fitted to the logarithm of the brain's signal; tissues that are far from it (CSF)
     count less.
     """
+    signal, grid, head = coarse.signal, coarse.mr.grid, coarse.reaching(RAMP_MM)
+    brain = head & (coarse.depth > BRAIN_MM)
     extent = np.array([s.stop - s.start for s in bounding_box(head)]) * grid.spacing
     places = np.argwhere(brain)[::3]
     points = grid.to_world(places)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoct.check.finding import Finding
+from mrtoct.check.finding import Finding, Weight
 from mrtoct.translation.guard.look import Look
 from mrtoct.translation.guard.seen import Range, SeenChannel
 
@@ -21,6 +21,8 @@ NOTED_RAMP = 3.5
 """Coils make a factor of 3 in good scans; the training goes up to 5."""
 SLACK = 1.25
 """Times the upper end of the training's range."""
+CORRECT = ("bias_correct", "to correct the bias field first")
+"""The way out where the brightness is uneven."""
 
 
 def check_coarse(spacing: tuple[float, float, float], scan: str) -> list[Finding]:
@@ -43,23 +45,10 @@ def check_coarse(spacing: tuple[float, float, float], scan: str) -> list[Finding
 def check_quality(look: Look, channel: SeenChannel, scan: str) -> list[Finding]:
     """Return what is said of noise, drift of the brightness and signal in the air."""
     numbers, ranges = look.numbers, channel.numbers
-    found = []
-    ramp, noise, air = numbers["ramp"], numbers["noise"], numbers["background"]
-    if ramp > NOTED_RAMP:
-        mild = ramp <= _limit(ranges.get("ramp"), RAMP)
-        tail = (
-            "the model was trained for up to 5, so it may pass"
-            if mild
-            else "the model was trained for up to 5; correct the bias field first"
-        )
-        found.append(
-            Finding(
-                "note" if mild else "doubtful",
-                "uneven",
-                f"its brightness drifts by a factor of {ramp:.2g} across the head: {tail}",
-                scan,
-            )
-        )
+    noise, air = numbers["noise"], numbers["background"]
+    mild = numbers["ramp"] <= _limit(ranges.get("ramp"), RAMP)
+    means = "the model was trained for up to 5" + (", so it may pass" if mild else "")
+    found = check_drift(numbers["ramp"], scan, means, weight="note" if mild else "doubtful")
     most, most_air = (
         _limit(ranges.get("noise"), NOISE),
         _limit(ranges.get("background"), BACKGROUND),
@@ -76,6 +65,21 @@ def check_quality(look: Look, channel: SeenChannel, scan: str) -> list[Finding]:
             )
         )
     return found
+
+
+def check_drift(
+    ramp: float,
+    scan: str,
+    means: str = "coils shade a good scan by up to 3",
+    *,
+    usual: float = 0.0,
+    weight: Weight = "doubtful",
+) -> list[Finding]:
+    """Return a finding if the brightness drifts by more than in good scans, and than is usual."""
+    if ramp <= max(NOTED_RAMP, SLACK * usual):
+        return []
+    said = f"its brightness drifts by a factor of {ramp:.2g} across the head: {means}"
+    return [Finding(weight, "uneven", said, scan, CORRECT)]
 
 
 def _limit(span: Range | None, bounds: tuple[float, float]) -> float:
