@@ -38,6 +38,28 @@ def test_nifti_interfile_and_dicom_hold_the_same(mrtoct, scans, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("kvp", "curve", "said"),
+    [
+        (140, "carney-2006-140kvp", "has HU as at 140 kVp, and so has carney-2006-140kvp"),
+        (90, "carney-2006-120kvp", "has HU as at 90 kVp, for which no curve is known"),
+        (None, "carney-2006-120kvp", "does not say its tube voltage"),
+    ],
+)
+def test_the_curve_fits_the_tube_voltage_that_is_stated(mrtoct, scans, tmp_path, kvp, curve, said):
+    sct = tmp_path / "sct.nii.gz"
+    sct.write_bytes((scans / "sct.nii.gz").read_bytes())
+    if kvp:
+        (tmp_path / "sct.json").write_text(f'{{"KVP": {kvp}}}')
+    result = mrtoct("mumap", sct, scans / "umap", tmp_path / "mu.nii.gz")
+    assert result.status == 0
+    assert said in result.err
+    named = mrtoct("mumap", sct, scans / "umap", tmp_path / "by-name.nii.gz", "--curve", curve)
+    assert "tube voltage" not in named.err
+    found = [read_volume(tmp_path / f"{n}.nii.gz", "1/cm").voxels for n in ("mu", "by-name")]
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("{s}/sct.nii.gz", "{s}/sct.nii.gz", "{t}/mu.nii"), "is no folder of DICOM files"),

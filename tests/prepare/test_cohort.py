@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import CohortError, FileError
+from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
 from mrtoct.prepare import cohort
@@ -81,6 +82,28 @@ def test_the_data_file_of_a_header_may_have_any_name(source, tmp_path):
     assert run(source, tmp_path / "store")[1]["b"] == "prepared"
     data.write_bytes(data.read_bytes()[:-1])
     assert run(source, tmp_path / "store")[1]["b"] == "failed"
+
+
+def test_what_the_cts_say_of_themselves_goes_into_the_store(source, tmp_path):
+    (source / "a" / "ct.json").write_text('{"KVP": 120, "ConvolutionKernel": "FC23"}')
+    manifest, _ = run(source, tmp_path / "store")
+    told = CtCalibration(120.0, "FC23")
+    assert manifest.cts == (told, UNKNOWN)
+    assert read_manifest(tmp_path / "store") == manifest
+    assert read_subject(tmp_path / "store", "a").calibration == told
+    assert read_subject(tmp_path / "store", "b").calibration == UNKNOWN
+    (source / "b" / "ct.json").write_text('{"KVP": 120, "ConvolutionKernel": "FC23"}')
+    manifest, said = run(source, tmp_path / "store")
+    assert manifest.cts == (told,)
+    assert "unchanged" in str(said["a"])
+    # A store that was made before it was asked is read, too.
+    for name in ("a/subject.json", "manifest.json"):
+        path = tmp_path / "store" / name
+        record = json.loads(path.read_text())
+        record.pop("ct" if "subject" in name else "cts")
+        path.write_text(json.dumps(record))
+    assert read_manifest(tmp_path / "store").cts == ()
+    assert read_subject(tmp_path / "store", "a").calibration == UNKNOWN
 
 
 def test_a_subject_that_leaves_the_source_leaves_the_store(source, tmp_path):

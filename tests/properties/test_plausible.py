@@ -11,7 +11,8 @@ import pytest
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_volume
 from mrtoct.prepare.mask import head_mask_ct
-from mrtoct.properties.plausible import look_at_sct
+from mrtoct.properties.bone_hu import BoneHu
+from mrtoct.properties.plausible import doubts_about, look_at_sct
 from mrtoct.properties.skull import skull_mask
 from mrtoct.properties.vault import look_at_vault, mirrored, patches, upper_directions
 from mrtoct.volume import Grid, Volume
@@ -66,6 +67,36 @@ def test_a_hole_is_found_with_its_area_and_place(clean):
     # A disc of 15 mm radius, closed at its rim, on a slope.
     assert found.holes_cm2[0] == pytest.approx(np.pi * 1.5**2, rel=0.35)
     assert "at the top, left" in found.findings[0].sentence
+
+
+def test_a_temple_without_bone_is_found_below_the_vault(clean):
+    at = away(clean)
+    hu = clean.voxels.copy()
+    lost = (at[..., 0] < 0) & (np.abs(at[..., 1]) < 30) & (np.abs(at[..., 2]) < 22) & (hu > 200)
+    hu[lost] = 40
+    found = look_at_sct(clean.with_voxels(hu))
+    assert "temple" in {finding.kind for finding in found.findings}
+    right, left = found.open_temples
+    assert right == 0
+    assert 0.2 < left < 0.9
+    assert look_at_sct(clean).open_temples == (0, 0)
+
+
+def test_bone_is_compared_with_that_of_the_training(clean):
+    assert kinds(clean) == set()
+    harder = BoneHu(8, (1250.0, 1400.0), (1000.0, 1500.0))
+    (finding,) = look_at_sct(clean, harder).findings
+    assert finding.kind == "bone-hu"
+    assert "1000 to 1680 is usual" in finding.sentence
+    assert "softer than in the CTs that its model learnt from" in finding.sentence
+    alike = BoneHu(8, (900.0, 980.0), (930.0, 1000.0))
+    assert not look_at_sct(clean, alike).findings
+
+
+def test_doubts_are_findings_even_where_nothing_can_be_measured(clean, head):
+    assert doubts_about(clean) == []
+    (finding,) = doubts_about(head.mr["T1"].with_voxels(head.mr["T1"].voxels, "HU"))
+    assert (finding.weight, finding.kind, finding.scan) == ("doubtful", "no-head", "synthetic CT")
 
 
 def test_holes_apart_are_counted_apart(clean):

@@ -13,8 +13,10 @@ from pydicom.uid import CTImageStorage, MRImageStorage
 
 from dicom_series import DIRECTIONS, PATIENT_ID, plane_directions, positions, write_series
 from mrtoct.errors import FileError, ValueRangeError
+from mrtoct.io.calibration import CtCalibration, read_calibration
 from mrtoct.io.dicom import find_series, read_series, write_ct_series
 from mrtoct.io.dicom.planning import is_transverse, transverse_grid
+from mrtoct.io.scan import Scan
 from mrtoct.volume import Volume
 from volumes import oblique_grid, random_volume
 
@@ -161,6 +163,36 @@ def test_what_the_images_say(tmp_path):
         assert listed.ReferencedSOPInstanceUID == made_of.ReferencedSOPInstanceUID
         assert image.SourceImageSequence[0].ReferencedSOPClassUID == MRImageStorage
         assert image.SourceImageSequence[0].PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+
+
+def test_the_calibration_of_the_training_is_stated(tmp_path):
+    source = mr_series(tmp_path / "mr", plane_directions(), BodyPartExamined="HEAD")
+    known = CtCalibration(120.0, "H30s", "Siemens Sensation 64")
+    write_ct_series(
+        tmp_path / "ct", hu_on(source), source, derivation=f"HU as of CTs: {known}",
+        calibration=known,
+    )  # fmt: skip
+    for image in images_in(tmp_path / "ct"):
+        assert (image.KVP, image.ConvolutionKernel) == (120, "H30s")
+        assert image.SeriesDescription == "Synthetic CT from MR (mrtoct), HU as at 120 kVp H30s"
+        assert image.DerivationDescription == (
+            "HU as of CTs: 120 kVp, kernel H30s, Siemens Sensation 64"
+        )
+        assert image.ManufacturerModelName == "mrtoct"  # no scanner made these images
+    found = read_calibration(Scan(tmp_path / "ct"))
+    assert found == CtCalibration(120.0, "H30s", "mrtoct")
+    require_valid(tmp_path / "ct" / "CT0001.dcm", "CTImage")
+
+
+def require_valid(path, kind):
+    """Let an independent validator look at a file, where there is one."""
+    if shutil.which("dciodvfy") is not None:
+        done = subprocess.run(
+            ["dciodvfy", "-new", path], capture_output=True, text=True, check=False
+        )
+        said = (done.stdout + done.stderr).splitlines()
+        assert kind in said
+        assert [line for line in said if "Error" in line or "Warning" in line] == []
 
 
 def test_what_the_source_does_not_know_stays_empty(tmp_path):
