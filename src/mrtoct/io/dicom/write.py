@@ -60,8 +60,9 @@ def write_ct_series(
     The sCT lies in the world of the source: on its grid, or on another in the same frame of
     reference. With transverse slices a sagittal, coronal, oblique or sheared grid is resampled
     onto upright transverse slices, which is all that most planning systems take; source keeps any
-    grid. An MR of uneven slices must have been read onto even ones. Returns the volume as written. Raises FileError if the folder exists and overwrite is
-    false, ValueRangeError for values that are no whole HU.
+    grid. An MR of uneven slices must have been read onto even ones. Returns the volume as written.
+    Raises FileError if the folder exists and overwrite is false, ValueRangeError for values that
+    are no whole HU.
     """
     _require_hu(sct)
     target = Path(folder).resolve()
@@ -192,13 +193,11 @@ def _made_of(grid: Grid, source: Series) -> list[Dataset]:
     On uneven slices a slice of an even grid lies between images, or happens to lie on one.
     """
     stack = source.stack
-    is_one = not isinstance(stack, str) and grid.matches(grid_of(source))
-    if is_one and not isinstance(stack, str) and uneven_slices(source) is None:
-        return [
-            references_to([source.frames[n] for n in place], same_place=True)
-            for place in stack.places
-        ]
-    return [references_to(source.frames, same_place=False)] * grid.shape[2]
+    if isinstance(stack, str) or uneven_slices(source) or not grid.matches(grid_of(source)):
+        return [references_to(source.frames, same_place=False)] * grid.shape[2]
+    return [
+        references_to([source.frames[n] for n in place], same_place=True) for place in stack.places
+    ]
 
 
 def _decimals(numbers: Array | list[float]) -> list[str]:
