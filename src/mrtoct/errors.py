@@ -14,8 +14,9 @@ class MrtoctError(Exception):
     """Base of every error that the person running mrtoct can do something about.
 
     Keywords name switches that would help, each with what for, as the function that was called
-    names them: FileError("ct.nii exists already", overwrite="to replace it"); one that takes values
-    with the value, as in {"uneven=resample": "to interpolate"}. A message does not know whether it is read in Python or in a terminal, so neither is spelt in it.
+    names them: FileError("ct.nii exists already", overwrite="to replace it"). One that takes a
+    value has it in its name: {"uneven=resample": "to interpolate"}. A message does not know whether
+    it is read in Python or in a terminal, so neither is spelt in it.
     """
 
     def __init__(self, message: str, **ways_out: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrtoct.io.files import read_volume, write_volume
-from mrtoct.volume import Volume
+from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid
 
 
@@ -37,7 +37,8 @@ def test_a_pair_prints_one_object_with_the_metrics_of_a_year(mrtoct, cohort, yea
     assert (result.status, result.err) == (0, "")
     values = json.loads(result.out)
     assert [key for key in values if key.startswith("synthrad")] == [f"synthrad_{year}"]
-    assert set(values[f"synthrad_{year}"]) == {"mae", "psnr", similarity}
+    counted = f"{similarity}_counted"
+    assert set(values[f"synthrad_{year}"]) == {"mae", "psnr", similarity, counted}
     assert values[f"synthrad_{year}"]["mae"] == pytest.approx(10)
     high = {"2023": 4024, "2025": 4095}[year]
     assert values[f"synthrad_{year}"]["psnr"] == pytest.approx(20 * np.log10(high / 10))
@@ -68,6 +69,58 @@ def test_folders_become_tables_that_fit_a_terminal(mrtoct, cohort, monkeypatch):
     body = [line for line in rows if "MAE, body, HU" in line]
     assert [("−20.0" in line, "10.0" in line) for line in body] == [(True, False), (False, True)]
     assert "10 | 10" in lines["0 to 20"]
+
+
+def test_what_depends_on_the_faces_is_said(mrtoct, cohort):
+    """The mask is 6 x 7 x 7 of 10 x 9 x 9 voxels; 4 x 3 x 3 of it are 3 from each face."""
+    sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
+    result = mrtoct("evaluate", sct, ct, "--mask", mask, "--synthrad", "2023")
+    said = " ".join(result.out.split())
+    assert "SSIM counts 12% of the mask, the rest being near the volume's faces" in said
+    assert "MS-SSIM" not in result.out
+    for path in (sct, ct, mask):
+        volume = read_volume(path, "label" if path == mask else "HU")
+        outside = 0 if path == mask else -1024
+        padded = np.pad(volume.voxels, 3, constant_values=outside)
+        grid = volume.grid
+        affine = grid.affine.copy()
+        affine[:3, 3] = grid.to_world((-3, -3, -3))
+        write_volume(path, Volume(padded, Grid(padded.shape, affine), volume.unit), overwrite=True)
+    result = mrtoct("evaluate", sct, ct, "--mask", mask, "--synthrad", "2023")
+    assert "SSIM counts" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda hu: hu + 1024, "values run from "),
+        (lambda hu: (hu + 1024) / 4095, "values run from 0"),
+        (lambda hu: (hu + 1024) / 2048 - 1, "scaled for a network"),
+    ],
+    ids=["moved", "0 to 1", "-1 to 1"],
+)
+def test_what_is_not_hu_is_refused_unless_forced(mrtoct, cohort, spoil, reason):
+    sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
+    volume = read_volume(sct, "HU")
+    spoilt = spoil(volume.voxels.clip(-1024).astype(np.float32)).astype(np.float32)
+    write_volume(sct, volume.with_voxels(spoilt), overwrite=True)
+    command = ("evaluate", sct, ct, "--mask", mask)
+    sentence = mrtoct(*command).sentence
+    assert sentence.startswith(f"{sct}: ")
+    assert reason in sentence
+    assert sentence.endswith("; pass --force to judge it all the same")
+    result = mrtoct(*command, "--force", "--json")
+    assert result.status == 0
+    assert "warning: " in result.err
+    values = json.loads(result.out)
+    inside = read_volume(mask, "label").voxels > 0
+    error = spoilt[inside] - read_volume(ct, "HU").voxels[inside]
+    assert values["body"]["me"] == pytest.approx(float(error.mean()), abs=0.5)
+    # In a cohort it is one that cannot be judged.
+    several = mrtoct("evaluate", cohort / "good", cohort / "ct", "--workers", 1, "--mask",
+                     cohort / "mask", "--json")  # fmt: skip
+    assert list(json.loads(several.out)["subjects"]) == ["b"]
+    assert f"failed and left out: a: {sct}: " in several.err
 
 
 def test_a_csv_has_a_row_for_each_subject_and_method(mrtoct, cohort):

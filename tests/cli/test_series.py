@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -110,6 +111,38 @@ def head(tmp_path_factory):
     bundle = Bundle(config, ("T1",), (6.0, 6.0, 6.0), Slices((32, 48)))
     write_bundle(root / "bundle", bundle, UNet(config).state_dict())
     return root
+
+
+def test_a_study_that_lacks_a_slice_is_translated_on_request(mrtoct, head, tmp_path):
+    whole = find_series(head / "mr", "a.u.", "5")
+    folder = tmp_path / "mr"
+    folder.mkdir()
+    kept = sorted(whole.frames, key=lambda frame: frame.position[2])
+    del kept[len(kept) // 2]
+    for frame in kept:
+        shutil.copy(frame.file.path, folder)
+    command = (
+        "translate",
+        "--model",
+        head / "bundle",
+        folder,
+        tmp_path / "ct",
+        "--format",
+        "dicom",
+    )
+    refused = mrtoct(*command).sentence
+    assert "slices are missing, 4 mm apart: 1 between" in refused
+    assert refused.endswith("; pass --uneven resample to interpolate even ones")
+    result = mrtoct(*command, "--uneven", "resample")
+    assert result.status == 0, result.err
+    sct = read_series(find_series(tmp_path / "ct", "HU"), "HU")
+    assert sct.grid.matches(read_series(whole, "a.u.").grid)
+    assert mrtoct("translate", "--model", head / "bundle", head / "mr", tmp_path / "all.nii.gz",
+                  "--series", "5").status == 0  # fmt: skip
+    expected = read_volume(tmp_path / "all.nii.gz", "HU").voxels
+    away = np.abs(np.arange(sct.grid.shape[2]) - len(kept) // 2) > 2
+    same = np.abs(sct.voxels[:, :, away].astype(int) - expected[:, :, away]) < 60
+    assert same.mean() > 0.99
 
 
 def test_a_dicom_study_is_translated_into_a_ct_series(mrtoct, head, tmp_path):

@@ -217,7 +217,9 @@ def test_errors_name_the_file(folders, cohort, tmp_path):
     with pytest.raises(ValueRangeError, match=r"raw\.nii\.gz: values run from .*intercept"):
         judge_pair(Request(raw, one_ct))
     where = cohort["real"] / "1BA005" / "mask.nii.gz"
-    doubted = judge_pair(Request(raw, one_ct, where))
+    with pytest.raises(ValueRangeError, match="pass force=True to judge it all the same"):
+        judge_pair(Request(raw, one_ct, where))
+    doubted = judge_pair(Request(raw, one_ct, where, force=True))
     assert "raw.nii.gz: values run from" in doubted.notes[0]
     assert doubted.of(str(raw))[0].body.me == pytest.approx(1024)
 

@@ -153,8 +153,12 @@ def test_a_given_transform_must_be_rigid(source, tmp_path, heads):
 
 @pytest.mark.parametrize(
     "other",
-    [replace(SETTINGS, spacing=(6, 6, 7)), replace(SETTINGS, margin=9.0)],
-)  # fmt: skip
+    [
+        replace(SETTINGS, spacing=(6, 6, 7)),
+        replace(SETTINGS, margin=9.0),
+        replace(SETTINGS, bias_correct=True),
+    ],
+)
 def test_other_settings_need_overwrite(source, tmp_path, other):
     store = tmp_path / "store"
     run(source, store)

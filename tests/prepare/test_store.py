@@ -48,6 +48,7 @@ def random_subject(name="a", seed=0):
         registration={"source": "given", "transform": np.eye(4).tolist()},
         fingerprint=f"print-{seed}",
         warnings=["a doubt"],
+        shading={"T2": 2.5},
     )
 
 
@@ -175,6 +176,11 @@ def test_files_that_are_no_records_are_named(tmp_path, content):
             CohortError, match=rf"{path.name} is damaged: .*; prepare the store again"
         ):
             read()
+
+
+def test_a_store_says_whether_bias_fields_were_taken_off():
+    for settings, said in (({}, False), ({"bias_correct": True}, True)):
+        assert Manifest(settings, ("mr",), ["a"], {}).bias_corrected is said
 
 
 def test_the_manifest_comes_back(tmp_path):

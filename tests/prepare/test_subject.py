@@ -11,6 +11,7 @@ import pytest
 import mrtoct.prepare.subject as module
 from mrtoct.errors import GeometryError, ValueRangeError
 from mrtoct.phantom import Tissue
+from mrtoct.prepare.bias import Corrected
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.registration.register import register
@@ -121,6 +122,33 @@ def test_a_doubtful_registration_leaves_a_warning(head, monkeypatch):
     subject = prepare(head)
     assert subject.registration["verdict"] == "doubtful"
     assert subject.warnings[0] == "the registration is doubtful: it is flat" == subject.distrust
+
+
+def test_what_has_hardly_any_bone_is_not_called_good(head):
+    """Verdicts are right for heads: a block of meat matches its MR as well as any."""
+    raw = RawSubject("one", {"mr": head.mr["T1"]}, head.ct, head.ct_to_mr)
+    meat = np.minimum(head.ct.voxels, 280)
+    meat[20:22, 20:22, 10] = 900
+    subject = prepare_subject(
+        replace(raw, ct=head.ct.with_voxels(meat)), replace(SETTINGS, judge_given=True)
+    )
+    assert subject.registration["verdict"] == "doubtful"
+    assert "10 to 25 % of a head is usual: no head" in subject.distrust
+    assert subject.warnings[0] == subject.distrust
+    # Where no verdict is asked for, none is given.
+    assert prepare(head, ct=head.ct.with_voxels(meat), ct_to_mr=head.ct_to_mr).distrust is None
+
+
+def test_a_bias_field_is_taken_off_before_all_else(head, prepared, monkeypatch):
+    def halve(mr):
+        return Corrected(mr.with_voxels(mr.voxels / 2), 2.71828)
+
+    monkeypatch.setattr(module, "correct_bias", halve)
+    raw = RawSubject("one", {"mr": head.mr["T1"]}, head.ct, head.ct_to_mr)
+    subject = prepare_subject(raw, replace(SETTINGS, bias_correct=True))
+    assert subject.shading == {"mr": 2.718}
+    np.testing.assert_allclose(subject.mr.voxels, prepared.mr.voxels / 2, rtol=1e-5)
+    assert prepared.shading == {}
 
 
 def test_padding_and_negative_mr_change_nothing(head, prepared):

@@ -174,6 +174,8 @@ def show_pair(result: Judgement) -> None:
     console.print(subject_table(evaluations, metrics=result.metrics))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
     console.print(tables_of.levels_table(levels))
+    if result.uncounted:
+        console.print(result.uncounted, markup=False, highlight=False)
 
 
 def show_cohort(result: Judgement, *, rival: bool) -> None:
@@ -194,3 +196,5 @@ def show_cohort(result: Judgement, *, rival: bool) -> None:
     console.print(tables_of.subjects_table(each, metrics, short[first]))
     levels = {short[m]: summarise_levels(result.of(m)) for m in result.methods}
     console.print(tables_of.levels_table(levels))
+    if result.uncounted:
+        console.print(result.uncounted, markup=False, highlight=False)

@@ -79,11 +79,10 @@ class Judgement:
         who = f"{count} subject{'s' if count != 1 else ''}"
         year = "2023 and 2025" if self.years == "both" else self.years
         masks = ", ".join(self.masks)
-        said = f"{who}; mask: {masks}; SynthRAD {year}; definitions {DEFINITIONS}"
-        return f"{said}; {self._uncounted}" if self._uncounted else said
+        return f"{who}; mask: {masks}; SynthRAD {year}; definitions {DEFINITIONS}"
 
     @property
-    def _uncounted(self) -> str:
+    def uncounted(self) -> str:
         """How far similarity depends on the volumes' faces, in words; nothing if it does not."""
         found = self.of(self.methods[0])
         parts = {
@@ -100,8 +99,8 @@ class Judgement:
         if not seen:
             return ""
         return (
-            f"{' and '.join(seen)}, which is near the volume's faces: compare these only between "
-            "volumes that are cropped and padded alike"
+            f"{' and '.join(seen)}, the rest being near the volume's faces: compare these only "
+            "between volumes that are cropped and padded alike."
         )
 
     @property

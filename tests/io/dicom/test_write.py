@@ -195,6 +195,31 @@ def require_valid(path, kind):
         assert [line for line in said if "Error" in line or "Warning" in line] == []
 
 
+@pytest.mark.parametrize(
+    "distances", [[0, 3, 6, 12, 15, 18, 21], [0, 3, 6, 9.7, 12.7, 15.7, 18]], ids=["gap", "uneven"]
+)
+def test_uneven_slices_become_even_ones_that_are_of_all_images(tmp_path, distances):
+    directions = plane_directions()
+    firsts = positions(directions, np.array(distances, dtype=float))
+    write_series(tmp_path / "mr", STORED, directions, firsts)
+    source = find_series(tmp_path / "mr", "a.u.")
+    grid = read_series(source, "a.u.", uneven="resample").grid
+    sct = random_volume(grid)
+    assert write_ct_series(tmp_path / "ct", sct, source) is sct
+    back = read_series(find_series(tmp_path / "ct", "HU"), "HU")  # even, or it were refused
+    np.testing.assert_array_equal(back.voxels, sct.voxels)
+    np.testing.assert_allclose(back.affine, grid.affine, atol=1e-6)
+    images = images_in(tmp_path / "ct")
+    assert len(images) == round(distances[-1] / 3) + 1
+    for k, image in enumerate(images):
+        expected = firsts[0] + np.array([0, 0, 3.0 * k])
+        np.testing.assert_allclose(image.ImagePositionPatient, expected, atol=1e-6)
+        assert image.SpacingBetweenSlices == image.SliceThickness == 3
+        assert len(image.SourceImageSequence) == len(STORED)
+        (resampled,) = image.DerivationCodeSequence
+        assert resampled.CodeMeaning == "Spatial resampling"
+
+
 def test_what_the_source_does_not_know_stays_empty(tmp_path):
     source = mr_series(tmp_path / "mr", plane_directions(), FrameOfReferenceUID="",
                        PatientPosition="", PatientSex="", LossyImageCompression="01")  # fmt: skip

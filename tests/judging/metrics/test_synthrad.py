@@ -79,6 +79,24 @@ def test_volumes_thinner_than_a_window_have_no_ssim():
     assert math.isnan(synthrad.masked_ssim(sct, ct, mask))
 
 
+def test_how_much_of_the_mask_similarity_counts():
+    mask = np.zeros((20, 30, 40), dtype=bool)
+    mask[1:19, 2:28, 8:32] = True
+    sct, ct, _ = head(mask.shape, 6)
+    inner = 14 * 24 * 24 / (18 * 26 * 24)  # 3 to 16, 3 to 26, 8 to 31
+    assert synthrad.synthrad_2023(sct, ct, mask).ssim_counted == pytest.approx(inner)
+    # Of volumes that are padded all is counted, and the score is another one.
+    padded = [np.pad(v, 3, constant_values=c) for v, c in ((sct, -1024), (ct, -1024), (mask, 0))]
+    whole = synthrad.synthrad_2023(*padded)
+    assert whole.ssim_counted == 1
+    assert whole.ssim != synthrad.synthrad_2023(sct, ct, mask).ssim
+    assert whole.mae == synthrad.synthrad_2023(sct, ct, mask).mae
+    # At the coarsest of five scales 3 voxels are 48: of 97 the voxel in the middle is left.
+    full = np.ones((97, 97, 97), dtype=bool)
+    part = synthrad.synthrad_2025(np.zeros(full.shape), np.zeros(full.shape), full)
+    assert part.ms_ssim_counted == pytest.approx(1 / 7**3)
+
+
 def test_what_lies_outside_the_mask_does_not_matter():
     sct, ct, mask = head((15, 14, 13), 5)
     other = np.where(mask, sct, 2000).astype(np.float32)

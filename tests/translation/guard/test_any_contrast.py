@@ -20,7 +20,7 @@ from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.quality import _limit
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Array, Grid, Volume
-from spoilt import cut, turned, with_noise
+from spoilt import cut, drifting, turned, with_noise
 
 Change = Callable[[Volume], Volume]
 
@@ -70,13 +70,6 @@ def scaled(scan: Volume, factor: float) -> Volume:
     return Volume(scan.voxels, Grid(scan.grid.shape, affine), scan.unit)
 
 
-def drifting(scan: Volume, ratio: float) -> Volume:
-    mask = np.flatnonzero(head_mask_mr(scan).voxels.any(axis=(1, 2)))
-    part = (np.arange(scan.grid.shape[0]) - mask[0]) / (mask[-1] - mask[0])
-    bias = ratio ** (np.clip(part, 0, 1) - 0.5)
-    return scan.with_voxels((scan.voxels * bias[:, None, None]).astype(np.float32))
-
-
 def thing(grid: Grid, radii: tuple[float, float, float]) -> Volume:
     """A bottle of water, with the noise of a scan."""
     indices = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
@@ -124,7 +117,7 @@ def test_what_the_training_varied_is_passed(
         (lambda s: cut(s, 2, below=36), "doubtful", "reach", "this is a slab"),
         (lambda s: with_noise(s, 0.2), "doubtful", "noise", "use a better scan"),
         (lambda s: drifting(s, 5), "note", "uneven", "the model was trained for up to 5, so"),
-        (lambda s: drifting(s, 30), "doubtful", "uneven", "correct the bias field first"),
+        (lambda s: drifting(s, 30), "doubtful", "uneven", "trained for up to 5"),
         (lambda s: on_voxels(s, (2.2, 2.2, 10)), "doubtful", "coarse", "2.2 x 2.2 x 10 mm"),
         (lambda s: on_voxels(s, (3, 3, 3)), "doubtful", "coarse", "2.5 mm in plane"),
         (lambda s: scaled(s, 1.5), "doubtful", "head-size", "is the voxel spacing wrong"),

@@ -10,7 +10,7 @@ import pytest
 from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.volume import Grid, Volume
-from spoilt import cut, turned, with_noise
+from spoilt import cut, drifting, turned, with_noise
 
 
 def z_scores(scan: Volume) -> Volume:
@@ -50,6 +50,20 @@ def test_what_does_no_harm_is_passed(
     change: Callable[[Volume], Volume], new: dict[str, Volume], seen_t1: SeenMr
 ) -> None:
     assert doubts({"T1": change(new["T1"])}, seen_t1) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_shading_of_five_to_one_is_found_in_any_head(
+    known: bool, new: dict[str, Volume], seen_t1: SeenMr
+) -> None:
+    seen = seen_t1 if known else None
+    assert "uneven" not in kinds({"T1": new["T1"]}, seen)
+    (found,) = [f for f in doubts({"T1": drifting(new["T1"], 5)}, seen) if f.kind == "uneven"]
+    assert found.weight == "doubtful"
+    assert str(found).endswith("; pass bias_correct=True to correct the bias field first")
+    spelt = found.spelt(lambda switch: "--" + switch.replace("_", "-"))
+    assert spelt.sentence.endswith("; pass --bias-correct to correct the bias field first")
+    assert spelt.way_out is None
 
 
 def test_z_scores_look_like_the_scan_they_were_made_from(

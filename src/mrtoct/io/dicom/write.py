@@ -61,9 +61,9 @@ def write_ct_series(
     onto upright transverse slices, which is all that most planning systems take; source keeps any
     grid. An MR of uneven slices must have been read onto even ones. calibration is of the CTs whose
     HU the sCT has. structures, on the grid of the slices, become an RT structure set in the same
-    folder, on the new images. Returns the volume as
-    written. Raises FileError if the folder exists and overwrite is false, ValueRangeError for
-    values that are no whole HU, GeometryError for structures on another grid.
+    folder, on the new images. Returns the volume as written. Raises FileError if the folder exists
+    and overwrite is false, ValueRangeError for values that are no whole HU, GeometryError for
+    structures on another grid.
     """
     _require_hu(sct)
     target = Path(folder).resolve()
@@ -188,13 +188,11 @@ def _made_of(grid: Grid, source: Series) -> list[Dataset]:
     On uneven slices a slice of an even grid lies between images, or happens to lie on one.
     """
     stack = source.stack
-    is_one = not isinstance(stack, str) and grid.matches(grid_of(source))
-    if is_one and not isinstance(stack, str) and uneven_slices(source) is None:
-        return [
-            references_to([source.frames[n] for n in place], same_place=True)
-            for place in stack.places
-        ]
-    return [references_to(source.frames, same_place=False)] * grid.shape[2]
+    if isinstance(stack, str) or uneven_slices(source) or not grid.matches(grid_of(source)):
+        return [references_to(source.frames, same_place=False)] * grid.shape[2]
+    return [
+        references_to([source.frames[n] for n in place], same_place=True) for place in stack.places
+    ]
 
 
 def _decimals(numbers: Array | list[float]) -> list[str]:
