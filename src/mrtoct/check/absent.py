@@ -15,9 +15,10 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 from mrtoct.check.face import missing_face, where_a_face_was
+from mrtoct.check.finding import Finding
 from mrtoct.check.head import SIDES
 from mrtoct.prepare.blank import blank
-from mrtoct.prepare.mask import dilated, eroded
+from mrtoct.prepare.mask import dilated
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Array, Grid, Volume
 
@@ -39,6 +40,14 @@ FACE_TOP_MM, AHEAD_MM = 35.0, 15.0
 """A face is cut off from so far below the vertex on, and so far ahead of the head's middle."""
 
 
+BRAIN_WIDTHS_MM, BRAIN_LENGTHS_MM, BRAIN_RATIOS = (100.0, 160.0), (130.0, 205.0), (1.1, 1.6)
+"""Of what lies in exact darkness and shows no skull: sizes of a brain, and length by width."""
+SKULL_MM = 15.0
+"""Of skull and scalp about a brain."""
+NOT_UPRIGHT = {"not-upright", "no-neck"}
+"""Findings after which nobody knows where a face would be."""
+
+
 @dataclass(frozen=True, eq=False)
 class Absent:
     """What is not there."""
@@ -47,6 +56,8 @@ class Absent:
     """Boolean, on the scan's own grid."""
     face_mm: float
     """By how much what is left of a face lies behind the forehead, 0 if it was not removed."""
+    stripped: bool
+    """Whether all but a brain was removed."""
     cut_cm2: dict[str, float]
     """Area of the head that ends there, by direction; the face's not counted."""
 
@@ -60,7 +71,8 @@ def find_absent(volume: Volume, head: Volume) -> Absent:
     seen = _nearest(head, grid) & inside & ~gone
     surface = seen & dilated(inside & ~seen, 1)
     cut_out, face, cut = np.zeros_like(seen), 0.0, dict.fromkeys(SIDES, 0.0)
-    find = _beyond_planes if _is_masked(seen, gone, inside) else _touching
+    is_masked = _is_masked(seen, gone, inside)
+    find = _beyond_planes if is_masked else _touching
     for part in find(surface, gone, grid):
         cut_out |= part
         rim = surface & dilated(part, BESIDE)
@@ -69,14 +81,64 @@ def find_absent(volume: Volume, head: Volume) -> Absent:
         else:
             for side, area in _areas(rim, part).items():
                 cut[side] += area
+    stripped = is_masked and not cut_out.any() and _is_brain(seen, inside, grid)
+    if stripped:
+        cut_out = gone & dilated(seen, round(SKULL_MM / WORK_MM))
     mask = _nearest(Volume(dilated(cut_out, 1), grid, "label"), volume.grid) & empty.voxels
-    if seen.any() and not face:
+    if seen.any() and not (face or stripped):
         left = Volume(seen, grid, "label")
         face = missing_face(left, inside)
         if face:
             was = where_a_face_was(left) & inside & ~seen
             mask |= _nearest(Volume(was, grid, "label"), volume.grid)
-    return Absent(volume.with_voxels(mask, "label"), face, cut)
+    return Absent(volume.with_voxels(mask, "label"), face, stripped, cut)
+
+
+def check_absent(absent: Absent, found: list[Finding], scan: str) -> list[Finding]:
+    """Return findings on a head with what is known of it by what is not there of it.
+
+    A brain without its skull ends in view on all sides; that it does so is then no more to be said.
+    """
+    if absent.stripped and any(finding.kind == "no-neck" for finding in found):
+        said = "what it shows ends in blank air on all sides and has the size of a brain"
+        return [skull_stripped(said, scan)]
+    return found + (check_face(absent, scan) if not {f.kind for f in found} & NOT_UPRIGHT else [])
+
+
+def check_face(absent: Absent, scan: str) -> list[Finding]:
+    """Return a finding if the face was removed."""
+    if not absent.face_mm:
+        return []
+    return [
+        Finding(
+            "doubtful",
+            "no-face",
+            "the face was removed: not measured there (below the eyes the head lies "
+            f"{absent.face_mm:.0f} mm behind the forehead); do not trust the synthetic CT near it, "
+            "or use the scan as it was before",
+            scan,
+        )
+    ]
+
+
+def is_brain(width_mm: float, length_mm: float) -> bool:
+    """Tell whether something has the size of a brain."""
+    return (
+        BRAIN_WIDTHS_MM[0] <= width_mm <= BRAIN_WIDTHS_MM[1]
+        and BRAIN_LENGTHS_MM[0] <= length_mm <= BRAIN_LENGTHS_MM[1]
+        and BRAIN_RATIOS[0] <= length_mm / width_mm <= BRAIN_RATIOS[1]
+    )
+
+
+def skull_stripped(seen: str, scan: str) -> Finding:
+    """Say that a brain is all there is of a head, and by what it was seen."""
+    return Finding(
+        "doubtful",
+        "skull-stripped",
+        f"{seen}: skull and scalp were removed, not measured there, and cannot be guessed from a "
+        "brain; use the scan as it was before",
+        scan,
+    )
 
 
 def _nearest(mask: Volume, grid: Grid) -> Array:
@@ -93,6 +155,13 @@ def _is_masked(seen: Array, gone: Array, inside: Array) -> bool:
     count, blanks = (np.bincount(direction, w, 27) for w in (None, gone[around]))
     known = count >= FEWEST
     return bool(known.any()) and float(np.median(blanks[known] / count[known])) > MASKED
+
+
+def _is_brain(seen: Array, inside: Array, grid: Grid) -> bool:
+    """Tell whether what is left is in view as a whole and has the size of a brain."""
+    points = grid.to_world(np.argwhere(seen))
+    width, length, _ = points.max(axis=0) - points.min(axis=0)
+    return bool((dilated(seen, 1) <= inside).all()) and is_brain(width, length)
 
 
 def _touching(surface: Array, gone: Array, grid: Grid) -> Iterator[Array]:

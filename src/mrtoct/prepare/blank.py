@@ -1,4 +1,4 @@
-"""Where a scan holds nothing: one value and no noise, as where a face or all but a head was set to 0.
+"""Where a scan holds nothing: one value without noise, as where a face or the air was set to 0.
 
 A scanner's air is never quite even: of ten real MR none has such a part near its head but the two
 whose background was taken away as a whole.
@@ -14,7 +14,7 @@ from mrtoct.volume import Array, Volume
 LEAST_ML = 5.0
 """Of one value, in pieces of three voxels across: less is chance in a scan of few values."""
 MOST_VALUES = 3
-"""A picture of more values that fill so much was drawn, not scanned: then only the lowest counts."""
+"""A picture of more such values was drawn, not scanned: then only the lowest counts."""
 
 
 def blank(volume: Volume) -> Array:
