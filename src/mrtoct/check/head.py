@@ -8,13 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mrtoct.check.finding import Finding, Weight
-from mrtoct.volume import Array, Volume
-
-SIDES = {
-    "right": (0, 1), "left": (0, -1), "front": (1, 1), "back": (1, -1), "top": (2, 1),
-    "bottom": (2, -1),
-}  # fmt: skip
-"""World axis and sign of each direction (RAS)."""
+from mrtoct.volume import SIDES, Array, Volume
 
 WIDTHS_MM, LENGTHS_MM = (120.0, 215.0), (140.0, 265.0)
 """Right to left (with ears) and back to front (with the nose) of heads from children's to the

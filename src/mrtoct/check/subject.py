@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoct.check.absent import NOT_UPRIGHT, check_absent, find_absent
+from mrtoct.check.absent import NOT_UPRIGHT, check_absent
 from mrtoct.check.finding import Finding, Verdict, verdict_of
 from mrtoct.check.geometry import GridFacts, check_grid, check_header, grid_facts
 from mrtoct.check.head import HeadFacts, check_facing, check_head, measure_head
@@ -23,6 +23,7 @@ from mrtoct.errors import MrtoctError
 from mrtoct.io.files import read_scan, read_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
+from mrtoct.prepare.absent import find_absent
 from mrtoct.prepare.intensity import checked_ct, from_zero
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
 from mrtoct.prepare.metal import find_metal

@@ -6,7 +6,7 @@ STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where 
 STORE/<subject>/ct.npy         int16, HU, air outside the head
 STORE/<subject>/head.npy       bool, the head on the CT
 STORE/<subject>/mr_head.npy    bool, the head on the MR: what a translator will find, too
-STORE/<subject>/covered.npy    bool, where every channel was measured
+STORE/<subject>/covered.npy    bool, where every channel was measured and nothing is left out
 STORE/<subject>/mask.npy       bool, where the data's authors count errors; only if they say so
 """
 
@@ -52,6 +52,8 @@ class PreparedSubject:
     warnings: list[str] = field(default_factory=list)
     scanned: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Voxel spacing (mm) of each channel's scan before it was resampled; empty if not known."""
+    left_out: dict[str, float] = field(default_factory=dict)
+    """Why some of the head, where it was scanned, is not in covered, and which part that is."""
 
     @property
     def mr(self) -> Volume:
@@ -110,6 +112,7 @@ class SubjectRecord(Record):
     registration: dict[str, Any]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
+    left_out: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             registration=subject.registration,
             warnings=subject.warnings,
             scanned_spacing_mm=subject.scanned,
+            left_out=subject.left_out,
         )
         write_record(folder, record)
 
@@ -179,6 +183,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
         fingerprint=record.fingerprint,
         warnings=record.warnings,
         scanned=record.scanned_spacing_mm,
+        left_out=record.left_out,
     )
 
 

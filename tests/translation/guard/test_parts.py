@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrtoct.check.face import missing_face
+from mrtoct.prepare.face import missing_face
 from mrtoct.resample import resample
 from mrtoct.translation.guard.look import Look, measure
 from mrtoct.translation.guard.skull import find_skull

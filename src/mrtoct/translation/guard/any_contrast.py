@@ -5,7 +5,7 @@ Nothing of the signal is compared with the training's but its noise and its drif
 
 from __future__ import annotations
 
-from mrtoct.check.absent import Absent, check_face, is_brain, skull_stripped
+from mrtoct.check.absent import check_face, skull_stripped
 from mrtoct.check.finding import Finding
 from mrtoct.check.head import (
     LENGTHS_MM,
@@ -16,6 +16,7 @@ from mrtoct.check.head import (
     sides_cut,
 )
 from mrtoct.check.pair import STATED, Turn, in_words, position_fits
+from mrtoct.prepare.absent import Absent, is_brain
 from mrtoct.translation.guard.look import DEPTHS_MM, QUANTILES, Look
 from mrtoct.translation.guard.quality import check_coarse, check_quality
 from mrtoct.translation.guard.seen import SeenChannel

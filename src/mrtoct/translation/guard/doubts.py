@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mrtoct.check.absent import Absent, check_absent, check_face, find_absent
+from mrtoct.check.absent import check_absent, check_face
 from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.check.head import check_head, measure_head
 from mrtoct.check.pair import STATED, CoarseHead, in_words, position_fits
@@ -15,6 +15,7 @@ from mrtoct.check.signal import check_modality, check_signal_range
 from mrtoct.check.slices import check_slices
 from mrtoct.check.values import find_peaks
 from mrtoct.errors import ValueRangeError
+from mrtoct.prepare.absent import Absent, find_absent
 from mrtoct.prepare.intensity import from_zero
 from mrtoct.resample import resample
 from mrtoct.translation.guard.any_contrast import check_any

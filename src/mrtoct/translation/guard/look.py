@@ -13,12 +13,12 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.check.head import SIDES, measure_head
+from mrtoct.check.head import measure_head
 from mrtoct.check.pair import CoarseHead, coarse_mr
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import coverage, resample
-from mrtoct.volume import Array, Grid, Volume
+from mrtoct.volume import SIDES, Array, Grid, Volume
 
 WORK_MM = 3.0
 """Spacing of the coarse grid: a skull is two voxels thick, a head takes 0.2 million."""
