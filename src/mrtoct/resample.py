@@ -19,6 +19,8 @@ Interpolation = Literal["linear", "nearest"]
 
 BORDER = 1e-6
 """In voxels: rounding must not decide on which side of the border a centre lies."""
+BORDER_WEIGHT = 1e-5
+"""The same, of weights in float32."""
 
 
 def resample(
@@ -34,8 +36,9 @@ def resample(
     transform is a 4 x 4 matrix (RAS mm) from the new grid's world to the volume's world, as a
     resampler wants it: for a CT grid and an MR volume, the map from CT points to MR points.
     Voxels that `coverage` leaves out, those whose centre is half a voxel or more beyond the
-    volume's outermost centres, get the fill value, which has no default because 0 is water in one
-    unit and nothing in another.
+    volume's outermost centres, were not measured and get the fill value, which has no default
+    because 0 is water in one unit and nothing in another. So are those to which voxels that were
+    not measured would give half or more; into the others these do not enter at all.
     Where the new grid is coarser, linear interpolation averages over about one new voxel
     (Gaussian of the same second moment), so that fine structure does not alias.
     """
@@ -43,29 +46,22 @@ def resample(
     kept = np.dtype(np.float32) if interpolation == "linear" else volume.voxels.dtype
     if kept.kind != "f" and not (float(fill).is_integer() and _holds(kept, int(fill))):
         raise ValueRangeError(f"{kept} voxels cannot hold the fill value {fill}")
-    if interpolation == "linear":
-        voxels = _averaged(np.asarray(volume.voxels, dtype=np.float32), index_map)
+    inside = coverage(volume.grid, grid, transform)
+    if interpolation == "nearest":
+        out = _nearest(storable(volume.voxels), index_map, grid.shape).astype(kept, copy=False)
+        if volume.measured is not None:
+            inside &= _nearest(storable(volume.measured), index_map, grid.shape) > 0
+    elif volume.measured is None:
+        out = _linear(volume.voxels, index_map, grid.shape)
     else:
-        voxels = storable(volume.voxels)
-    # SimpleITK indexes (x, y, z) = (I, J, K) and wants the array as (K, J, I).
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
-    affine = sitk.AffineTransform(3)
-    affine.SetMatrix(index_map[:3, :3].ravel().tolist())
-    affine.SetTranslation(index_map[:3, 3].tolist())
-    result = sitk.Resample(
-        image,
-        grid.shape,
-        affine,
-        sitk.sitkLinear if interpolation == "linear" else sitk.sitkNearestNeighbor,
-        (0.0, 0.0, 0.0),
-        (1.0, 1.0, 1.0),
-        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
-    )
-    # A view into the result's memory dies with it: always copy.
-    out = np.array(sitk.GetArrayViewFromImage(result).T, dtype=kept, order="C")
+        # What was not measured weighs nothing, and what is left of a voxel's weights is made 1.
+        weight = _linear(volume.measured, index_map, grid.shape)
+        inside &= weight > 0.5 + BORDER_WEIGHT
+        out = _linear(np.where(volume.measured, volume.voxels, 0), index_map, grid.shape)
+        np.divide(out, weight, out=out, where=inside)
     # ITK counts one side of the border in and the other out; rounding decides. Ours is symmetric.
-    np.copyto(out, kept.type(fill), where=~coverage(volume.grid, grid, transform))
-    return Volume(out, grid, volume.unit)
+    np.copyto(out, kept.type(fill), where=~inside)
+    return Volume(out, grid, volume.unit, None if volume.unit == "label" else inside)
 
 
 def resample_mask(mask: Volume, grid: Grid, transform: Array | None = None) -> Volume:
@@ -108,6 +104,35 @@ def _holds(dtype: np.dtype[Any], value: int) -> bool:
         return value in (0, 1)
     info = np.iinfo(dtype)
     return int(info.min) <= value <= int(info.max)
+
+
+def _linear(voxels: Array, index_map: Array, shape: tuple[int, int, int]) -> Array:
+    averaged = _averaged(np.asarray(voxels, dtype=np.float32), index_map)
+    return _picked(averaged, index_map, shape, sitk.sitkLinear)
+
+
+def _nearest(voxels: Array, index_map: Array, shape: tuple[int, int, int]) -> Array:
+    return _picked(voxels, index_map, shape, sitk.sitkNearestNeighbor)
+
+
+def _picked(voxels: Array, index_map: Array, shape: tuple[int, int, int], how: int) -> Array:
+    """Return the voxels at the indices (I, J, K) to which the map sends those of a new shape."""
+    # SimpleITK indexes (x, y, z) = (I, J, K) and wants the array as (K, J, I).
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
+    affine = sitk.AffineTransform(3)
+    affine.SetMatrix(index_map[:3, :3].ravel().tolist())
+    affine.SetTranslation(index_map[:3, 3].tolist())
+    result = sitk.Resample(
+        image,
+        shape,
+        affine,
+        how,
+        (0.0, 0.0, 0.0),
+        (1.0, 1.0, 1.0),
+        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+    )
+    # A view into the result's memory dies with it: always copy.
+    return np.array(sitk.GetArrayViewFromImage(result).T, order="C")
 
 
 def _averaged(voxels: Array, index_map: Array) -> Array:

@@ -34,7 +34,7 @@ def head_mask_ct(ct: Volume) -> Volume:
     """
     work = _at_work_spacing(ct, fill=AIR_HU)
     head = _head(work.voxels > BODY_HU, "CT", ct, opening=2, closing=3)
-    return _refined(work.with_voxels(head), ct, ct.voxels > BODY_HU)
+    return _refined(work.with_voxels(head, "label"), ct, ct.voxels > BODY_HU)
 
 
 def head_mask_mr(mr: Volume) -> Volume:
@@ -50,7 +50,7 @@ def head_mask_mr(mr: Volume) -> Volume:
     threshold = float(threshold_otsu(signal)) * 0.75
     bright = ndimage.gaussian_filter(signal, 0.7) > threshold
     head = _head(bright, "MR", mr, opening=1, closing=4)
-    return _refined(work.with_voxels(head), mr, mr.voxels > threshold**2)
+    return _refined(work.with_voxels(head, "label"), mr, mr.voxels > threshold**2)
 
 
 def bounding_box(

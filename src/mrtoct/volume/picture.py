@@ -18,13 +18,19 @@ HU_SHOWN = (-1024.0, 2000.0)
 """Black and white of CT: air to dense bone."""
 SHOWN_PERCENTILES = (1.0, 99.5)
 """Of the slices shown, black and white of MR, whose few brightest voxels say nothing."""
+STRIPES = ((58, 74, 107), (92, 110, 148))
+"""What was not measured, in two blues: neither the black of air nor any grey."""
+STRIPE = 3
+"""How wide a stripe is, in voxels."""
 
 
 def summary(volume: Volume) -> dict[str, str]:
     """Return in words how large a volume is, how it lies, and what values it holds."""
     from nibabel.orientations import aff2axcodes
 
-    low, high, odd = _range(volume.voxels)
+    said = volume.voxels if volume.measured is None else volume.voxels[volume.measured]
+    low, high, odd = _range(said if said.size else np.zeros(1))
+    missing = {"not measured": share(volume.unmeasured)} if volume.measured is not None else {}
     return {
         "shape": " x ".join(map(str, volume.grid.shape)),
         "spacing": " x ".join(f"{s:.4g}" for s in volume.spacing) + " mm",
@@ -32,15 +38,26 @@ def summary(volume: Volume) -> dict[str, str]:
         "values": f"{low:g} to {high:g}" + (f" and {odd} not finite" if odd else ""),
         "unit": volume.unit,
         "type": str(volume.voxels.dtype),
+        **missing,
     }
+
+
+def share(part: float) -> str:
+    """Return a part above 0 in per cent, as 100 % only if it is all."""
+    if 0.0005 <= part < 0.9995 or part == 1:
+        return f"{100 * part:.1f} %" if part < 1 else "100 %"
+    return "under 0.1 %" if part < 0.5 else "over 99.9 %"
 
 
 def as_html(volume: Volume) -> str:
     """Return a table of these facts beside a picture of the three middle slices."""
+    facts = summary(volume)
+    if "not measured" in facts:
+        facts["not measured"] += ", striped in blue"
     rows = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-        for name, value in summary(volume).items()
+        for name, value in facts.items()
     )
     picture = base64.b64encode(png(volume)).decode("ascii")
     return (
@@ -54,20 +71,34 @@ def as_html(volume: Volume) -> str:
 def png(volume: Volume) -> bytes:
     """Return the middle transverse, coronal and sagittal slice as one PNG, in their proportions.
 
-    Radiological convention: the patient's right is on the left; sagittal the front.
+    Radiological convention: the patient's right is on the left; sagittal the front. What was not
+    measured is striped.
     """
     from matplotlib.figure import Figure
 
     slices = middle_slices(volume)
+    if volume.measured is None:
+        missing: list[Array] = []
+    else:
+        missing = [s for s, _ in middle_slices(volume.with_voxels(~volume.measured, "label"))]
     low, high = _window(volume, [values for values, _ in slices])
     figure = Figure(figsize=(6.6, 2.3), dpi=100, facecolor="black")
     for n, (values, aspect) in enumerate(slices):
         axes = figure.add_axes((n / 3 + 0.005, 0.02, 1 / 3 - 0.01, 0.96))
         axes.imshow(values, cmap="gray", vmin=low, vmax=high, aspect=aspect)
+        if missing and missing[n].any():
+            axes.imshow(stripes(missing[n]), aspect=aspect, interpolation="nearest")
         axes.set_axis_off()
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
+
+
+def stripes(missing: Array) -> Array:
+    """Return a picture (rows, columns, RGBA as bytes) with stripes where a mask is true."""
+    row, column = np.indices(missing.shape)
+    shade = np.asarray(STRIPES, np.uint8)[(row + column) // STRIPE % 2]
+    return np.dstack([shade, np.where(missing, 255, 0).astype(np.uint8)])
 
 
 def middle_slices(volume: Volume) -> list[tuple[Array, float]]:

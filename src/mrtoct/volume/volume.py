@@ -38,13 +38,17 @@ class Volume:
     unit : {"HU", "a.u.", "label", ...}
         HU for CT, a.u. (arbitrary units) for MR, label for masks and segmentations; those of the
         maps that follow from a CT are in mrtoct.volume.Unit.
+    measured : ndarray of bool of shape (I, J, K), optional
+        Where the voxels say anything. The others were outside a scan: they hold what stands for
+        nothing (0 in an MR, -1024 in a CT) and are neither air nor water. None, and never an array
+        that is true throughout, where every voxel was measured.
 
     Raises
     ------
     GeometryError
-        If the voxels do not have the grid's shape.
+        If the voxels, or what was measured, do not have the grid's shape.
     ValueRangeError
-        If the unit is another one.
+        If the unit is another one, or a volume of labels, which nobody measures, has measured.
 
     Examples
     --------
@@ -61,6 +65,7 @@ class Volume:
     voxels: Array
     grid: Grid
     unit: Unit
+    measured: Array | None = None
 
     def __post_init__(self) -> None:
         require_unit(self.unit)
@@ -68,6 +73,18 @@ class Volume:
             raise GeometryError(
                 f"voxels of shape {self.voxels.shape} do not fit a grid of {self.grid.shape}"
             )
+        if self.measured is not None:
+            object.__setattr__(self, "measured", self._unless_everywhere(self.measured))
+
+    def _unless_everywhere(self, measured: Array) -> Array | None:
+        if measured.shape != self.grid.shape or measured.dtype != np.bool_:
+            raise GeometryError(
+                f"what was measured must be booleans of shape {self.grid.shape}, got "
+                f"{measured.dtype} of {measured.shape}"
+            )
+        if self.unit == "label":
+            raise ValueRangeError("a volume of labels is not measured; leave measured out")
+        return None if measured.all() else measured
 
     @property
     def affine(self) -> Array:
@@ -79,14 +96,31 @@ class Volume:
         """Distance between voxel centres along I, J, K in mm."""
         return self.grid.spacing
 
+    @property
+    def unmeasured(self) -> float:
+        """The part of the voxels that was not measured, 0 to 1."""
+        return 0.0 if self.measured is None else float(1 - self.measured.mean())
+
     def with_voxels(self, voxels: Array, unit: Unit | None = None) -> Volume:
-        """Return other voxels on the same grid."""
-        return replace(self, voxels=voxels, unit=unit or self.unit)
+        """Return other voxels on the same grid, measured where these are; labels are nowhere."""
+        unit = unit or self.unit
+        measured = None if unit == "label" else self.measured
+        return replace(self, voxels=voxels, unit=unit, measured=measured)
+
+    def measured_where(self, measured: Array | None) -> Volume:
+        """Return the same voxels, of which only those were measured that already were and are true.
+
+        measured is a boolean array (I, J, K), or None for everywhere.
+        """
+        if measured is None or self.measured is None:
+            return replace(self, measured=self.measured if measured is None else measured)
+        return replace(self, measured=self.measured & measured)
 
     def cropped(self, box: tuple[slice, slice, slice]) -> Volume:
         """Return the part inside a box of index slices (a view, not a copy)."""
         grid = self.grid.cropped(box)
-        return replace(self, voxels=self.voxels[box], grid=grid)
+        measured = None if self.measured is None else self.measured[box]
+        return replace(self, voxels=self.voxels[box], grid=grid, measured=measured)
 
     @classmethod
     def from_numpy(cls, voxels: npt.ArrayLike, affine: npt.ArrayLike, unit: Unit) -> Volume:
@@ -148,7 +182,9 @@ class Volume:
 
         facts = summary(self)
         size = ", ".join(facts[name] for name in ("shape", "spacing", "axes"))
-        return f"Volume({size}, {facts['values']} {facts['unit']}, {facts['type']})"
+        values = f"{facts['values']} {facts['unit']}, {facts['type']}"
+        missing = f", {facts['not measured']} not measured" if "not measured" in facts else ""
+        return f"Volume({size}, {values}{missing})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the facts and three slices."""
