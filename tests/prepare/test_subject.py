@@ -14,7 +14,7 @@ from mrtoct.phantom import Tissue
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.registration.register import register
-from mrtoct.resample import resample
+from mrtoct.resample import coverage, resample
 from mrtoct.volume import Volume
 from volumes import oblique_grid
 
@@ -168,10 +168,19 @@ def test_pairs_that_cannot_be_used_are_refused_with_the_reason(head):
 
 def test_aligned_subjects_are_not_registered(head):
     on_ct = resample(head.mr["T1"], head.ct.grid, fill=0, transform=head.ct_to_mr)
-    raw = RawSubject("one", {"mr": on_ct}, head.ct, aligned=True)
+    raw = RawSubject("one", {"mr": replace(on_ct, measured=None)}, head.ct, aligned=True)
     subject = prepare_subject(raw, SETTINGS)
     assert subject.registration == {"source": "aligned", "transform": np.eye(4).tolist()}
-    assert subject.covered.voxels.all()
+    # Filled with 0 beyond its view as by another tool, which no file says, the MR still shows it.
+    seen = coverage(head.mr["T1"].grid, subject.ct.grid, head.ct_to_mr)
+    inside = subject.head.voxels
+    assert 0.02 < (inside & ~seen).sum() / inside.sum() < 0.2
+    assert (subject.covered.voxels == seen)[inside].mean() > 0.95
+    assert subject.covered.voxels[inside & ~seen].mean() < 0.05
+    [(reason, part)] = subject.left_out.items()
+    assert reason == "blank in the MR"
+    either = inside | subject.mr_head.voxels
+    assert part == pytest.approx((either & ~subject.covered.voxels).sum() / either.sum(), abs=1e-4)
     labels = resample(head.labels, subject.ct.grid, fill=0, interpolation="nearest").voxels
     white, bone = (
         np.median(subject.mr.voxels[(labels == tissue) & (subject.mr.voxels > 0)])

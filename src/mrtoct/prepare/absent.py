@@ -63,6 +63,8 @@ def find_absent(volume: Volume, head: Volume) -> Absent:
     empty = volume.with_voxels(blank(volume), "label")
     grid = volume.grid.upright((WORK_MM,) * 3)
     inside = coverage(volume.grid, grid)
+    if volume.measured is not None:
+        inside &= _nearest(volume.with_voxels(volume.measured, "label"), grid)
     gone = _nearest(empty, grid)
     seen = _nearest(head, grid) & inside & ~gone
     surface = seen & dilated(inside & ~seen, 1)

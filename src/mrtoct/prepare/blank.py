@@ -20,7 +20,8 @@ MOST_VALUES = 3
 def blank(volume: Volume) -> Array:
     """Return which voxels (I, J, K) lie in pieces of one value, at least three voxels across.
 
-    The highest value is no blank: bright tissue and metal are often cut off there.
+    The highest value is no blank: bright tissue and metal are often cut off there. Nor is what is
+    known not to be measured.
     """
     voxels = volume.voxels
     even = np.ones(voxels.shape, dtype=np.bool_)
@@ -30,6 +31,8 @@ def blank(volume: Volume) -> Array:
         same = voxels[tuple(low)] == voxels[tuple(high)]
         even[tuple(low)] &= same
         even[tuple(high)] &= same
+    if volume.measured is not None:
+        even &= volume.measured
     least = max(1000 * LEAST_ML / volume.grid.voxel_volume, 1)
     values, counts = np.unique(voxels[even], return_counts=True)
     large = values[(counts >= least) & (values != voxels.max())]
@@ -39,4 +42,4 @@ def blank(volume: Volume) -> Array:
     for value in large:
         here = voxels == value
         out |= dilated(even & here, 1) & here
-    return out
+    return out if volume.measured is None else out & volume.measured

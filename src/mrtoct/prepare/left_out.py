@@ -35,15 +35,24 @@ def shares(left_out: LeftOut, head: Array) -> dict[str, float]:
     return {why: round(part, 4) for why, part in parts.items() if part >= 0.0001}
 
 
-def removed(scan: Volume, own_head: Volume, other_head: Volume) -> Array:
-    """Return where (I, J, K) a part of the head was removed from a scan, all on one upright grid.
+def in_words(parts: Mapping[str, float]) -> str:
+    """Say which parts of a head are left out and why; empty where nothing is."""
+    if not parts:
+        return ""
+    each = ", ".join(f"{part:.1%} of the head ({why})" for why, part in parts.items())
+    return f"left out of training and scores: {each}"
+
+
+def blank_where_head(scan: Volume, own_head: Volume, other_head: Volume) -> Array:
+    """Return where (I, J, K) a scan holds nothing of the head, all on one upright grid.
 
     own_head is the head as found on the scan, other_head the same head as found on the other one.
     """
     radius = max(round(LEAST_MM / max(scan.spacing)), 1)
     lost = blank(scan) & other_head.voxels & ~own_head.voxels
     lost &= dilated(eroded(lost, radius), radius)
-    return _large(lost, scan.grid.voxel_volume) | find_absent(scan, own_head).mask.voxels
+    lost = _large(lost, scan.grid.voxel_volume) | find_absent(scan, own_head).mask.voxels
+    return dilated(lost, 1)  # resampling drew what is blank into the next voxel
 
 
 def spoilt_by_metal(

@@ -68,15 +68,17 @@ def find_metal(ct: Volume) -> Metal | None:
     with_metal = np.flatnonzero(inside.any(axis=(1, 2)))
     usual = _usual(planes, with_metal)
     spoilt = np.zeros_like(inside)
-    near, reaches = [], []
+    reaches = []
     for k in with_metal:
         away = ndimage.distance_transform_edt(~inside[k], sampling=pixel)
         rings = _rings(planes[k], away)
-        near.append(np.nanmax(rings[: int(NEAR_MM / RING_MM)], initial=0.0))
-        calm = np.flatnonzero(~(rings[1:] > FADING * usual))
-        reaches.append(RING_MM * (1 + (int(calm[0]) if calm.size else len(rings))))
+        near = np.nanmax(rings[: int(NEAR_MM / RING_MM)], initial=0.0)
+        if highest < BEYOND_TISSUE_HU and near < STREAKS * usual:
+            inside[k] = False  # teeth
+            continue
+        reaches.append(RING_MM * _rough(rings, FADING * usual))
         spoilt[max(k - 1, 0) : k + 2] |= away <= reaches[-1]
-    if highest < BEYOND_TISSUE_HU and np.median(near) < STREAKS * usual:
+    if not reaches:
         return None
     return Metal(
         ct.with_voxels(metal, "label"),
@@ -96,6 +98,17 @@ def _pieces(bright: Array, voxel_mm3: float) -> Array | None:
     sizes[0] = 0
     large = sizes >= 1000 * LEAST_ML
     return np.asarray(large[labels]) if large.any() else None
+
+
+def _rough(rings: Array, least: float) -> int:
+    """Return how many rings, from the first on, streaks cross: at least one.
+
+    Where they are strongest, hardly a voxel looks soft, and a ring is not known.
+    """
+    calm = np.flatnonzero(rings[1:] <= least)
+    crossed = rings[: 1 + int(calm[0])] if calm.size else rings
+    rough = np.flatnonzero(crossed > least)
+    return 1 + (int(rough[-1]) if rough.size else 0)
 
 
 def _usual(planes: Array, with_metal: Array) -> float:

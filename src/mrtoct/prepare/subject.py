@@ -12,7 +12,7 @@ from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
-from mrtoct.prepare.left_out import LeftOut, removed, shares, spoilt_by_metal
+from mrtoct.prepare.left_out import LeftOut, blank_where_head, shares, spoilt_by_metal
 from mrtoct.prepare.mask import LEAST_OVERLAP, bounding_box, head_mask_ct, head_mask_mr
 from mrtoct.prepare.metal import Metal, find_metal
 from mrtoct.prepare.spacing import require_spacing
@@ -139,11 +139,11 @@ def _left_out(
     """Return what of the pair neither teaches nor counts: each reason and where it holds."""
     reasons = [
         ("metal", spoilt_by_metal(metal, ct, mr, head.voxels)),
-        ("removed from the CT", removed(ct, head, mr_head)),
+        ("blank in the CT", blank_where_head(ct, head, mr_head)),
     ]
     for name, volume in mr.items():
         of = f" {name}" if len(mr) > 1 else ""
-        reasons.append((f"removed from the MR{of}", removed(volume, mr_head, head)))
+        reasons.append((f"blank in the MR{of}", blank_where_head(volume, mr_head, head)))
     return reasons
 
 

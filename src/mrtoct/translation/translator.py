@@ -17,6 +17,7 @@ from mrtoct.check.values import find_peaks
 from mrtoct.errors import BundleError, CohortError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
+from mrtoct.prepare.absent import find_absent
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample, resample_mask
@@ -47,6 +48,8 @@ class Shown:
     """Of that grid."""
     grid: Grid
     """The first MR channel's own."""
+    absent: Volume
+    """What of the head is not in a channel, such as a face that was removed; on the head's grid."""
 
     @property
     def inside(self) -> Array:
@@ -67,9 +70,11 @@ class Shown:
         # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
         # the skin by half a voxel.
         moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
-        inside = resample_mask(self.head, onto).voxels
+        # What a network draws where nothing was measured is its invention: it is not kept.
+        there = ~resample(self.absent, onto, fill=0, interpolation="nearest").voxels
+        inside = resample_mask(self.head, onto).voxels & there
         voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
-        return Volume(voxels, onto, "HU")
+        return Volume(voxels, onto, "HU").measured_where(there)
 
 
 class Translator:
@@ -159,7 +164,8 @@ class Translator:
         Returns
         -------
         Volume
-            int16 HU, -1024 outside the head.
+            int16 HU, -1024 outside the head, and where a part of it was removed from the MR, such
+            as the face; measured says where that is.
 
         Raises
         ------
@@ -236,7 +242,9 @@ class Translator:
             for name, channel in channels.items()
         ]
         head, box = _head_and_box(work[0])
-        return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid)
+        gone = np.logical_or.reduce([find_absent(w, head).mask.voxels for w in work])
+        absent = head.with_voxels(gone)
+        return Shown(np.stack([w.voxels[box] for w in work]), head, box, first.grid, absent)
 
     def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
         """Return size and first voxel of the patches that the CT of this MR is put together of.
