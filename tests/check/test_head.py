@@ -46,9 +46,9 @@ def test_a_known_body_is_measured():
     facts = measure_head(Volume(body | neck, grid, "label"))
     assert facts.width_mm == pytest.approx(150, abs=6)
     assert facts.length_mm == pytest.approx(190, abs=7)
-    assert facts.cut_mm2["bottom"] == pytest.approx(np.pi * 50**2, rel=0.02)
+    assert facts.cut_cm2["bottom"] == pytest.approx(np.pi * 5**2, rel=0.02)
     assert facts.cut["bottom"] == pytest.approx(50**2 / (75 * 95), rel=0.02)
-    assert {facts.cut_mm2[s] for s in ("right", "left", "front", "back", "top")} == {0}
+    assert {facts.cut_cm2[s] for s in ("right", "left", "front", "back", "top")} == {0}
     assert check_head(facts, "CT") == []
 
 
@@ -71,8 +71,8 @@ def test_a_whole_head_is_fine(ct, head):
 @pytest.mark.parametrize(
     ("axis", "start", "stop", "kind", "words"),
     [
-        (2, 0, 25, "top-missing", "top of the skull"),
-        (1, 0, 50, "cut", "cuts the face at the front"),
+        (2, 0, 25, "top-missing", "the top of the head"),
+        (1, 0, 50, "cut", "cuts the head at the front, through the face"),
         (1, 16, 64, "cut", "cuts the head at the back"),
         (0, 0, 44, "cut", "cuts the head at the right"),
         (0, 20, 64, "cut", "cuts the head at the left"),

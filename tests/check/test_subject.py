@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from mrtoct.datasets.subject_files import SubjectFiles
 from mrtoct.io.files import write_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import write_transform
-from mrtoct.phantom import RIRE, make_subject
+from mrtoct.phantom import RIRE, Tissue, make_subject
+from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
+from mrtoct.resample import resample
 from mrtoct.volume import Grid, Volume
+
+BRAIN = (Tissue.WHITE_MATTER, Tissue.GREY_MATTER, Tissue.CSF)
 
 
 def test_a_clean_phantom_is_ok(bench, tmp_path):
@@ -175,3 +180,64 @@ def test_real_head_mrs_give_no_false_alarm(real_data, tmp_path, bench, path):
         SubjectFiles("real", mr={"T1": Scan(real_data / path)}, ct=Scan(tmp_path / "ct.nii.gz"))
     )
     assert [str(f) for f in check.findings if f.kind != "size-mismatch"] == []
+
+
+def in_front_below(volume: Volume, low: float, behind: float) -> np.ndarray:
+    """Voxels so far (mm) below the vertex, and up to so far behind the foremost point of a head."""
+    head = (head_mask_ct if volume.unit == "HU" else head_mask_mr)(volume).voxels
+    indices = np.stack(np.meshgrid(*map(np.arange, volume.grid.shape), indexing="ij"), axis=-1)
+    _, y, z = np.moveaxis(volume.grid.to_world(indices), -1, 0)
+    return (z < z[head].max() - low) & (y > y[head].max() - behind)
+
+
+@pytest.mark.parametrize("scan", ["MR", "CT"])
+def test_a_removed_face_is_called_that_and_no_gap_between_slices(bench, kinds, scan):
+    whole = bench.mr if scan == "MR" else bench.ct
+    taken = in_front_below(whole, 85, 60)
+    cut = whole.with_voxels(np.where(taken, whole.voxels.min(), whole.voxels))
+    check = bench.check(**{scan.lower(): cut})
+    assert kinds(check, scan) == {"no-face"}
+    (finding,) = [f for f in check.findings if f.kind == "no-face"]
+    assert "the face was removed: not measured there" in finding.sentence
+    assert finding.weight == "doubtful"
+
+
+def test_metal_is_named_with_its_place(bench, kinds):
+    block = bench.ct.voxels.astype(np.int16)
+    center = np.array(head_mask_ct(bench.ct).voxels.nonzero()).mean(axis=1).round().astype(int)
+    i, j, k = center
+    block[i - 3 : i, j - 1 : j + 2, k : k + 2] = 12000
+    check = bench.check(ct=bench.ct.with_voxels(block))
+    assert kinds(check) == {"metal"}
+    (finding,) = check.findings
+    ml = 18 * bench.ct.grid.voxel_volume / 1000
+    assert f"it holds {ml:.2g} ml of metal in the" in finding.sentence
+    assert "up to 12000 HU" in finding.sentence
+
+
+def test_a_scan_that_ends_within_its_grid_is_cut_in_the_same_words(bench):
+    side = np.zeros(bench.mr.grid.shape, bool)
+    side[:24] = True
+    sides = []
+    for mr in (
+        bench.mr.with_voxels(np.where(side, 0, bench.mr.voxels)),
+        bench.mr.cropped((slice(24, 64), slice(0, 64), slice(0, 32))),
+    ):
+        (cut,) = [f for f in bench.check(mr=mr).findings if f.kind == "cut"]
+        sides.append(re.sub(r"\d+ cm2 of it", "", cut.sentence))
+    assert sides[0] == sides[1]
+    assert "the field of view cuts the head at the left" in sides[0]
+
+
+def test_a_brain_without_its_skull_is_called_that(bench, kinds):
+    labels, back = bench.phantom.labels, np.linalg.inv(bench.phantom.ct_to_mr)
+    brain = resample(
+        labels.with_voxels(np.isin(labels.voxels, BRAIN), "label"),
+        bench.mr.grid,
+        fill=0,
+        transform=back,
+        interpolation="nearest",
+    ).voxels
+    check = bench.check(mr=bench.mr.with_voxels(np.where(brain, bench.mr.voxels, 0)))
+    assert "skull-stripped" in kinds(check, "MR")
+    assert "no-face" not in kinds(check, "MR")

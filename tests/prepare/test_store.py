@@ -73,6 +73,16 @@ def test_a_subject_comes_back_as_it_was_and_stays_on_disk(tmp_path):
     assert replace(back, **arrays).__dict__ == replace(subject, **arrays).__dict__
 
 
+def test_what_is_left_out_comes_back_and_older_stores_say_nothing_of_it(tmp_path):
+    write_subject(tmp_path, replace(random_subject(), left_out={"metal": 0.03}))
+    assert read_subject(tmp_path, "a").left_out == {"metal": 0.03}
+    path = tmp_path / "a" / "subject.json"
+    record = json.loads(path.read_text())
+    del record["left_out"]
+    path.write_text(json.dumps(record))
+    assert read_subject(tmp_path, "a").left_out == {}
+
+
 def test_a_mask_is_optional(tmp_path):
     write_subject(tmp_path, replace(random_subject(), mask=None))
     assert not (tmp_path / "a" / "mask.npy").exists()

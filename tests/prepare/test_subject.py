@@ -203,16 +203,23 @@ def test_pairs_that_cannot_be_used_are_refused_with_the_reason(head):
 
 def test_aligned_subjects_are_not_registered(head):
     on_ct = resample(head.mr["T1"], head.ct.grid, fill=0, transform=head.ct_to_mr)
-    raw = RawSubject("one", {"mr": on_ct}, head.ct, aligned=True)
+    raw = RawSubject("one", {"mr": replace(on_ct, measured=None)}, head.ct, aligned=True)
     subject = prepare_subject(raw, SETTINGS)
     assert subject.registration == {"source": "aligned", "transform": np.eye(4).tolist()}
     # What the MR's scan missed is not covered, though its grid now is the CT's.
-    scanned = head.mr["T1"].grid
-    seen = coverage(scanned, subject.ct.grid, head.ct_to_mr)
+    seen = coverage(head.mr["T1"].grid, subject.ct.grid, head.ct_to_mr)
+    known = prepare_subject(replace(raw, mr={"mr": on_ct}), SETTINGS)
     assert 0.8 < seen.mean() < 0.99
-    assert (subject.covered.voxels == seen).mean() > 0.97
-    everywhere = replace(raw, mr={"mr": replace(on_ct, measured=None)})
-    assert prepare_subject(everywhere, SETTINGS).covered.voxels.all()
+    assert (known.covered.voxels == seen).mean() > 0.97
+    # Filled with 0 beyond its view as by another tool, which no file says, the MR still shows it.
+    inside = subject.head.voxels
+    assert 0.02 < (inside & ~seen).sum() / inside.sum() < 0.2
+    assert (subject.covered.voxels == seen)[inside].mean() > 0.95
+    assert subject.covered.voxels[inside & ~seen].mean() < 0.05
+    [(reason, part)] = subject.left_out.items()
+    assert reason == "blank in the MR"
+    either = inside | subject.mr_head.voxels
+    assert part == pytest.approx((either & ~subject.covered.voxels).sum() / either.sum(), abs=1e-4)
     labels = resample(head.labels, subject.ct.grid, fill=0, interpolation="nearest").voxels
     white, bone = (
         np.median(subject.mr.voxels[(labels == tissue) & (subject.mr.voxels > 0)])

@@ -21,10 +21,18 @@ MIRRORED = 2
 """A sagittal slice may look most like the one as far to the other side, or one so near to that."""
 
 
-def check_slices(volume: Volume, head: Array, low: float, high: float, scan: str) -> list[Finding]:
+def check_slices(
+    volume: Volume,
+    head: Array,
+    low: float,
+    high: float,
+    scan: str,
+    there: Array | None = None,
+) -> list[Finding]:
     """Return slices that are empty, repeated, out of order or missing, along the coarsest axis.
 
-    head is a mask (I, J, K); values are clipped to low and high first.
+    head is a mask (I, J, K); values are clipped to low and high first. Where a part was removed,
+    slices differ by that: what is not there in one of them is compared in none.
     """
     axis = int(np.argmax(volume.spacing))
     area = head.sum(axis=tuple(a for a in range(3) if a != axis))
@@ -62,6 +70,9 @@ def check_slices(volume: Volume, head: Array, low: float, high: float, scan: str
             )
         )
     if not found:
+        if there is not None:
+            shared = np.moveaxis(there, axis, 0)[first:last].all(axis=0)
+            slices = np.where(shared, slices, slices.dtype.type(low))
         found += _order(_likeness(slices, low, high), first, scan)
     return found
 

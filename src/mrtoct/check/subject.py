@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from mrtoct.check.absent import NOT_UPRIGHT, check_absent
 from mrtoct.check.finding import Finding, Verdict, verdict_of
 from mrtoct.check.geometry import GridFacts, check_grid, check_header, grid_facts
 from mrtoct.check.head import HeadFacts, check_facing, check_head, measure_head
 from mrtoct.check.hounsfield import check_bone, check_scale
+from mrtoct.check.metal import check_metal
 from mrtoct.check.pair import check_overlap, check_position, check_size, coarse_ct, coarse_mr
 from mrtoct.check.signal import check_modality, check_signal_range
 from mrtoct.check.slices import check_slices
@@ -21,8 +23,10 @@ from mrtoct.errors import MrtoctError
 from mrtoct.io.files import read_scan, read_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
+from mrtoct.prepare.absent import find_absent
 from mrtoct.prepare.intensity import checked_ct, from_zero
 from mrtoct.prepare.mask import head_mask_ct, head_mask_mr
+from mrtoct.prepare.metal import find_metal
 from mrtoct.volume import Array, Volume, require_same_grid, require_signal
 from mrtoct.volume.picture import share
 
@@ -90,6 +94,11 @@ def check_subject(files: SubjectFiles) -> SubjectCheck:
     if {"looks-like-mr", "looks-like-ct"} <= kinds:
         findings.append(Finding("unusable", "exchanged", "CT and MR are exchanged: rename them"))
     findings += _compare(files, looks)
+    # A head that looks back has its nape in front, which recedes as if a face were missing.
+    looks_back = {
+        finding.scan for finding in findings if finding.kind in ("position", "not-facing")
+    }
+    findings = [f for f in findings if f.kind != "no-face" or f.scan not in looks_back]
     facts = {name: look.facts for name, look in looks.items() if look.facts}
     return SubjectCheck(files.name, findings, facts, round(time.perf_counter() - start, 2))
 
@@ -146,15 +155,16 @@ def _find_head(volume: Volume, name: str) -> _Head:
 def _look_at_head(head: _Head, name: str) -> list[Finding]:
     volume, inside = head.volume, head.mask.voxels
     if name == "CT":
-        findings = check_bone(volume, inside)
+        findings = check_bone(volume, inside) + check_metal(find_metal(volume), head.mask)
         low, high = -1000.0, 1000.0
     else:
         findings = check_signal_range(volume, inside, name)
         low, high = float(volume.voxels.min()), float(np.percentile(volume.voxels[inside], 99.5))
-    findings += check_slices(volume, inside, low, high, name)
-    odd = check_head(head.facts, name)
+    absent = find_absent(volume, head.mask)
+    findings += check_slices(volume, inside, low, high, name, ~absent.mask.voxels)
+    odd = check_absent(absent, check_head(head.facts.with_cuts(absent.cut_cm2), name), name)
     # Where the head ends, or whether it is one, must be clear before its front can be looked for.
-    if name == "CT" and not {"not-upright", "no-neck"} & {finding.kind for finding in odd}:
+    if name == "CT" and not NOT_UPRIGHT & {finding.kind for finding in odd}:
         odd += check_facing(volume, inside)
     return findings + odd
 

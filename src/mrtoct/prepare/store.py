@@ -6,7 +6,7 @@ STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where 
 STORE/<subject>/ct.npy         int16, HU, air outside the head
 STORE/<subject>/head.npy       bool, the head on the CT
 STORE/<subject>/mr_head.npy    bool, the head on the MR: what a translator will find, too
-STORE/<subject>/covered.npy    bool, where the CT and every channel were measured
+STORE/<subject>/covered.npy    bool, where CT and MR were measured, nothing left out
 STORE/<subject>/mask.npy       bool, where the data's authors count errors; only if they say so
 """
 
@@ -57,6 +57,8 @@ class PreparedSubject:
     """What gave the CT its HU."""
     shading: dict[str, float] = field(default_factory=dict)
     """How strong the bias field was that was taken off each channel; empty if none was."""
+    left_out: dict[str, float] = field(default_factory=dict)
+    """Why some of the head, where it was scanned, is not in covered, and which part that is."""
 
     @property
     def mr(self) -> Volume:
@@ -118,6 +120,7 @@ class SubjectRecord(Record):
     ct: CtCalibration = UNKNOWN
     """What gave the CT its HU; not known of stores made before it was asked."""
     shading: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             scanned_spacing_mm=subject.scanned,
             ct=subject.calibration,
             shading=subject.shading,
+            left_out=subject.left_out,
         )
         write_record(folder, record)
 
@@ -198,6 +202,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
         scanned=record.scanned_spacing_mm,
         calibration=record.ct,
         shading=record.shading,
+        left_out=record.left_out,
     )
 
 

@@ -15,7 +15,9 @@ from mrtoct.prepare.bias import correct_bias
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
+from mrtoct.prepare.left_out import LeftOut, blank_where_head, shares, spoilt_by_metal
 from mrtoct.prepare.mask import LEAST_OVERLAP, bounding_box, head_mask_ct, head_mask_mr
+from mrtoct.prepare.metal import Metal, find_metal
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
@@ -94,6 +96,7 @@ def prepare_subject(
     transforms = channel_transforms(mr, alignments, to_first)
     scanned = {name: volume.spacing for name, volume in mr.items()}
 
+    metal = find_metal(ct)
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
     registration |= _of_no_head(ct, head, registration)
@@ -119,6 +122,12 @@ def prepare_subject(
         raise GeometryError(
             f"no slice is usable; the middle one: {dropped[len(dropped) // 2].reason}"
         )
+    left_out = _left_out(metal, ct, mr, head, mr_head)
+    either = head.voxels | mr_head.voxels
+    left_out = [(why, where & covered.voxels) for why, where in left_out]
+    shared = shares(left_out, either & covered.voxels)
+    for _, where in left_out:
+        covered.voxels[where] = False
     subject = PreparedSubject(
         raw.name,
         channels=mr,
@@ -134,10 +143,25 @@ def prepare_subject(
         scanned=scanned,
         calibration=raw.calibration,
         shading=shading,
+        left_out=shared,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)
     return subject
+
+
+def _left_out(
+    metal: Metal | None, ct: Volume, mr: Mapping[str, Volume], head: Volume, mr_head: Volume
+) -> LeftOut:
+    """Return what of the pair neither teaches nor counts: each reason and where it holds."""
+    reasons = [
+        ("metal", spoilt_by_metal(metal, ct, mr, head.voxels)),
+        ("blank in the CT", blank_where_head(ct, head, mr_head)),
+    ]
+    for name, volume in mr.items():
+        of = f" {name}" if len(mr) > 1 else ""
+        reasons.append((f"blank in the MR{of}", blank_where_head(volume, mr_head, head)))
+    return reasons
 
 
 def _ct_to_first(

@@ -44,8 +44,9 @@ class PreparationRow:
     """How one subject was prepared; None where a step did not run.
 
     shift in mm and rotation in degrees are what registration found, metric is its final value;
-    dropped_slices are (index along K, reason); coverage is the part of the head that MR covers,
-    0 to 1; picture is a JPEG of the registered pair.
+    dropped_slices are (index along K, reason); coverage is the part of the head that the MR covers
+    and nothing is left out of, 0 to 1; left_out is which part is, by reason; picture is a JPEG of
+    the registered pair.
     """
 
     subject: str
@@ -56,6 +57,7 @@ class PreparationRow:
     metric: float | None = None
     dropped_slices: Sequence[tuple[int, str]] = ()
     coverage: float | None = None
+    left_out: Mapping[str, float] = field(default_factory=dict)
     picture: bytes | None = None
 
 

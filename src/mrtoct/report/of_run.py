@@ -88,6 +88,7 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
         metric=found.get("metric"),
         dropped_slices=[(d.slice, d.reason) for d in subject.dropped],
         coverage=float((head & subject.covered.voxels).sum() / head.sum()),
+        left_out=subject.left_out,
         picture=_picture(subject),
     )
 

@@ -79,6 +79,7 @@ class Adversarial:
         }
 
     def _judge(self, batch: Batch, ct: Tensor) -> Tensor:
+        ct = ct * batch.covered  # what is left out is air in both, and tells nothing
         if self._sees_mr:
             scores = self._discriminator(batch.mr, ct)
         else:

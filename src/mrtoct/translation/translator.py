@@ -17,6 +17,7 @@ from mrtoct.check.values import find_peaks
 from mrtoct.errors import BundleError, CohortError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
+from mrtoct.prepare.absent import find_absent
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import measured_on, resample, resample_mask
@@ -48,6 +49,8 @@ class Shown:
     """Of that grid."""
     scans: tuple[tuple[Volume, Array], ...]
     """MR channels as they were scanned, each with the map (4 x 4, RAS mm) to it from the first."""
+    absent: Volume
+    """What of the head is not in a channel, such as a face that was removed; on the head's grid."""
 
     @property
     def inside(self) -> Array:
@@ -73,7 +76,9 @@ class Shown:
         # the skin by half a voxel.
         moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
         seen = [measured_on(scan, onto, transform) for scan, transform in self.scans]
-        measured = np.logical_and.reduce(seen)
+        # What a network draws where nothing was measured is its invention: it is not kept.
+        there = ~resample(self.absent, onto, fill=0, interpolation="nearest").voxels
+        measured = np.logical_and.reduce([*seen, there])
         inside = resample_mask(self.head, onto).voxels & measured
         voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
         return Volume(voxels, onto, "HU", measured)
@@ -171,8 +176,8 @@ class Translator:
         Returns
         -------
         Volume
-            int16 HU, -1024 outside the head and where not every channel was measured, which its
-            measured says.
+            int16 HU, -1024 outside the head, where not every channel was measured, and where a
+            part was removed from the MR, such as the face; measured says where that is.
 
         Raises
         ------
@@ -256,7 +261,9 @@ class Translator:
         ]
         head, box = _head_and_box(work[0])
         scans = tuple((channel, transforms[name]) for name, channel in channels.items())
-        return Shown(np.stack([w.voxels[box] for w in work]), head, box, scans)
+        gone = np.logical_or.reduce([find_absent(w, head).mask.voxels for w in work])
+        absent = head.with_voxels(gone)
+        return Shown(np.stack([w.voxels[box] for w in work]), head, box, absent, scans)
 
     def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
         """Return size and first voxel of the patches that the CT of this MR is put together of.

@@ -12,6 +12,12 @@ from mrtoct.errors import GeometryError
 
 Array = npt.NDArray[Any]
 
+SIDES = {
+    "right": (0, 1), "left": (0, -1), "front": (1, 1), "back": (1, -1), "top": (2, 1),
+    "bottom": (2, -1),
+}  # fmt: skip
+"""World axis and sign of each direction (RAS)."""
+
 GRID_TOLERANCE_MM = 0.01
 """Two grids are the same when no corner differs by more: files round affines to float32."""
 

@@ -112,7 +112,7 @@ def test_what_the_training_varied_is_passed(
         (lambda s: turned(s, (0, 180, 0)), "doubtful", "turned", "about the back-front axis"),
         (lambda s: turned(s, (0, 0, 180)), "doubtful", "turned", "about the foot-head axis"),
         (lambda s: turned(s, (90, 0, 0)), "doubtful", "turned", "after a quarter turn"),
-        (lambda s: cut(s, 2, above=14), "doubtful", "top-missing", "do not trust its uppermost"),
+        (lambda s: cut(s, 2, above=14), "doubtful", "top-missing", "do not trust the uppermost"),
         (lambda s: cut(s, 0, below=36), "doubtful", "cut", "cuts the head at the left"),
         (lambda s: cut(s, 2, below=36), "doubtful", "reach", "this is a slab"),
         (lambda s: with_noise(s, 0.2), "doubtful", "noise", "use a better scan"),

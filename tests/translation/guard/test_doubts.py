@@ -79,9 +79,9 @@ def test_z_scores_look_like_the_scan_they_were_made_from(
         (lambda s: turned(s, (0, 0, 180)), "turned", "180 degrees about the foot-head axis"),
         (lambda s: turned(s, (90, 0, 0)), "turned", "after a quarter turn"),
         (lambda s: s.with_voxels(s.voxels[:, ::-1]), "turned", "correct the orientation"),
-        (lambda s: cut(s, 2, above=7), "cut", "at the top border"),
-        (lambda s: cut(s, 1, above=20), "cut", "at the front border"),
-        (lambda s: cut(s, 0, below=22), "cut", "at the left border"),
+        (lambda s: cut(s, 2, above=7), "top-missing", "the top of the head"),
+        (lambda s: cut(s, 1, above=20), "cut", "cuts the head at the front"),
+        (lambda s: cut(s, 0, below=22), "cut", "cuts the head at the left"),
         (lambda s: cut(s, 2, below=12), "reach", "in view down to"),
         (lambda s: with_noise(s, 0.1), "background", "noise"),
         (

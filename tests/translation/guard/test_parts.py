@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
+from mrtoct.prepare.face import missing_face
 from mrtoct.resample import resample
-from mrtoct.translation.guard.face import missing_face
 from mrtoct.translation.guard.look import Look, measure
 from mrtoct.translation.guard.skull import find_skull
-from mrtoct.volume import Grid, Volume
+from mrtoct.volume import Array, Grid, Volume
 
 GRID = Grid.from_box((-100,) * 3, (100,) * 3, (2.0,) * 3)
 POINTS = GRID.to_world(np.stack(np.meshgrid(*map(np.arange, GRID.shape), indexing="ij"), axis=-1))
@@ -49,14 +47,18 @@ def block(recess: float) -> Look:
     return measure(Volume((inside * 100).astype(np.float32), GRID, "a.u."), (2.0, 2.0, 2.0))
 
 
+def seen(look: Look) -> tuple[Volume, Array]:
+    return look.mask, look.inside
+
+
 @pytest.mark.parametrize("recess", [30, 45])
 def test_a_missing_face_is_measured(recess: float) -> None:
-    assert missing_face(block(recess)) == pytest.approx(recess, abs=4)
+    assert missing_face(*seen(block(recess))) == pytest.approx(recess, abs=4)
 
 
 @pytest.mark.parametrize("recess", [-15, 0, 14])
 def test_a_face_is_no_missing_one(recess: float) -> None:
-    assert missing_face(block(recess)) == 0
+    assert missing_face(*seen(block(recess))) == 0
 
 
 def test_what_is_out_of_view_may_be_a_face() -> None:
@@ -64,5 +66,5 @@ def test_what_is_out_of_view_may_be_a_face() -> None:
     look = block(40)
     unseen = Volume((z < 10) & (y > 30), GRID, "label")
     there = resample(unseen, look.mask.grid, fill=0.0, interpolation="nearest").voxels
-    assert missing_face(look) > 30
-    assert missing_face(replace(look, inside=look.inside & ~there)) == 0
+    assert missing_face(*seen(look)) > 30
+    assert missing_face(look.mask, look.inside & ~there) == 0

@@ -5,12 +5,18 @@ Nothing of the signal is compared with the training's but its noise and its drif
 
 from __future__ import annotations
 
-import numpy as np
-
+from mrtoct.check.absent import check_face, skull_stripped
 from mrtoct.check.finding import Finding
-from mrtoct.check.head import LENGTHS_MM, WIDTHS_MM, check_head, measure_head
+from mrtoct.check.head import (
+    LENGTHS_MM,
+    WIDTHS_MM,
+    check_cut,
+    check_head,
+    measure_head,
+    sides_cut,
+)
 from mrtoct.check.pair import STATED, Turn, in_words, position_fits
-from mrtoct.translation.guard.face import missing_face
+from mrtoct.prepare.absent import Absent, is_brain
 from mrtoct.translation.guard.look import DEPTHS_MM, QUANTILES, Look
 from mrtoct.translation.guard.quality import check_coarse, check_quality
 from mrtoct.translation.guard.seen import SeenChannel
@@ -22,8 +28,6 @@ NEARLY, NOISY = 0.06, 0.25
 """By so much worse than the worst training head may fit what has the shape of a head, also where
 noise eats its rim; a block of meat and a bottle of a head's size are 0.13 worse, noise alone 0.4.
 """
-BRAIN_WIDTHS_MM, BRAIN_LENGTHS_MM, BRAIN_RATIOS = (100.0, 160.0), (130.0, 205.0), (1.1, 1.6)
-"""Of what has no skull and lies in exact darkness: sizes of a brain, and length by width."""
 BLACK = 0.002
 """Signal around a brain that was cut out; air has more in nearly all scans."""
 EVEN_BRAIN = 0.2
@@ -31,20 +35,21 @@ EVEN_BRAIN = 0.2
 TURNED, POORER = 0.03, 0.1
 """By so much a wrong way up must fit the average head better than the stated one, and by no more
 than so much worse than the worst training head: what has another size fits in no position."""
-MOST_CUT_CM2, MOST_TOP_CUT, SMALL_TOP_CUT = 30.0, 0.42, 0.12
-"""Area of the head on a side of the view: 19 at most where ears and the tip of the nose are. Of the
-largest section, the top's: a scan that starts 15 mm below the vertex has 0.3, 20 mm 0.4."""
-VAULT_MM = 90.0
-"""From the vertex down to the largest section."""
 LEAST_REACH_MM, MOST_REACH_MM = 85.0, 300.0
 """How far down from its top a head must be in view, and may be."""
-_SIDES = ("right", "left", "front", "back")
 
 
 def check_any(
-    look: Look, spacing: tuple[float, float, float], channel: SeenChannel, scan: str
+    look: Look,
+    absent: Absent,
+    spacing: tuple[float, float, float],
+    channel: SeenChannel,
+    scan: str,
 ) -> list[Finding]:
-    """Return what is wrong with a head MR of any contrast, measured on voxels of a spacing (mm)."""
+    """Return what is wrong with a head MR of any contrast, measured on voxels of a spacing (mm).
+
+    absent is what is not there of the head; its cuts are in the look already.
+    """
     fits = position_fits(channel.average, look.head)
     best = max(fits, key=lambda turn: fits[turn])
     is_turned = fits[best] - fits[STATED] > TURNED and fits[best] > channel.fit - POORER
@@ -63,8 +68,9 @@ def check_any(
     if upright:
         return upright
     return [
-        *_cut(look, scan),
-        *_face(look, scan),
+        *check_cut(look.cut_cm2, look.top_cut, scan),
+        *_reach(look, scan),
+        *check_face(absent, scan),
         *_size(look, scan),
         *coarse,
         *check_quality(look, channel, scan),
@@ -87,22 +93,9 @@ def _without_skull(look: Look, skull: Skull, fit: float, usual: float, scan: str
         ]
     width, length = look.numbers["width"], look.numbers["length"]
     seen = f"{width:.0f} mm wide, {length:.0f} mm long"
-    is_brain = (
-        BRAIN_WIDTHS_MM[0] <= width <= BRAIN_WIDTHS_MM[1]
-        and BRAIN_LENGTHS_MM[0] <= length <= BRAIN_LENGTHS_MM[1]
-        and BRAIN_RATIOS[0] <= length / width <= BRAIN_RATIOS[1]
-    )
-    if is_brain and look.numbers["background"] < BLACK:
-        return [
-            Finding(
-                "doubtful",
-                "skull-stripped",
-                f"no skull shows below its surface ({seen}; a dark layer in {skull.dark:.0%} of "
-                "the vault, usually in nearly all): skull and scalp were removed, and cannot be "
-                "guessed from a brain; use the scan as it was before",
-                scan,
-            )
-        ]
+    if is_brain(width, length) and look.numbers["background"] < BLACK:
+        dark = f"a dark layer in {skull.dark:.0%} of the vault, usually in nearly all"
+        return [skull_stripped(f"no skull shows below its surface ({seen}; {dark})", scan)]
     if fit > usual - NEARLY:
         return [
             Finding(
@@ -137,70 +130,23 @@ def _turned(best: Turn, fits: dict[Turn, float], scan: str) -> Finding:
     )
 
 
-def _cut(look: Look, scan: str) -> list[Finding]:
-    numbers = look.numbers
-    found = []
-    sides = [
-        f"at the {side} ({numbers[f'cut {side}']:.0f} cm2)"
-        for side in _SIDES
-        if numbers[f"cut {side}"] > MOST_CUT_CM2
-    ]
-    if sides:
-        found.append(
-            Finding(
-                "doubtful",
-                "cut",
-                f"the field of view cuts the head {' and '.join(sides)}: what is beyond is missing "
-                "in the synthetic CT, too, and what is beside it is doubtful; use a scan of the "
-                "whole head",
-                scan,
-            )
-        )
-    largest = np.pi / 4 * numbers["width"] * numbers["length"] / 100
-    part = min(numbers["cut top"] / largest, 1.0)
-    if part > SMALL_TOP_CUT:
-        missing = VAULT_MM * (1 - np.sqrt(1 - part))
-        found.append(
-            Finding(
-                "doubtful" if part > MOST_TOP_CUT else "note",
-                "top-missing",
-                f"the top of the head, about {missing:.0f} mm, is out of view: it is missing in "
-                "the synthetic CT, too; do not trust its uppermost slices",
-                scan,
-            )
-        )
-    reach = numbers["reach"]
+def _reach(look: Look, scan: str) -> list[Finding]:
+    reach = look.numbers["reach"]
     if reach < LEAST_REACH_MM:
         what = "is a slab, too little to know a head by; do not trust its lowest slices"
     elif reach > MOST_REACH_MM:
         what = "holds much of the body, which the model never learnt; trust the head only"
     else:
-        return found
-    said = f"it is in view down to {reach:.0f} mm below the top of the head: this {what}"
-    return [*found, Finding("doubtful", "reach", said, scan)]
-
-
-def _face(look: Look, scan: str) -> list[Finding]:
-    gone = missing_face(look)
-    if not gone:
         return []
-    return [
-        Finding(
-            "doubtful",
-            "no-face",
-            f"the face was removed: not measured there (below the eyes the head lies {gone:.0f} mm "
-            "behind the forehead); do not trust the synthetic CT near it, or use the scan as it "
-            "was before",
-            scan,
-        )
-    ]
+    said = f"it is in view down to {reach:.0f} mm below the top of the head: this {what}"
+    return [Finding("doubtful", "reach", said, scan)]
 
 
 def _size(look: Look, scan: str) -> list[Finding]:
     width, length = look.numbers["width"], look.numbers["length"]
-    cut = {side: look.numbers[f"cut {side}"] > MOST_CUT_CM2 for side in _SIDES}
-    small = (width < WIDTHS_MM[0] and not (cut["right"] or cut["left"])) or (
-        length < LENGTHS_MM[0] and not (cut["front"] or cut["back"])
+    cut = set(sides_cut(look.cut_cm2))
+    small = (width < WIDTHS_MM[0] and not cut & {"right", "left"}) or (
+        length < LENGTHS_MM[0] and not cut & {"front", "back"}
     )
     if not small and width <= WIDTHS_MM[1] and length <= LENGTHS_MM[1]:
         return []

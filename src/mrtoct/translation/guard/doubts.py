@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mrtoct.check.absent import check_absent, check_face
 from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.check.head import check_head, measure_head
 from mrtoct.check.pair import STATED, CoarseHead, in_words, position_fits
@@ -14,6 +15,7 @@ from mrtoct.check.signal import check_modality, check_signal_range
 from mrtoct.check.slices import check_slices
 from mrtoct.check.values import find_peaks
 from mrtoct.errors import ValueRangeError
+from mrtoct.prepare.absent import Absent, find_absent
 from mrtoct.prepare.intensity import from_zero
 from mrtoct.resample import resample
 from mrtoct.translation.guard.any_contrast import check_any
@@ -65,33 +67,39 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
         look = measure(mr, spacing)
     except ValueRangeError as error:
         return [*found, Finding("unusable", "no-head", str(error), scan)]
-    found += _of_any_head(mr, look, scan)
+    absent = find_absent(mr, look.mask)
+    look = look.with_cuts(absent.cut_cm2)
+    found += _of_any_head(mr, look, absent, scan)
     if seen is None or channel is None:
-        found += check_head(measure_head(look.mask), scan)
+        whole = check_head(measure_head(look.mask).with_cuts(absent.cut_cm2), scan)
+        found += check_absent(absent, whole, scan)
         return found + check_drift(look.numbers["ramp"], scan)
     if channel.profile is None:
-        whole = check_any(look, mr.spacing, channel, scan)
+        whole = check_any(look, absent, mr.spacing, channel, scan)
         is_head = verdict_of(whole) != "unusable"
         return [*whole, *map(_milder, found)] if is_head else whole
-    numbers = beyond(look.numbers, channel.numbers, scan)
+    numbers = beyond(look, channel.numbers, scan)
     position = _check_position(look.head, channel, scan)
     if position:  # all else follows from it, but the size may say why
         strange = position[0].kind == "strange"
         return found + position + [n for n in numbers if strange and n.kind == "head-size"]
     # Without the vertex the signal is measured lower down, where heads differ more.
-    slack = NO_VERTEX if any("at the top border" in n.sentence for n in numbers) else 1.0
+    slack = NO_VERTEX if any(n.kind == "top-missing" for n in numbers) else 1.0
     contrast = _check_contrast(look, channel.profile, name, seen, scan, slack)
-    return [*found, *contrast, *numbers, *_check_drift(look, channel, numbers, scan)]
+    drift = _check_drift(look, channel, numbers, scan)
+    return [*found, *check_face(absent, scan), *contrast, *numbers, *drift]
 
 
-def _of_any_head(mr: Volume, look: Look, scan: str) -> list[Finding]:
+def _of_any_head(mr: Volume, look: Look, absent: Absent, scan: str) -> list[Finding]:
     """Return what is odd about values and slices, whatever the training was."""
     thin = _thinned(mr)
     head = resample(look.mask, thin.grid, fill=0.0, interpolation="nearest").voxels
     if not head.any():
         return []
     bright = float(np.percentile(thin.voxels[head], 99.5))
-    return check_signal_range(thin, head, scan) + check_slices(thin, head, 0.0, bright, scan)
+    there = ~_thinned(absent.mask).voxels
+    found = check_signal_range(thin, head, scan)
+    return found + check_slices(thin, head, 0.0, bright, scan, there)
 
 
 def _milder(finding: Finding) -> Finding:

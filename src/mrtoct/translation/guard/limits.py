@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrtoct.check.finding import Finding
+from mrtoct.check.head import cut_at, cut_top
+from mrtoct.translation.guard.look import Look
 from mrtoct.translation.guard.quality import CORRECT
 from mrtoct.translation.guard.seen import Range
 
@@ -43,10 +45,6 @@ class Limit:
 
 
 _SIZE = "a wrong voxel spacing, a child, another part of the body, or a brain without its skull?"
-_OUT = (
-    "what is out of view is missing in the synthetic CT, too, and what is beside it is doubtful; "
-    "use a scan of the whole head"
-)
 _LOW = "the model never learnt what lies lower; do not trust the synthetic CT there"
 _SHORT = "the lower part or the vertex is out of view; do not trust the outermost slices"
 _DRIFT = "the brightness drifts across the head"
@@ -64,11 +62,6 @@ LIMITS = (
     Limit("length", False, "head-size", _LONG, "mm", 18.0, 0, _SIZE),
     Limit("reach", True, "reach", _REACH, "mm", 25.0, 0, _LOW),
     Limit("reach", False, "reach", _REACH, "mm", 25.0, 0, _SHORT),
-    *(
-        Limit(f"cut {side}", True, "cut", f"{{}} of the head lie at the {side} border of the field "
-              "of view", "cm2", 15.0, 0, _OUT)
-        for side in ("right", "left", "front", "back", "top")
-    ),
     Limit("unevenness", True, "uneven", "the signal of the brain's parts differs by {}",
           "of its median", 0.1, 0, _DRIFT),
     Limit("background", True, "background", "the mean signal in the air is {}",
@@ -79,27 +72,48 @@ LIMITS = (
           "of the brain's", 0, 0.3, _SOFT),
 )  # fmt: skip
 
+CUT_CM2 = 15.0
+"""More area of the head on a side of the view than in the training's range, or half its length."""
 COARSER = 1.5
 """Times the coarsest voxel spacing of the training scans: slices half as thick again are new."""
 
 
-def beyond(numbers: Mapping[str, float], ranges: Mapping[str, Range], scan: str) -> list[Finding]:
-    """Return a finding for each limit that a number lies beyond, one of a kind but for cuts."""
-    found: list[Finding] = []
+def beyond(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
+    """Return a finding for each limit that a number lies beyond, one of a kind."""
+    numbers = look.numbers
+    found = _check_cut(look, ranges, scan)
     for limit in LIMITS:
         value, span = numbers[limit.number], ranges[limit.number]
         end = limit.end(span)
         if value <= end if limit.above else value >= end:
             continue
-        if limit.kind != "cut" and limit.kind in {finding.kind for finding in found}:
+        if limit.kind in {finding.kind for finding in found}:
             continue
-        low, high = (f"{edge:.3g}" for edge in span)
-        trained = low if low == high else f"{low} to {high}"
         seen = limit.what.format(f"{value:.3g} {limit.unit}")
-        sentence = f"{seen}, in the training MR {trained}: {limit.means}"
+        sentence = f"{seen}, {_trained(span)}: {limit.means}"
         way_out = CORRECT if limit.kind == "uneven" else None
         found.append(Finding("doubtful", limit.kind, sentence, scan, way_out))
     return found
+
+
+def _check_cut(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
+    """Return where a head is cut more than the training's were."""
+    found = []
+    for side, area in look.cut_cm2.items():
+        low, high = span = ranges[f"cut {side}"]
+        if side == "bottom" or area <= high + max(CUT_CM2, (high - low) / 2):
+            continue
+        if side == "top":
+            found.append(cut_top(look.top_cut, "doubtful", scan))
+        else:
+            found.append(cut_at({side: area}, _trained(span), scan))
+    return found
+
+
+def _trained(span: Range) -> str:
+    """Say what a number was in training."""
+    low, high = (f"{edge:.3g}" for edge in span)
+    return f"in the training MR {low if low == high else f'{low} to {high}'}"
 
 
 def check_spacing(

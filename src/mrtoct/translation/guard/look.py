@@ -6,18 +6,19 @@ down to the level of the ears, where heads are alike and most scans see them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
-from mrtoct.check.head import SIDES, measure_head
+from mrtoct.check.head import measure_head
 from mrtoct.check.pair import CoarseHead, coarse_mr
 from mrtoct.errors import ValueRangeError
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import resample
-from mrtoct.volume import Array, Grid, Volume
+from mrtoct.volume import SIDES, Array, Grid, Volume
 
 WORK_MM = 3.0
 """Spacing of the coarse grid: a skull is two voxels thick, a head takes 0.2 million."""
@@ -53,6 +54,22 @@ class Look:
     """The MR on that grid; the brain's median is 1."""
     inside: Array
     """Which voxels of that grid were measured (I, J, K)."""
+
+    @property
+    def cut_cm2(self) -> dict[str, float]:
+        """Area of the head on each side of the view, by direction."""
+        return {side: self.numbers[f"cut {side}"] for side in SIDES}
+
+    @property
+    def top_cut(self) -> float:
+        """The same of the top, by the largest section of the head."""
+        largest = np.pi / 4 * self.numbers["width"] * self.numbers["length"] / 100
+        return float(min(self.numbers["cut top"] / largest, 1.0))
+
+    def with_cuts(self, cut_cm2: Mapping[str, float]) -> Look:
+        """Return the look with more area cut off at some sides: inside the grid, not at its end."""
+        more = {f"cut {side}": self.cut_cm2[side] + area for side, area in cut_cm2.items()}
+        return replace(self, numbers=self.numbers | more)
 
 
 def measure(mr: Volume, spacing: tuple[float, float, float], covered: Volume | None = None) -> Look:
