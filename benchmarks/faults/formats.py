@@ -21,7 +21,7 @@ from mrtoct.io.unpack import pack, unpack
 
 from .mutations import FLOATS, INTEGERS, RAW, TEXT, TEXTS, Mutation, packed_number, some_of
 
-BOMB = 1 << 30
+BOMB = 2 << 30
 """Bytes that a few thousand unpack to."""
 
 

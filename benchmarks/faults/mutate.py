@@ -66,7 +66,7 @@ class Inputs:
 def _require_sentence(error: MrtoctError) -> None:
     """Raise AssertionError unless a message can be shown in a terminal, on one line."""
     text = str(error)
-    if not text.isprintable() or len(text) > 2000:
+    if not text.isprintable() or len(text) > 4000:
         raise AssertionError(f"{type(error).__name__} of {len(text)} letters: {text[:300]!r}")
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from mrtoct.datasets.rire.archive import Limits, extract
 from mrtoct.datasets.table import list_table
+from mrtoct.io.dicom.read import find_series
+from mrtoct.io.dicom.source import copied_from
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.points import read_points
 from mrtoct.io.records import read_record
@@ -96,7 +98,9 @@ def _itk_transform(folder: Path) -> None:
 
 def _packed(folder: Path) -> None:
     (path,) = folder.iterdir()
-    require(len(unpack(path.read_bytes(), 4096)) <= 4096, "more bytes than are allowed")
+    stored = path.read_bytes()
+    unpacked = unpack(stored, 4096)
+    require(len(unpacked) <= 4096 or unpacked == stored, "more bytes than are allowed")
 
 
 def _archive(folder: Path) -> None:
@@ -114,6 +118,7 @@ def _archive(folder: Path) -> None:
 def _dicom(folder: Path) -> None:
     unit = "HU" if any(folder.glob("CT*")) else "a.u."
     require_volume(read_scan(Scan(folder), unit))
+    copied_from(find_series(folder, unit))
 
 
 def _store(folder: Path) -> None:

@@ -6,8 +6,13 @@ names what was received, what is allowed and, where there is one, the file.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Self
+
+
+MOST_LETTERS = 3000
+"""Of a message: what a file holds in the place of a word may be endless."""
 
 
 class MrtoctError(Exception):
@@ -19,8 +24,8 @@ class MrtoctError(Exception):
     """
 
     def __init__(self, message: str, **ways_out: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _on_one_line(message)
+        super().__init__(self.message)
         self.ways_out = ways_out
 
     def __str__(self) -> str:
@@ -37,6 +42,29 @@ class MrtoctError(Exception):
     def about(self, subject: object) -> Self:
         """Return the same error with a file's or subject's name before its message."""
         return type(self)(f"{subject}: {self.message}", **self.ways_out)
+
+
+def _on_one_line(message: str) -> str:
+    """Return a message that any terminal can show: what a damaged file says is in some of them.
+
+    Control characters, such as those that colour a terminal or turn the direction of writing, are
+    spelt out, and the middle of an endless message is left out.
+    """
+    message = _shortened(message)
+    if message.isprintable():
+        return message
+    return _shortened(
+        "".join(
+            c if c.isprintable() or unicodedata.category(c) == "Zs" else ascii(c)[1:-1]
+            for c in message
+        )
+    )
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= MOST_LETTERS:
+        return message
+    return f"{message[: MOST_LETTERS - 1000]} [...] {message[-900:]}"
 
 
 class FileError(MrtoctError):

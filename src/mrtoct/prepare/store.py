@@ -12,6 +12,7 @@ STORE/<subject>/mask.npy       bool, where the data's authors count errors; only
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from mrtoct.errors import CohortError, GeometryError
+from mrtoct.errors import CohortError, FileError, GeometryError
+from mrtoct.io.arrays import open_array
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.records import MANIFEST, Record, read_record, write_record
 from mrtoct.prepare.clean import DroppedSlice
@@ -110,6 +112,8 @@ class SubjectRecord(Record):
     registration: dict[str, Any]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Of each array's file as it was written, by its name; empty in stores of old."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +155,26 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             registration=subject.registration,
             warnings=subject.warnings,
             scanned_spacing_mm=subject.scanned,
+            sha256={path.name: _sha256(path) for path in sorted(folder.iterdir())},
         )
         write_record(folder, record)
 
 
 def read_subject(store: Path, name: str) -> PreparedSubject:
-    """Open a prepared subject; its voxels stay on disk until they are used."""
+    """Open a prepared subject, and compare its arrays with the sums of when they were written.
+
+    Raises CohortError if one is missing, damaged or was changed.
+    """
+    subject = open_subject(store, name)
+    folder = store / name
+    for file, sha256 in read_record(folder, SubjectRecord).sha256.items():
+        if _sha256(folder / file) != sha256:
+            raise CohortError(f"{folder / file} is damaged: its checksum changed; {REMEDY}")
+    return subject
+
+
+def open_subject(store: Path, name: str) -> PreparedSubject:
+    """Open a prepared subject for what is said of it; no voxel is read until it is used."""
     folder = store / name
     record = read_record(folder, SubjectRecord)
     try:
@@ -196,12 +214,20 @@ def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
 
 def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     try:
-        voxels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise CohortError(f"{path} is missing or damaged; {REMEDY}") from error
+        voxels = open_array(path)
+    except FileError as error:
+        raise CohortError(f"{error}; {REMEDY}") from error
     if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
         raise CohortError(f"{path} does not fit its subject.json; {REMEDY}")
     return Volume(voxels, grid, unit)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise CohortError(f"{path} cannot be read: {error.strerror or error}; {REMEDY}") from error
 
 
 def stored_subject(store: Path, name: str) -> PreparedSubject | None:

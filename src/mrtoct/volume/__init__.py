@@ -6,7 +6,7 @@ other conventions (LPS in ITK and DICOM) is converted where it comes in and goes
 """
 
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage, storable
-from mrtoct.volume.grid import GRID_TOLERANCE_MM, Array, Grid, require_same_grid
+from mrtoct.volume.grid import GRID_TOLERANCE_MM, MOST_MM, Array, Grid, require_same_grid
 from mrtoct.volume.volume import (
     AIR_BELOW_HU,
     AIR_HU,
@@ -22,6 +22,7 @@ __all__ = [
     "AIR_HU",
     "BONE_ABOVE_HU",
     "GRID_TOLERANCE_MM",
+    "MOST_MM",
     "Array",
     "Grid",
     "NibabelImage",

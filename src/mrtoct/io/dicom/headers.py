@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from mrtoct.errors import FileError
+from mrtoct.io.dicom.dataset import PARSE_ERRORS, read_dataset
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +132,7 @@ def find_frames(folder: Path | str) -> list[Frame]:
     for path in [folder] if folder.is_file() else _dicom_files(folder):
         try:
             frames.extend(_frames_of(path))
-        except (FileError, AttributeError, KeyError, OSError, EOFError, *PARSE_ERRORS) as error:
+        except (FileError, OSError, *PARSE_ERRORS) as error:
             left.setdefault(" ".join(str(error).split()), []).append(path)
     for reason, paths in left.items():
         who = f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files such as {paths[0]} are"
@@ -145,17 +143,6 @@ def find_frames(folder: Path | str) -> list[Frame]:
             unnamed,
         )
     return frames
-
-
-PARSE_ERRORS = (InvalidDicomError, ValueError, TypeError, NotImplementedError, OverflowError)
-"""What pydicom raises for content it cannot make sense of."""
-
-
-def read_dataset(path: Path, *, tags: list[str] | None = None) -> Dataset:
-    """Read a DICOM file without a word about harmless departures; with tags, a header's part."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pydicom.dcmread(path, stop_before_pixels=tags is not None, specific_tags=tags)
 
 
 def lookup_in(dataset: Dataset, index: int) -> Lookup:
