@@ -27,7 +27,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("mutate", help="damaged files into every reader")
     one.add_argument("out", type=Path, help="folder for what was done and for inputs of faults")
-    one.add_argument("--count", type=int, default=1000, help="cases of each reader")
+    one.add_argument("--count", type=int, default=10_000, help="cases in all, more of quick readers")
     one.add_argument("--first", type=int, default=0, help="number of the first case")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--reader", default=",".join(READERS), metavar="A,B",

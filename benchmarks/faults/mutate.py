@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -66,7 +68,7 @@ class Inputs:
 def _require_sentence(error: MrtoctError) -> None:
     """Raise AssertionError unless a message can be shown in a terminal, on one line."""
     text = str(error)
-    if not text.isprintable() or len(text) > 4000:
+    if len(text) > 4000 or any(unicodedata.category(c) in ("Cc", "Cs", "Zl") for c in text):
         raise AssertionError(f"{type(error).__name__} of {len(text)} letters: {text[:300]!r}")
 
 
@@ -80,9 +82,10 @@ def write_files(folder: Path, files: Files) -> None:
 def mutate(
     out: Path, names: Sequence[str], seed: int, count: int, *, first: int = 0, minutes: float = 1e9
 ) -> Iterator[tuple[Part, Outcome]]:
-    """Run count cases of each reader, part by part in turn, but those that out has already.
+    """Run cases from the first on, part by part in turn, but those that out has already.
 
-    Yields what became of each part; faults are kept in out with their inputs.
+    About count in all, shared out among the readers. Yields what became of each part; faults are
+    kept in out with their inputs.
     """
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -91,16 +94,23 @@ def mutate(
     end = time.monotonic() + 60 * minutes
     with TemporaryDirectory(dir=_memory()) as scratch:
         inputs = {}
-        for begin in range(first, first + count, PART):
+        counts = _shared_out(names, count)
+        for begin in range(first, first + max(counts.values()), PART):
             for name in names:
-                part = Part(name, seed, begin, min(PART, first + count - begin))
-                if part in done or time.monotonic() > end:
+                left = first + counts[name] - begin
+                part = Part(name, seed, begin, min(PART, left))
+                if left <= 0 or part in done or time.monotonic() > end:
                     continue
                 if name not in inputs:
                     inputs[name] = Inputs(READERS[name], name, seed, Path(scratch) / name)
                 outcome = run_cases(inputs[name].run, part.first, part.count, Path(scratch))
                 _keep(out, inputs[name], part, outcome)
                 yield part, outcome
+
+
+def _shared_out(names: Sequence[str], count: int) -> dict[str, int]:
+    shares = {name: READERS[name].share for name in names}
+    return {name: math.ceil(count * n / sum(shares.values())) for name, n in shares.items()}
 
 
 def _keep(out: Path, inputs: Inputs, part: Part, outcome: Outcome) -> None:

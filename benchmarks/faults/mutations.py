@@ -108,7 +108,7 @@ RAW: tuple[Mutation, ...] = (
 
 
 def number_in_text(random: Random, content: bytes) -> bytes:
-    found = list(re.finditer(rb"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", content[:200_000]))
+    found = list(re.finditer(rb"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", content[:20_000]))
     if not found:
         return content
     hit = random.choice(found)
@@ -116,7 +116,7 @@ def number_in_text(random: Random, content: bytes) -> bytes:
 
 
 def word_in_text(random: Random, content: bytes) -> bytes:
-    found = list(re.finditer(rb"\w+|\W", content[:200_000]))
+    found = list(re.finditer(rb"\w+|\W", content[:20_000]))
     if not found:
         return content
     hit, other = random.choice(found), random.choice(found)

@@ -12,9 +12,9 @@ import numpy as np
 
 from mrtoct.datasets.rire.archive import Limits, extract
 from mrtoct.datasets.table import list_table
-from mrtoct.io.dicom.read import find_series
+from mrtoct.io.dicom.read import find_series, read_series
 from mrtoct.io.dicom.source import copied_from
-from mrtoct.io.files import files_of, read_scan, read_volume
+from mrtoct.io.files import files_of, read_volume
 from mrtoct.io.points import read_points
 from mrtoct.io.records import read_record
 from mrtoct.io.rire.transform import read_rire_transform
@@ -48,6 +48,8 @@ class Reader:
     """How to damage a file, by the end of its name; files with other ends stay whole."""
     read: Callable[[Path], None]
     """Read what lies in a folder; raises InsaneError if what comes of it makes no sense."""
+    share: int = 2
+    """Of the cases of a run, beside the others': fewer where a case takes long."""
 
     def damaged(self, random: Random, files: Files) -> Files:
         """Return the files of a sample that are changed, with their new content."""
@@ -117,8 +119,9 @@ def _archive(folder: Path) -> None:
 
 def _dicom(folder: Path) -> None:
     unit = "HU" if any(folder.glob("CT*")) else "a.u."
-    require_volume(read_scan(Scan(folder), unit))
-    copied_from(find_series(folder, unit))
+    series = find_series(folder, unit)
+    require_volume(read_series(series, unit))
+    copied_from(series)
 
 
 def _store(folder: Path) -> None:
@@ -206,25 +209,27 @@ READERS: dict[str, Reader] = {
         samples.rire,
         {".ascii": TEXT, ".Z": (formats.compressed(RAW),), ".bin": RAW},
         _rire,
+        share=8,
     ),
-    "rire-transform": Reader(samples.rire_transform, {".standard": TEXT}, _rire_transform),
+    "rire-transform": Reader(samples.rire_transform, {".standard": TEXT}, _rire_transform, 8),
     "packed": Reader(
         lambda: [{"a.Z": samples.pack(bytes(range(256)) * 9)}, {"a.gz": formats.gzip.compress(b"a" * 3000)}],
         {".Z": (formats.compressed(RAW),), ".gz": (formats.gzipped(RAW),)},
         _packed,
+        share=8,
     ),
-    "itk-transform": Reader(samples.itk_transform, {".tfm": TEXT}, _itk_transform),
-    "dicom": Reader(_dicoms, {".dcm": DICOM}, _dicom),
-    "archive": Reader(samples.archives, {".gz": (formats.gzipped(formats.ARCHIVE),)}, _archive),
+    "itk-transform": Reader(samples.itk_transform, {".tfm": TEXT}, _itk_transform, 8),
+    "dicom": Reader(_dicoms, {".dcm": DICOM}, _dicom, 1),
+    "archive": Reader(samples.archives, {".gz": (formats.gzipped(formats.ARCHIVE),)}, _archive, 1),
     "store": Reader(samples.store, {".json": formats.JSON, ".npy": RAW + TEXT[:3]}, _store),
     "bundle": Reader(
-        samples.bundles, {"bundle.json": formats.JSON, ".safetensors": RAW + TEXT[:3]}, _bundle
+        samples.bundles, {"bundle.json": formats.JSON, ".safetensors": RAW + TEXT[:3]}, _bundle, 1
     ),
     "seen": Reader(samples.seen, {".json": formats.JSON}, _seen),
-    "recipe": Reader(samples.recipes, {".toml": TEXT}, _recipe),
-    "table": Reader(samples.tables, {".csv": TEXT, ".tsv": TEXT}, _table),
-    "points": Reader(samples.points, {".csv": TEXT, ".tsv": TEXT}, _points),
-    "curve": Reader(samples.curves, {".hlut": TEXT}, _curve),
+    "recipe": Reader(samples.recipes, {".toml": TEXT}, _recipe, 8),
+    "table": Reader(samples.tables, {".csv": TEXT, ".tsv": TEXT}, _table, 8),
+    "points": Reader(samples.points, {".csv": TEXT, ".tsv": TEXT}, _points, 8),
+    "curve": Reader(samples.curves, {".hlut": TEXT}, _curve, 8),
     "run": Reader(samples.runs, {".json": formats.JSON, ".csv": TEXT}, _run),
 }  # fmt: skip
 """By name."""

@@ -13,6 +13,9 @@ from typing import Self
 
 MOST_LETTERS = 3000
 """Of a message: what a file holds in the place of a word may be endless."""
+UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of what breaks lines, turns the direction of writing, or is half a letter.
+"""
 
 
 class MrtoctError(Exception):
@@ -54,10 +57,7 @@ def _on_one_line(message: str) -> str:
     if message.isprintable():
         return message
     return _shortened(
-        "".join(
-            c if c.isprintable() or unicodedata.category(c) == "Zs" else ascii(c)[1:-1]
-            for c in message
-        )
+        "".join(ascii(c)[1:-1] if unicodedata.category(c) in UNSHOWN else c for c in message)
     )
 
 

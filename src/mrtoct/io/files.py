@@ -51,8 +51,11 @@ def read_scan(scan: Scan, unit: Unit) -> Volume:
         return read_volume(scan.path, unit)
     from mrtoct.io import dicom  # other formats need not wait for it
 
-    volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
-    require_finite(scan.path, volume)
+    try:
+        volume = dicom.read_series(dicom.find_series(scan.path, unit, scan.series), unit)
+        require_finite(scan.path, volume)
+    except MemoryError as error:
+        raise FileError(f"{scan} holds more than fits into the memory") from error
     return volume
 
 
@@ -118,8 +121,11 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
             raise FileError(f"{path} {reason}")
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    volume = _READ[kind](path, unit)
-    require_finite(path, volume)
+    try:
+        volume = _READ[kind](path, unit)
+        require_finite(path, volume)
+    except MemoryError as error:
+        raise FileError(f"{path} holds more than fits into the memory") from error
     return volume
 
 
