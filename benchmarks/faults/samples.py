@@ -179,7 +179,8 @@ def curves() -> list[Files]:
 def store() -> list[Files]:
     mr, mask = scan("float32"), scan().with_voxels(np.ones(SHAPE, bool), "label")
     turn = np.eye(4).tolist()
-    record = {"verdict": "good", "reason": "", "ct_to_mr": turn}
+    record = {"verdict": "good", "reason": "sharp", "transform": turn}
+    record = {**record, "channels": {"T2": {**record, "verdict": "doubtful"}}}
     subject = PreparedSubject(
         "s01", {"T1": mr, "T2": mr}, Volume(scan().voxels, mr.grid, "HU"), mask, mask, mask, mask,
         [DroppedSlice(0, "covered by the MR to 20 %")], record, "f" * 64, ["a warning"],

@@ -16,9 +16,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import AfterValidator
 
 from mrtoct.errors import CohortError, FileError, GeometryError
 from mrtoct.io.arrays import open_array
@@ -94,6 +95,19 @@ class PreparedSubject:
         return [k for k in range(self.ct.grid.shape[2]) if k not in bad]
 
 
+def _require_verdicts(registration: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError unless each registration in a record that has a verdict says why."""
+    channels = registration.get("channels", {})
+    if not isinstance(channels, dict):
+        raise ValueError("channels must be registrations by their names")
+    for record in (registration, *channels.values()):
+        if not isinstance(record, dict):
+            raise ValueError("a registration must be a table")
+        if "verdict" in record and not isinstance(record.get("reason"), str):
+            raise ValueError("a verdict needs its reason")
+    return registration
+
+
 @dataclass(frozen=True)
 class SubjectRecord(Record):
     """What a prepared subject's subject.json says beside the arrays."""
@@ -109,7 +123,7 @@ class SubjectRecord(Record):
     channels: list[str]
     mask: bool
     dropped: list[DroppedSlice]
-    registration: dict[str, Any]
+    registration: Annotated[dict[str, Any], AfterValidator(_require_verdicts)]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
     sha256: dict[str, str] = field(default_factory=dict)
