@@ -6,8 +6,15 @@ names what was received, what is allowed and, where there is one, the file.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Self
+
+MOST_LETTERS = 3000
+"""Of a message: what a file holds in the place of a word may be endless."""
+UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of what breaks lines, turns the direction of writing, or is half a letter.
+"""
 
 
 class MrtoctError(Exception):
@@ -20,8 +27,8 @@ class MrtoctError(Exception):
     """
 
     def __init__(self, message: str, **ways_out: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _on_one_line(message)
+        super().__init__(self.message)
         self.ways_out = ways_out
 
     def __str__(self) -> str:
@@ -51,6 +58,26 @@ def in_python(switch: str) -> str:
     """Return a switch, or one of the values that it takes (uneven=resample), as in a call."""
     name, _, value = switch.partition("=")
     return f'{name}="{value}"' if value else f"{name}=True"
+
+
+def _on_one_line(message: str) -> str:
+    """Return a message that any terminal can show: what a damaged file says is in some of them.
+
+    Control characters, such as those that colour a terminal or turn the direction of writing, are
+    spelt out, and the middle of an endless message is left out.
+    """
+    message = _shortened(message)
+    if message.isprintable():
+        return message
+    return _shortened(
+        "".join(ascii(c)[1:-1] if unicodedata.category(c) in UNSHOWN else c for c in message)
+    )
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= MOST_LETTERS:
+        return message
+    return f"{message[: MOST_LETTERS - 1000]} [...] {message[-900:]}"
 
 
 class FileError(MrtoctError):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mrtoct.errors import FileError
+from mrtoct.io import atomic
 from mrtoct.io.atomic import new_file, new_folder, write_text
 
 
@@ -152,11 +156,12 @@ def test_an_interruption_between_the_renames_brings_the_old_folder_back(
     rename = Path.rename
 
     def fails_for_the_new_one(self: Path, to: Path):
-        if Path(to) == target and not self.name.endswith(".old"):
+        if Path(to) == target and not self.name.startswith(".part-former-"):
             raise error
         return rename(self, to)
 
     monkeypatch.setattr(Path, "rename", fails_for_the_new_one)
+    monkeypatch.setattr(atomic, "_exchanged", lambda *_: False)  # as where there is no such call
     with (
         pytest.raises(FileError if error is OSError else error),
         new_folder(target, overwrite=True) as part,
@@ -209,6 +214,63 @@ def test_what_a_killed_run_left_does_no_harm(tmp_path):
         assert part == left
         assert names(part) == []
     assert names(tmp_path) == ["run"]
+
+
+@pytest.fixture
+def ended() -> str:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return str(process.pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can ask whether a process runs")
+def test_what_a_killed_process_left_is_taken_away_by_the_next(tmp_path, ended):
+    own = f".part-{atomic._machine()}-"
+    kept = [
+        f"{own}{ended}-other",  # of another file
+        f"{own}{os.getppid()}-note",  # of a process at work
+        f".part-000000-{ended}-note",  # of another machine
+        f"{own}{ended}-a-note",
+    ]
+    for name in [*kept, f"{own}{ended}-note"]:
+        (tmp_path / name).write_text("half")
+    (tmp_path / f"{own}{ended}-run").mkdir()
+    (tmp_path / f"{own}{ended}-run" / "one").write_text("half")
+    write_text(tmp_path / "note", "1")
+    with new_folder(tmp_path / "run") as part:
+        (part / "one").write_text("1")
+    assert names(tmp_path) == sorted([*kept, "note", "run", "run/one"])
+    assert (tmp_path / "run" / "one").read_text() == "1"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody can ask whether a process runs")
+def test_a_process_killed_between_two_renames_has_lost_nothing(tmp_path, ended):
+    former = tmp_path / f".part-former-{atomic._machine()}-{ended}-run"
+    former.mkdir()
+    (former / "old").write_text("1")
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "run", overwrite=True):
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["run", "run/old"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the call is Linux's")
+def test_a_folder_is_never_absent_while_it_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(Path, "rename", None)  # which would leave a moment without
+    with new_folder(tmp_path / "run", overwrite=True) as part:
+        (part / "new").write_text("")
+    assert names(tmp_path) == ["run", "run/new"]
+
+
+def test_the_slower_of_two_writers_does_not_replace_what_the_other_made(tmp_path):
+    with pytest.raises(FileError, match="note exists already"), new_file(tmp_path / "note") as part:
+        part.write_text("slow")
+        (tmp_path / "note").write_text("quick")
+    with pytest.raises(FileError, match="run exists already"), new_folder(tmp_path / "run"):
+        (tmp_path / "run").mkdir()
+    assert names(tmp_path) == ["note", "run"]
+    assert (tmp_path / "note").read_text() == "quick"
 
 
 def test_a_full_disk_while_filling_a_folder(tmp_path):

@@ -13,6 +13,7 @@ from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.store import (
     Manifest,
     PreparedSubject,
+    open_subject,
     read_manifest,
     read_subject,
     stored_subject,
@@ -131,7 +132,7 @@ def test_missing_truncated_and_foreign_arrays_are_named(tmp_path, array):
     content = path.read_bytes()
     for kept in (0, -1):
         path.write_bytes(content[:kept])
-        with pytest.raises(CohortError, match=rf"{array}\.npy is missing or damaged"):
+        with pytest.raises(CohortError, match=rf"{array}\.npy (is damaged|cannot be read)"):
             read_subject(tmp_path, "a")
     assert stored_subject(tmp_path, "a") is None
     np.save(path, np.zeros((2, 2, 2), ARRAYS[array]))
@@ -141,14 +142,52 @@ def test_missing_truncated_and_foreign_arrays_are_named(tmp_path, array):
     with pytest.raises(CohortError, match=rf"{array}\.npy does not fit"):
         read_subject(tmp_path, "a")
     path.unlink()
-    with pytest.raises(CohortError, match=rf"{array}\.npy is missing or damaged"):
+    with pytest.raises(CohortError, match=rf"{array}\.npy (is damaged|cannot be read)"):
+        read_subject(tmp_path, "a")
+
+
+def flip_one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+def test_one_flipped_bit_is_noticed_when_voxels_are_read(tmp_path, array):
+    write_subject(tmp_path, random_subject())
+    flip_one_bit(tmp_path / "a" / f"{array}.npy")
+    with pytest.raises(CohortError, match=rf"{array}\.npy is damaged: its checksum changed"):
+        read_subject(tmp_path, "a")
+    assert stored_subject(tmp_path, "a") is None  # so that it is prepared again
+    assert open_subject(tmp_path, "a").fingerprint == "print-0"
+
+
+def test_a_store_of_before_sums_were_kept_is_read(tmp_path):
+    write_subject(tmp_path, random_subject())
+    path = tmp_path / "a" / "subject.json"
+    record = json.loads(path.read_text())
+    assert set(record.pop("sha256")) == {f"{name}.npy" for name in ARRAYS}
+    path.write_text(json.dumps(record))
+    flip_one_bit(tmp_path / "a" / "ct.npy")
+    assert read_subject(tmp_path, "a").fingerprint == "print-0"
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': '<f4', (", b"\xff" * 40, b"{'shape': (0, 1, 2)}", b"PK\3\4"]
+)
+def test_an_array_with_a_damaged_header_is_named(tmp_path, header):
+    write_subject(tmp_path, random_subject())
+    path = tmp_path / "a" / "ct.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[:10] + header + content[10 + len(header) :])
+    with pytest.raises(CohortError, match=r"ct\.npy is damaged"):
         read_subject(tmp_path, "a")
 
 
 def test_pickled_arrays_are_never_loaded(tmp_path):
     write_subject(tmp_path, random_subject())
     np.save(tmp_path / "a" / "mr-T2.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(CohortError, match=r"mr-T2\.npy is missing or damaged"):
+    with pytest.raises(CohortError, match=r"mr-T2\.npy is damaged"):
         read_subject(tmp_path, "a")
 
 
@@ -157,6 +196,9 @@ def test_pickled_arrays_are_never_loaded(tmp_path):
     [
         lambda r: r.pop("channels"),
         lambda r: r.update(channels=3),
+        lambda r: r.update(registration={"verdict": "doubtful"}),
+        lambda r: r.update(registration={"channels": {"T2": 3}}),
+        lambda r: r.update(registration={"channels": []}),
         lambda r: r.update(shape=[7, 6]),
         lambda r: r.update(affine=np.zeros((4, 4)).tolist()),
         lambda r: r.update(dropped=[{"slice": 1}]),

@@ -103,8 +103,9 @@ def evaluate(
     that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
 
     Volumes on different grids are an error, never resampled silently, and so are values that cannot
-    be HU. Errors inside different masks are not comparable: the mask is part of the output. What was not measured, in the
-    synthetic or the real CT, is left out, and the output says how much and what that changes.
+    be HU. Errors inside different masks are not comparable: the mask is part of the output. What
+    was not measured, in the synthetic or the real CT, is left out, and the output says how much
+    and what that changes.
     """
     if csv is not None:
         require_absent(csv, overwrite=overwrite)  # before the work, not after it

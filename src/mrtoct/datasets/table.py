@@ -62,6 +62,8 @@ def list_table(path: Path) -> Listing:
             subjects.append(_subject(path, line, row, channels, aligned))
         except FileError as error:
             rejected[name] = str(error)
+        except OSError as error:  # such as a path that is too long
+            rejected[name] = f"{path} line {line}: {error.strerror or error}"
     return usable(Listing("table", subjects, rejected), path, "with files that are there")
 
 

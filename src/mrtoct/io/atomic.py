@@ -1,14 +1,27 @@
-"""Write to a temporary name, then rename: a file or folder is whole or it is not there."""
+"""Write to a temporary name, then rename: a file or folder is whole or it is not there.
+
+What a killed process leaves is a temporary name, and the next who writes the same file or folder
+takes it away. A name says whose it is: .part-MACHINE-PROCESS-NAME, and .part-former-... for a folder
+that is being replaced.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import glob
+import hashlib
 import os
+import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from mrtoct.errors import FileError
+
+FORMER = ".part-former-"
 
 
 @contextmanager
@@ -25,7 +38,9 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         part = _part(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_left_overs(path)
             yield part
+            require_absent(path, overwrite=overwrite)  # another command may have been quicker
             part.replace(path)
         except BaseException:
             _remove(part)
@@ -43,15 +58,17 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         target = path.resolve()  # a link to a folder stays, its target is replaced
         _require_folder(path, target, overwrite=overwrite)
         part = _part(target)
-        old = part.with_name(f"{part.name}.old")
+        old = target.with_name(_own(target.name, FORMER))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(part, ignore_errors=True)  # left by a killed run of the same number
+            _remove_left_overs(target)
             part.mkdir()
             yield part
-            if target.exists():
-                target.rename(old)
-            part.rename(target)
+            require_absent(target, overwrite=overwrite)  # another command may have been quicker
+            if not (target.exists() and _exchanged(part, target)):
+                if target.exists():
+                    target.rename(old)
+                part.rename(target)
         except BaseException:
             if old.exists() and not target.exists():
                 old.rename(target)
@@ -84,7 +101,75 @@ def _require_folder(path: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def _part(path: Path) -> Path:
-    return path.with_name(f".part-{os.getpid()}-{path.name}")
+    return path.with_name(_own(path.name))
+
+
+def _own(name: str, start: str = ".part-") -> str:
+    """Return this process's temporary name for what will be called name."""
+    return f"{start}{_machine()}-{os.getpid()}-{name}"
+
+
+@cache
+def _machine() -> str:
+    """Return what tells this machine from others that write into a shared folder.
+
+    Containers count their processes each for itself: on Linux the name of the count tells them.
+    """
+    try:
+        count = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        count = ""
+    return hashlib.sha256(f"{platform.node()} {count}".encode()).hexdigest()[:6]
+
+
+def _remove_left_overs(path: Path) -> None:
+    """Remove what processes of this machine that are no more left of a file or folder.
+
+    A former folder is put back if the process was killed between two renames.
+    """
+    for start in (FORMER, ".part-"):
+        own = f"{start}{_machine()}-"
+        for left in path.parent.glob(f"{own}*-{glob.escape(path.name)}"):
+            process, _, name = left.name.removeprefix(own).partition("-")
+            if name != path.name or _is_running(process):
+                continue
+            if start == FORMER and not path.exists():
+                left.rename(path)
+            elif left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                _remove(left)
+
+
+def _is_running(process: str) -> bool:
+    """Tell whether a process of this machine, by its number, is at work, ourselves apart."""
+    if process == str(os.getpid()):
+        return False
+    if os.name != "posix" or not process.isdecimal():
+        return True  # nobody knows
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's
+    return True
+
+
+RENAME_EXCHANGE = 2
+AT_FDCWD = -100
+
+
+def _exchanged(part: Path, target: Path) -> bool:
+    """Exchange two folders' names in one step, where the system can: no moment is without one."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    names = os.fsencode(part), os.fsencode(target)
+    return renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
 
 
 def _remove(part: Path) -> None:
@@ -99,7 +184,7 @@ def _disk_errors_of(path: Path) -> Iterator[None]:
         yield
     except FileError as error:
         # From a file inside a folder that is being made: the user knows the folder's own name.
-        part = f".part-{os.getpid()}-{path.name}{os.sep}"
+        part = f"{_own(path.name)}{os.sep}"
         message = error.message.replace(part, f"{path.name}{os.sep}")
         raise FileError(message, **error.ways_out) from error
     except OSError as error:

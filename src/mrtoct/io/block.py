@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Any
 
@@ -18,7 +19,7 @@ def inflated(stored: bytes, needed: int) -> bytes:
     """
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # tells zlib's own format from gzip's
     try:
-        block = inflate.decompress(stored, needed + 1)
+        block = inflate.decompress(stored, min(needed + 1, sys.maxsize))
     except zlib.error as error:
         raise FileError(f"its compressed voxels are damaged ({error})") from error
     if len(block) == needed and not inflate.eof:

@@ -71,9 +71,12 @@ def read_scan(
         return read_volume(scan.path, unit)
     from mrtoct.io import dicom  # other formats need not wait for it
 
-    series = dicom.find_series(scan.path, unit, scan.series)
-    volume = dicom.read_series(series, unit, uneven=uneven)
-    return only_finite(scan.path, volume)
+    try:
+        series = dicom.find_series(scan.path, unit, scan.series)
+        volume = dicom.read_series(series, unit, uneven=uneven)
+        return only_finite(scan.path, volume)
+    except MemoryError as error:
+        raise FileError(f"{scan} holds more than fits into the memory") from error
 
 
 def files_of(scan: Scan) -> list[Path]:
@@ -147,7 +150,10 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
             raise FileError(f"{path} {reason}")
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
-    volume = only_finite(path, _READ[kind](path, unit))
+    try:
+        volume = only_finite(path, _READ[kind](path, unit))
+    except MemoryError as error:
+        raise FileError(f"{path} holds more than fits into the memory") from error
     if kind == rire.HEADER or unit == "label":
         return volume
     record = measured_file(path, kind)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mrtoct.errors import FileError
-from mrtoct.volume import Array
+from mrtoct.volume import MOST_MM, Array
 
 MOST_BYTES = 1 << 20
 """A linear transform takes hundreds of bytes, thousands of them in one file a million."""
@@ -100,8 +100,8 @@ def _entry(fields: dict[str, str]) -> _Entry:
 
 def _numbers(text: str) -> Array:
     numbers = np.array([_number(word) for word in text.split()], dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise FileError("it holds NaN or infinite parameters")
+    if not (np.abs(numbers) < MOST_MM).all():  # nor is NaN
+        raise FileError("it holds NaN, infinite or impossibly large parameters")
     return numbers
 
 

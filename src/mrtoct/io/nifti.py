@@ -7,6 +7,7 @@ import logging
 import math
 import zlib
 from pathlib import Path
+from typing import IO
 
 import nibabel as nib
 import numpy as np
@@ -21,21 +22,25 @@ from mrtoct.volume import Array, Grid, Unit, Volume, storable
 
 log = logging.getLogger(__name__)
 
+MOST_BEHIND = 64 << 20
+"""Bytes that may follow the voxels in a gzip file: a small one may unpack to fill the disk."""
+
 NIFTI_ERRORS = (HeaderDataError, WrapStructError, zlib.error)
 
 
 def read(path: Path, unit: Unit) -> Volume:
     """Read one 3-D frame; see `mrtoct.io.files.read_volume` for what is raised."""
     try:
-        content = _content(path)
-        # nibabel's checks repair impossible headers; we look at what is stored and refuse instead.
-        header = _header(content)
         # NaN and too large numbers are refused below and in `files`; no warning beside the error.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _opened(path) as stream, np.errstate(over="ignore", invalid="ignore"):
+            beginning = stream.read(nib.Nifti2Header.template_dtype.itemsize)
+            # nibabel's checks repair impossible headers; we look at what is stored and refuse.
+            header = _header(beginning)
             shape = _frame_shape(header)
             affine, contradiction = orientation_of(header)
             grid = Grid(shape, affine)
-            voxels = _voxels(header, content, grid.shape)
+            voxels = _voxels(header, beginning, stream, grid.shape)
+            _require_end(stream)
     except (FileError, GeometryError) as error:
         raise type(error)(f"{path}: {error}") from error
     except (OSError, EOFError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
@@ -77,12 +82,18 @@ def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "")
         part.write_bytes(content)
 
 
-def _content(path: Path) -> bytes:
-    # Reading to the end lets gzip check its sum, so that damaged voxels do not pass.
-    if path.name.lower().endswith(".gz"):
-        with gzip.open(path) as stream:
-            return stream.read()
-    return path.read_bytes()
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _require_end(stream: IO[bytes] | gzip.GzipFile) -> None:
+    """Read a gzip file to its end, where its sum is compared: damaged voxels do not pass."""
+    if not isinstance(stream, gzip.GzipFile):
+        return
+    for _ in range(MOST_BEHIND >> 20):
+        if not stream.read(1 << 20):
+            return
+    raise FileError(f"it holds more than {MOST_BEHIND} bytes behind its voxels")
 
 
 def _header(content: bytes) -> nib.Nifti1Header:
@@ -105,7 +116,12 @@ def _frame_shape(header: nib.Nifti1Header) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _voxels(header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int]) -> Array:
+def _voxels(
+    header: nib.Nifti1Header,
+    beginning: bytes,
+    stream: IO[bytes] | gzip.GzipFile,
+    shape: tuple[int, int, int],
+) -> Array:
     code = int(header["datatype"])
     try:
         dtype = header.get_data_dtype()
@@ -117,7 +133,9 @@ def _voxels(header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int
     if start < header.single_vox_offset:
         raise FileError(f"voxels cannot begin at byte {start}, inside the header")
     count = math.prod(shape)
-    held, needed = max(len(content) - start, 0), count * dtype.itemsize
+    needed = count * dtype.itemsize
+    content = _beginning_with(beginning, stream, start + needed)
+    held = max(len(content) - start, 0)
     if held < needed:
         raise FileError(f"its header promises {needed} bytes of voxels, the file holds {held}")
     voxels = np.frombuffer(content, dtype, count, start).reshape(shape, order="F")
@@ -126,6 +144,14 @@ def _voxels(header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int
         voxels = voxels * np.float64(slope) + intercept
     kept = np.float32 if voxels.dtype.kind == "f" else voxels.dtype.newbyteorder("=")
     return voxels.astype(kept, order="C")
+
+
+def _beginning_with(beginning: bytes, stream: IO[bytes] | gzip.GzipFile, most: int) -> bytearray:
+    """Return up to so many bytes of a file, those that were read first; no memory for others."""
+    content = bytearray(beginning)
+    while len(content) < most and (part := stream.read(min(most - len(content), 1 << 20))):
+        content += part
+    return content
 
 
 def _one_line(error: BaseException) -> str:

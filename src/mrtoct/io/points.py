@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoct.errors import FileError
-from mrtoct.volume import Array
+from mrtoct.volume import MOST_MM, Array
 
 
 def read_points(path: Path | str) -> tuple[list[str], Array]:
@@ -37,6 +37,6 @@ def read_points(path: Path | str) -> tuple[list[str], Array]:
         names.append((row[columns["name"]] if "name" in columns else "") or str(number))
     if not points:
         raise FileError(f"{path} holds no points")
-    if not np.isfinite(points).all():
-        raise FileError(f"{path} holds NaN or infinite coordinates")
+    if not (np.abs(points) < MOST_MM).all():  # nor is NaN
+        raise FileError(f"{path} holds NaN, infinite or impossibly large coordinates")
     return names, np.array(points)

@@ -8,6 +8,7 @@ and what to do.
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -49,7 +50,7 @@ def read_record(folder: Path, kind: type[R]) -> R:
         reason = error.strerror or type(error).__name__
         raise kind.error(f"{path} cannot be read ({reason}); {kind.remedy}") from error
     try:
-        record: R = TypeAdapter(kind).validate_json(content, strict=True)
+        record: R = _adapter(kind).validate_json(content, strict=True)
     except ValidationError as error:
         problems = error.errors()
         wrong = f"is damaged: {clause(first_of(problems))}"
@@ -66,12 +67,18 @@ def write_record(folder: Path, record: Record, *, overwrite: bool = False) -> No
 
     Raises ValueError for one that could not be read back, such as of a NaN.
     """
-    adapter = TypeAdapter(type(record))
+    adapter = _adapter(type(record))
     text = json.dumps(
         adapter.dump_python(record, mode="json", warnings=False), indent=1, allow_nan=False
     )
     adapter.validate_json(text, strict=True)
     write_text(folder / record.file, text, overwrite=overwrite)
+
+
+@cache
+def _adapter(kind: type[R]) -> TypeAdapter[R]:
+    """Return what checks a kind of record; it takes longer to build than most records to read."""
+    return TypeAdapter(kind)
 
 
 def first_of(problems: list[ErrorDetails]) -> ErrorDetails:

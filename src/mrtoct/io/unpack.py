@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 
 import ncompress  # type: ignore[import-untyped]
@@ -30,7 +31,7 @@ def unpack(stored: bytes, most: int) -> bytes:
     if stored.startswith(GZIP_MAGIC):
         inflate = zlib.decompressobj(wbits=31)
         try:
-            unpacked = inflate.decompress(stored, most + 1)
+            unpacked = inflate.decompress(stored, min(most + 1, sys.maxsize))
         except zlib.error as error:
             raise FileError(f"its gzip bytes are damaged ({error})") from error
         if len(unpacked) > most:

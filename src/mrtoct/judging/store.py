@@ -17,7 +17,13 @@ from mrtoct.judging.masks import judged_mask
 from mrtoct.judging.methods import Method, Subject
 from mrtoct.judging.roles import WORST_FIRST, Role, cautions, may_speak, some
 from mrtoct.judging.translated import fitted
-from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject, stored_subject
+from mrtoct.prepare.store import (
+    PreparedSubject,
+    open_subject,
+    read_manifest,
+    read_subject,
+    stored_subject,
+)
 from mrtoct.training.run import RunRecord, read_run
 from mrtoct.training.split import Split
 from mrtoct.translation.bundle import Bundle
@@ -60,7 +66,7 @@ def choose(
     if not names:
         raise CohortError(f"no subject of {store} has a synthetic CT")
     known = 0 < len(records) == len(bundles)
-    roles = {name: _role(read_subject(store, name), records, known) for name in names}
+    roles = {name: _role(open_subject(store, name), records, known) for name in names}
     kept = wanted or may_speak(roles)
     left = [name for name in names if name not in kept]
     if left and not wanted:

@@ -12,14 +12,17 @@ STORE/<subject>/mask.npy       bool, where the data's authors count errors; only
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import AfterValidator
 
-from mrtoct.errors import CohortError, GeometryError
+from mrtoct.errors import CohortError, FileError, GeometryError
+from mrtoct.io.arrays import open_array
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.records import MANIFEST, Record, read_record, write_record
@@ -99,6 +102,19 @@ class PreparedSubject:
         return [k for k in range(self.ct.grid.shape[2]) if k not in bad]
 
 
+def _require_verdicts(registration: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError unless each registration in a record that has a verdict says why."""
+    channels = registration.get("channels", {})
+    if not isinstance(channels, dict):
+        raise ValueError("channels must be registrations by their names")
+    for record in (registration, *channels.values()):
+        if not isinstance(record, dict):
+            raise ValueError("a registration must be a table")
+        if "verdict" in record and not isinstance(record.get("reason"), str):
+            raise ValueError("a verdict needs its reason")
+    return registration
+
+
 @dataclass(frozen=True)
 class SubjectRecord(Record):
     """What a prepared subject's subject.json says beside the arrays."""
@@ -114,13 +130,15 @@ class SubjectRecord(Record):
     channels: list[str]
     mask: bool
     dropped: list[DroppedSlice]
-    registration: dict[str, Any]
+    registration: Annotated[dict[str, Any], AfterValidator(_require_verdicts)]
     warnings: list[str]
     scanned_spacing_mm: dict[str, tuple[float, float, float]]
     ct: CtCalibration = UNKNOWN
     """What gave the CT its HU; not known of stores made before it was asked."""
     shading: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, float] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Of each array's file as it was written, by its name; empty in stores of old."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +190,26 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             ct=subject.calibration,
             shading=subject.shading,
             left_out=subject.left_out,
+            sha256={path.name: _sha256(path) for path in sorted(folder.iterdir())},
         )
         write_record(folder, record)
 
 
 def read_subject(store: Path, name: str) -> PreparedSubject:
-    """Open a prepared subject; its voxels stay on disk until they are used."""
+    """Open a prepared subject, and compare its arrays with the sums of when they were written.
+
+    Raises CohortError if one is missing, damaged or was changed.
+    """
+    subject = open_subject(store, name)
+    folder = store / name
+    for file, sha256 in read_record(folder, SubjectRecord).sha256.items():
+        if _sha256(folder / file) != sha256:
+            raise CohortError(f"{folder / file} is damaged: its checksum changed; {REMEDY}")
+    return subject
+
+
+def open_subject(store: Path, name: str) -> PreparedSubject:
+    """Open a prepared subject for what is said of it; no voxel is read until it is used."""
     folder = store / name
     record = read_record(folder, SubjectRecord)
     try:
@@ -220,12 +252,20 @@ def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
 
 def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     try:
-        voxels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise CohortError(f"{path} is missing or damaged; {REMEDY}") from error
+        voxels = open_array(path)
+    except FileError as error:
+        raise CohortError(f"{error}; {REMEDY}") from error
     if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
         raise CohortError(f"{path} does not fit its subject.json; {REMEDY}")
     return Volume(voxels, grid, unit)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise CohortError(f"{path} cannot be read: {error.strerror or error}; {REMEDY}") from error
 
 
 def stored_subject(store: Path, name: str) -> PreparedSubject | None:

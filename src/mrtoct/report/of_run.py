@@ -15,7 +15,7 @@ from mrtoct.judging.judged import Judged
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.masks import judged_mask
 from mrtoct.judging.run import DEVIATION, EVALUATION, SCT
-from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject
+from mrtoct.prepare.store import PreparedSubject, open_subject, read_manifest, read_subject
 from mrtoct.report.contents import PageContents, PreparationRow, SubjectResult
 from mrtoct.report.registration import registration_figure
 from mrtoct.training.curves import read_curves
@@ -41,7 +41,7 @@ def contents_of_run(
         subjects=[_shown(run, store, channels, judged) for judged in judgement.subjects],
         curves=[asdict(point) for point in read_curves(run)],
         preparation=[
-            *(_preparation_row(read_subject(store, name)) for name in manifest.subjects),
+            *(_preparation_row(open_subject(store, name)) for name in manifest.subjects),
             *(
                 PreparationRow(name, grid="", verdict=f"failed: {reason}")
                 for name, reason in manifest.failed.items()
@@ -124,7 +124,7 @@ def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
 
 def _changed(record: RunRecord, store: Path, names: Sequence[str]) -> list[str]:
     changed = [
-        name for name in names if read_subject(store, name).fingerprint != record.fingerprints[name]
+        name for name in names if open_subject(store, name).fingerprint != record.fingerprints[name]
     ]
     if not changed:
         return []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def read_anatomy(path: Path) -> Anatomy:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             anatomy = Anatomy(arrays["tissue"], arrays["hu"], arrays["trusted"])
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
+    except Exception as error:  # NumPy and zipfile raise whatever a damaged file makes them
         raise FileError(f"{path} is no anatomy, or damaged ({type(error).__name__})") from error
     if anatomy.tissue.ndim != 3 or not (
         anatomy.tissue.shape == anatomy.hu.shape == anatomy.trusted.shape

@@ -10,7 +10,7 @@ from typing import Any
 
 from mrtoct.errors import CohortError, RecipeError
 from mrtoct.judging.metrics.evaluation import DEFINITIONS
-from mrtoct.prepare.store import read_manifest, read_subject
+from mrtoct.prepare.store import open_subject, read_manifest
 from mrtoct.study.budget import scaled, what_was_scaled
 from mrtoct.study.experiments import Candidate, Experiment, paper_experiments
 from mrtoct.training.cohort import usable_subjects
@@ -66,7 +66,7 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
             f"the study needs at least {FEWEST_SUBJECTS} subjects, {store} has {len(names)} that "
             "can be used"
         )
-    subjects = [read_subject(store, name) for name in names]
+    subjects = [open_subject(store, name) for name in names]
     part = full[0].recipe.split
     if settings.folds is None:
         slices = {s.name: len(s.kept_slices) for s in subjects}

@@ -23,6 +23,7 @@ import torch
 from mrtoct.errors import CohortError
 from mrtoct.hardware.devices import device_named
 from mrtoct.hardware.progress import Update
+from mrtoct.io.arrays import open_array
 from mrtoct.io.atomic import new_file, new_folder
 from mrtoct.networks.cascade import Cascade
 from mrtoct.networks.context_gan import ContextDiscriminator, ContextDiscriminatorConfig
@@ -198,7 +199,7 @@ def out_of_fold(
             network.to(device_named(device))
             _predict_contexts(folder, network, bundle, missing, contexts)
         for subject in wanted:
-            made[subject.name] = np.load(_context_file(folder, subject), allow_pickle=False)
+            made[subject.name] = open_array(_context_file(folder, subject))
     return made
 
 

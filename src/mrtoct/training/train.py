@@ -7,7 +7,7 @@ from pathlib import Path
 from mrtoct.errors import RecipeError
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.networks.config import Sees
-from mrtoct.prepare.store import read_manifest, read_subject
+from mrtoct.prepare.store import open_subject, read_manifest
 from mrtoct.training.auto_context import train_cascade
 from mrtoct.training.cohort import load_cohort, usable_subjects, wanted_channels
 from mrtoct.training.heads import train_heads
@@ -101,7 +101,7 @@ def train(
     names = usable_subjects(recipe, manifest)
     parts = recipe.split
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
-    fingerprints = {name: read_subject(store, name).fingerprint for name in names}
+    fingerprints = {name: open_subject(store, name).fingerprint for name in names}
     require_trackers(trackers)
     open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
     cohort = load_cohort(store, channels, split, recipe)

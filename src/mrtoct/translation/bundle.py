@@ -138,6 +138,8 @@ def read_bundle(path: Path | str) -> tuple[Bundle, nn.Module]:
         with torch.device("meta"):
             network = network_of(record.translator)
         network.load_state_dict(weights, assign=True)
+        if not all(bool(t.isfinite().all()) for t in weights.values()):
+            raise BundleError(f"{weights_path} holds weights that are NaN or infinite")
     except (SafetensorError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise BundleError(f"{weights_path} does not fit {BUNDLE}: {said}") from error

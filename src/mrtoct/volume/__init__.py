@@ -6,7 +6,14 @@ other conventions (LPS in ITK and DICOM) is converted where it comes in and goes
 """
 
 from mrtoct.volume.exchange import NibabelImage, SimpleItkImage, storable
-from mrtoct.volume.grid import GRID_TOLERANCE_MM, SIDES, Array, Grid, require_same_grid
+from mrtoct.volume.grid import (
+    GRID_TOLERANCE_MM,
+    MOST_MM,
+    SIDES,
+    Array,
+    Grid,
+    require_same_grid,
+)
 from mrtoct.volume.missing import AIR_HU, Unit, outside, without_nan
 from mrtoct.volume.volume import (
     AIR_BELOW_HU,
@@ -21,6 +28,7 @@ __all__ = [
     "AIR_HU",
     "BONE_ABOVE_HU",
     "GRID_TOLERANCE_MM",
+    "MOST_MM",
     "SIDES",
     "Array",
     "Grid",

@@ -17,6 +17,8 @@ SIDES = {
     "bottom": (2, -1),
 }  # fmt: skip
 """World axis and sign of each direction (RAS)."""
+MOST_MM = 1e9
+"""Beyond it lies nothing; the square of a larger number may be infinite."""
 
 GRID_TOLERANCE_MM = 0.01
 """Two grids are the same when no corner differs by more: files round affines to float32."""
@@ -57,7 +59,9 @@ class Grid:
         affine = np.array(self.affine, dtype=np.float64)
         if len(shape) != 3 or min(shape) < 1:
             raise GeometryError(f"a grid needs three positive sizes, got shape {shape}")
-        if affine.shape != (4, 4) or not np.abs(affine).max() < 1e9:  # NaN is not below it either
+        if (
+            affine.shape != (4, 4) or not np.abs(affine).max() < MOST_MM
+        ):  # NaN is not below it either
             raise GeometryError(f"a grid needs a finite 4 x 4 affine in mm, got {affine.tolist()}")
         if not np.allclose(affine[3], (0, 0, 0, 1)):
             raise GeometryError(f"an affine's last row is 0 0 0 1, got {affine[3].tolist()}")

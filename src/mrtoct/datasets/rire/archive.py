@@ -57,11 +57,17 @@ def extract(archive: Path, folder: Path, limits: Limits | None = None) -> None:
 def _checked_names(tar: tarfile.TarFile, limits: Limits) -> dict[str, PurePosixPath]:
     """Return the safe path of each plain file by its name in the archive."""
     names: dict[str, PurePosixPath] = {}
+    taken = 0
     for count, member in enumerate(tar, start=1):
         if count > 2 * limits.files:  # with their folders
             raise FileError(f"it holds more than {limits.files} files")
         name = PurePosixPath(member.name)
-        if name.is_absolute() or ".." in name.parts or set(member.name) & set("\\:\0\n"):
+        if (
+            not name.parts
+            or name.is_absolute()
+            or ".." in name.parts
+            or set(member.name) & set("\\:\0\n")
+        ):
             raise FileError(f"it names {member.name!r}, outside its folder; nothing was extracted")
         if member.isdir():
             continue
@@ -70,13 +76,15 @@ def _checked_names(tar: tarfile.TarFile, limits: Limits) -> dict[str, PurePosixP
                 f"{member.name!r} in it is a link or a device; only plain files are taken, "
                 "nothing was extracted"
             )
+        taken += 1
         names[member.name] = name
     folded = {str(name).casefold() for name in names.values()}
     if not names:
         raise FileError("it holds no file")
     if len(names) > limits.files:
         raise FileError(f"it holds more than {limits.files} files")
-    if len(folded) < len(names):
+    folders = {str(p).casefold() for name in names.values() for p in name.parents}
+    if len(folded) < taken or folded & folders:
         raise FileError("two of its files would have one name")
     return names
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mrtoct.io.dicom.headers import read_dataset
+from mrtoct.io.dicom.dataset import read_dataset
 from mrtoct.io.dicom.read import find_series
 from mrtoct.io.scan import Scan
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from mrtoct.errors import FileError
+from mrtoct.io.dicom.dataset import PARSE_ERRORS, read_dataset
 
 log = logging.getLogger(__name__)
 
@@ -160,17 +158,8 @@ def first_image(folder: Path | str) -> FileHeader | None:
     return None
 
 
-PARSE_ERRORS = (InvalidDicomError, ValueError, TypeError, NotImplementedError, OverflowError)
-"""What pydicom raises for content it cannot make sense of."""
-UNREADABLE = (FileError, AttributeError, KeyError, OSError, EOFError, *PARSE_ERRORS)
+UNREADABLE = (FileError, OSError, *PARSE_ERRORS)
 """What reading the planes of a damaged file raises."""
-
-
-def read_dataset(path: Path, *, tags: list[str] | None = None) -> Dataset:
-    """Read a DICOM file without a word about harmless departures; with tags, a header's part."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pydicom.dcmread(path, stop_before_pixels=tags is not None, specific_tags=tags)
 
 
 def lookup_in(dataset: Dataset, index: int) -> Lookup:

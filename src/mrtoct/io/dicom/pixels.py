@@ -21,7 +21,8 @@ from pydicom.uid import (
 )
 
 from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.io.dicom.headers import lookup_in, read_dataset
+from mrtoct.io.dicom.dataset import parsing, read_dataset
+from mrtoct.io.dicom.headers import lookup_in
 from mrtoct.volume import Array, Unit, outside
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,16 @@ def read_planes(path: Path, indices: list[int], unit: Unit) -> list[Array]:
     or an unknown compression, ValueRangeError where values cannot be what the unit says.
     """
     try:
-        dataset = read_dataset(path)
-        stored = _stored(dataset, path)
-        return [_values(dataset, stored[index], index, unit) for index in indices]
+        with parsing(path):
+            dataset = read_dataset(path)
+            stored = _stored(dataset, path)
+            return [_values(dataset, stored[index], index, unit) for index in indices]
     except (FileError, ValueRangeError) as error:
+        if str(path) in str(error):
+            raise
         raise type(error)(f"{path}: {error}") from error
-    except (AttributeError, KeyError, IndexError, ValueError, TypeError, EOFError) as error:
-        raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _stored(dataset: Dataset, path: Path) -> Array:

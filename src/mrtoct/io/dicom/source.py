@@ -10,7 +10,8 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
-from mrtoct.io.dicom.headers import Frame, read_dataset
+from mrtoct.io.dicom.dataset import parsing, read_dataset
+from mrtoct.io.dicom.headers import Frame
 from mrtoct.io.dicom.series import Series
 
 log = logging.getLogger(__name__)
@@ -54,13 +55,14 @@ _LOSSY = ("LossyImageCompressionRatio", "LossyImageCompressionMethod")
 def copied_from(source: Series) -> Dataset:
     """Return what a new series in the same study and frame of reference shares with its source."""
     first = source.frames[0].file
-    header = read_dataset(first.path, tags=[*REQUIRED, *OPTIONAL, *_LOSSY])
     new = Dataset()
-    for keyword in (*REQUIRED, *OPTIONAL):
-        if keyword in header:
-            new[keyword] = header[keyword]
-        elif keyword in REQUIRED:
-            setattr(new, keyword, None)
+    with parsing(first.path):
+        header = read_dataset(first.path, tags=[*REQUIRED, *OPTIONAL, *_LOSSY])
+        for keyword in (*REQUIRED, *OPTIONAL):
+            if keyword in header:
+                new[keyword] = header[keyword]
+            elif keyword in REQUIRED:
+                setattr(new, keyword, None)
     if new.get("BodyPartExamined") and not new.Laterality:
         del new.Laterality  # only to be there, empty, where the part of the body is not known
     if not new.StudyInstanceUID:

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder
-from mrtoct.io.dicom.headers import read_dataset
+from mrtoct.io.dicom.dataset import parsing, read_dataset
 from mrtoct.io.dicom.read import grid_of, read_series
 from mrtoct.io.dicom.series import Series
 from mrtoct.io.dicom.source import references_to
@@ -62,16 +62,17 @@ def write_umap(
                 raise FileError(
                     f"{frame.file.path} holds several frames; one file a slice is needed"
                 )
-            image = read_dataset(frame.file.path)
-            _set_pixels(image, mu.voxels[:, :, k].T, frame.file.path)
-            image.update(references_to([frame], same_place=True))
-            image.SeriesInstanceUID = uid
-            image.SOPInstanceUID = generate_uid(prefix=None)
-            image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-            image.SeriesNumber = (source.number or 0) + SERIES_NUMBER_STEP
-            image.SeriesDescription = f"{source.description[:40]} from synthetic CT"
-            image.DerivationDescription = description
-            image.save_as(part / f"UMAP{k + 1:04d}.dcm", enforce_file_format=True)
+            with parsing(frame.file.path):
+                image = read_dataset(frame.file.path)
+                _set_pixels(image, mu.voxels[:, :, k].T, frame.file.path)
+                image.update(references_to([frame], same_place=True))
+                image.SeriesInstanceUID = uid
+                image.SOPInstanceUID = generate_uid(prefix=None)
+                image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+                image.SeriesNumber = (source.number or 0) + SERIES_NUMBER_STEP
+                image.SeriesDescription = f"{source.description[:40]} from synthetic CT"
+                image.DerivationDescription = description
+                image.save_as(part / f"UMAP{k + 1:04d}.dcm", enforce_file_format=True)
 
 
 def _set_pixels(image: Dataset, mu: Array, path: Path) -> None:

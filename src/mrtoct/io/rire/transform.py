@@ -17,7 +17,7 @@ from mrtoct.errors import FileError, GeometryError, ValueRangeError
 from mrtoct.io.atomic import write_text
 from mrtoct.io.rire.image import lph_grid
 from mrtoct.io.transforms import require_rigid
-from mrtoct.volume import Array, Grid
+from mrtoct.volume import MOST_MM, Array, Grid
 
 RIGIDITY_TOLERANCE_MM = 0.01
 """The root-mean-square residual of the best rigid fit that RIRE refuses."""
@@ -159,7 +159,7 @@ def read_rire_transform(path: Path | str) -> RireTransform:
         numbers = np.array([[float(word) for word in row] for row in rows])
     except ValueError as error:
         raise FileError(f"{path}: {error}; a point is a number and six coordinates") from error
-    if numbers.shape != (8, 7) or not np.isfinite(numbers).all():
+    if numbers.shape != (8, 7) or not (np.abs(numbers) < MOST_MM).all():
         raise FileError(
             f"{path} holds {len(rows)} rows of points; a RIRE transform has eight of a number and "
             "six finite coordinates"
