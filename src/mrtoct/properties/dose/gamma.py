@@ -14,8 +14,8 @@ from scipy import ndimage
 from mrtoct.errors import ValueRangeError
 from mrtoct.volume import Array, Volume, require_same_grid
 
-STEPS = 10
-"""Of the search in each criterion of distance."""
+STEPS, FAR_STEPS = 10, 5
+"""Of the search in a criterion of distance: within one, where it decides who passes, and beyond."""
 HIGHEST = 2.0
 """Beyond it is not searched: a gamma of 2 is 2 or more."""
 AT_ONCE = 1_000_000
@@ -41,8 +41,8 @@ def gamma_index(
     """Return gamma, float32 (I, J, K), on the grid of both doses; NaN below the cut-off.
 
     For each voxel of the reference, the smallest distance in dose and space to any point of the
-    tested dose, which is linear between its voxels (global normalisation). Points are at most a
-    tenth of the distance criterion apart; gamma ends at 2.
+    tested dose, which is linear between its voxels (global normalisation). Points are a tenth of
+    the distance criterion apart, a fifth beyond one criterion; gamma ends at 2.
     """
     require_same_grid(reference.grid, tested.grid, "the reference dose", "the tested dose")
     dose = np.asarray(reference.voxels, dtype=np.float64)
@@ -93,11 +93,16 @@ def _squares(
 
 def _offsets(grid_of: Volume, distance_mm: float) -> tuple[Array, Array]:
     """Return a ball's points in voxels (3, n), and their distances in units of the criterion."""
-    reach = int(HIGHEST * STEPS)
-    axis = np.arange(-reach, reach + 1) / STEPS
-    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    near, far = _lattice(STEPS, 1.0), _lattice(FAR_STEPS, HIGHEST)
+    points = np.concatenate([near, far[np.linalg.norm(far, axis=1) > 1]])
     distance = np.linalg.norm(points, axis=1)
     order = np.argsort(distance, kind="stable")
-    order = order[distance[order] < HIGHEST]
     steps = np.linalg.inv(grid_of.affine[:3, :3]) @ (points[order] * distance_mm).T
     return steps, distance[order]
+
+
+def _lattice(steps: int, radius: float) -> Array:
+    """Return the points (n, 3) of a cubic lattice in a ball; steps in each unit."""
+    axis = np.arange(-int(radius * steps), int(radius * steps) + 1) / steps
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    return points[np.linalg.norm(points, axis=1) <= radius]
