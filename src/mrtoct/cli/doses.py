@@ -13,7 +13,7 @@ from rich.table import Table
 from mrtoct.cli.options import listed
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import write_volume
-from mrtoct.properties.dose.compare import CRITERIA, REAL, SYNTHETIC, DoseComparison
+from mrtoct.properties.dose.compare import BONELESS, CRITERIA, REAL, SYNTHETIC, DoseComparison
 from mrtoct.properties.dose.dvh import cumulative
 from mrtoct.properties.dose.engine import Modality
 from mrtoct.report.doses import dose_figure
@@ -40,34 +40,27 @@ def angles(given: str) -> tuple[float, ...]:
 
 
 def show_doses(comparisons: Sequence[DoseComparison]) -> None:
-    """Print what the plan gives the target on each CT, and how far doses are apart."""
+    """Print how far the doses of a plan are apart, and what the target gets on each CT."""
+    console = Console()
     criteria = [str(criterion) for criterion in CRITERIA]
-    table = Table(
-        "dose", "on", *(f"gamma {c}" for c in criteria), "mean |.|", "target mean, Gy", "D98", "D2",
-        "V95",
-    )  # fmt: skip
     for found in comparisons:
+        table = Table("on", *criteria, "mean |.|", "mean", "D98", "D2")
+        table.title = f"{found.plan.modality}: gamma pass rates, difference; target, Gy"
         for name, figures in found.figures.items():
-            target = figures.target
             apart = [f"{figures.gamma[c]:.1f} %" for c in criteria]
             apart.append(f"{figures.mean_difference_percent:.2f} %")
-            table.add_row(
-                found.plan.modality if name == REAL else "",
-                name,
-                *(["-"] * len(apart) if name == REAL else apart),
-                f"{target.mean_gy:.3f}",
-                f"{target.d98_gy:.3f}",
-                f"{target.d2_gy:.3f}",
-                f"{target.v95_percent:.1f} %",
-            )
-        table.add_section()
-    engine, plan = comparisons[0].answer.engine, comparisons[0].plan
-    table.caption = (
-        f"planned on the CT by {engine}, generic machine, {plan.prescribed_gy:g} Gy; the same plan "
-        f"on the others. Mean |.|: of the prescription, where the CT's dose is above "
-        f"{CRITERIA[0].cutoff_percent:g} %. 'No bone' is what a missing skull would score"
+            target = (figures.target.mean_gy, figures.target.d98_gy, figures.target.d2_gy)
+            cells = ["-"] * len(apart) if name == REAL else apart
+            table.add_row(name, *cells, *(f"{gy:.3f}" for gy in target))
+        console.print(table)
+    found = comparisons[0]
+    console.print(
+        f"Planned on the CT by {found.answer.engine}, generic machine, "
+        f"{found.plan.prescribed_gy:g} Gy; the same plan on the others. Mean |.|: of the "
+        f"prescription, where the CT's dose is above {CRITERIA[0].cutoff_percent:g} % of it. "
+        f"{BONELESS.capitalize()}: what a missing skull would score.",
+        highlight=False,
     )
-    Console().print(table)
 
 
 def write_doses(folder: Path, comparisons: Sequence[DoseComparison]) -> list[str]:

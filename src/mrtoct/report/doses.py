@@ -17,6 +17,8 @@ LEAST_SHOWN = 0.05
 """Part of the prescription; less dose is not drawn over the CT."""
 DIFFERENCE = 0.1
 """Part of the prescription at the ends of the colours."""
+CLOSE = 0.15
+"""Part of the prescription around it, of which curves are drawn."""
 COLORS = {REAL: "black", SYNTHETIC: "tab:blue", BONELESS: "tab:orange"}
 
 
@@ -74,11 +76,13 @@ def _slices(figure: Figure, axes: Array, found: DoseComparison) -> None:
 
 
 def _volumes(ax: Any, found: DoseComparison) -> None:
+    """Draw the target's dose-volume curves, around the prescription where they differ."""
+    prescribed = found.plan.prescribed_gy
     for name, dose in found.doses.items():
-        for structure, style in ((found.head.target, "-"), (found.head.body, ":")):
-            doses, percent = cumulative(dose, structure)
-            label = name if style == "-" else None
-            ax.plot(doses, percent, style, color=COLORS[name], label=label)
+        doses, percent = cumulative(dose, found.head.target)
+        ax.plot(doses, percent, color=COLORS[name], label=name)
+    ax.axvline(prescribed, color="grey", linewidth=0.8)
     ax.set(xlabel="dose, Gy", ylabel="volume, %", ylim=(0, 101))
-    ax.set_title("target; dotted: body", fontsize=10)
-    ax.legend(frameon=False, fontsize=9)
+    ax.set_xlim((1 - CLOSE) * prescribed, (1 + CLOSE) * prescribed)
+    ax.set_title("target", fontsize=10)
+    ax.legend(frameon=False, fontsize=9, loc="lower left")

@@ -51,8 +51,8 @@ def test_the_same_dose_another_dose_and_one_far_away():
     real = doses((4, 5, 3), lambda p: 2.0 - 0.01 * p[..., 0])
     assert np.nanmax(gamma_index(real, real, Criterion(), 2.0)) == 0
     more = real.with_voxels(real.voxels + np.float32(0.03))
-    flat = gamma_index(real.with_voxels(np.full_like(real.voxels, 2)),
-                       real.with_voxels(np.full_like(real.voxels, 2.03)), Criterion(), 2.0)  # fmt: skip
+    even, higher = (real.with_voxels(np.full_like(real.voxels, gy)) for gy in (2.0, 2.03))
+    flat = gamma_index(even, higher, Criterion(), 2.0)
     np.testing.assert_allclose(flat, 0.75, atol=1e-4)
     assert pass_rate(gamma_index(real, more, Criterion(1, 1), 2.0)) < 0.1
     far = gamma_index(real, real.with_voxels(real.voxels * 3), Criterion(), 2.0)

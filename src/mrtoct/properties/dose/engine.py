@@ -1,8 +1,8 @@
 """A plan and its doses from pyRadPlan, in a subprocess of an environment of its own.
 
-pyRadPlan asks for versions that contradict ours (numpy below 2.4, pydantic below 2.14), and for some
-150 packages that a dose does not need. So it is not imported: a script runs under another Python,
-and volumes and JSON go to and fro in a folder.
+pyRadPlan asks for versions that contradict ours (numpy below 2.4, pydantic below 2.14), and for
+some 150 packages that a dose does not need. So it is not imported: a script runs under another
+Python, and volumes and JSON go to and fro in a folder.
 """
 
 from __future__ import annotations
