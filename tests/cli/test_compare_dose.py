@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mrtoct.io.files import write_volume
+from fake_engine import pretend
+from mrtoct.io.files import read_volume, write_volume
 from mrtoct.phantom import TINY, make_subject
 
 
@@ -58,4 +60,65 @@ def test_compare_dose_refuses(mrtoct, scans, tmp_path, options, reason):
     paths = (scans / "sct.nii.gz", scans / "ct.nii.gz")
     told = mrtoct("compare-dose", *paths, "--out", tmp_path / "new", *options)
     assert reason in told.sentence
+    assert not (tmp_path / "new").exists()
+
+
+def test_doses_of_a_pretended_engine(mrtoct, scans, tmp_path, monkeypatch):
+    pretend(monkeypatch, tmp_path)
+    monkeypatch.setenv("MRTOCT_DOSE_ENGINE", sys.executable)
+    out = tmp_path / "doses"
+    paths = (scans / "sct.nii.gz", scans / "ct.nii.gz")
+    options = ("--beams", 1, "--dose", "both", "--dose-grid", 5, "--gantry", "90,210")
+    result = mrtoct("compare-dose", *paths, *options, "--out", out, "--json")
+    assert result.status == 0, result.err
+    told = json.loads(result.out)["doses"]
+    assert told == json.loads((out / "doses.json").read_text())
+    assert list(told) == ["protons", "photons"]  # what says more comes first
+    assert [plan["plan"]["gantry"] for plan in told.values()] == [[90, 210]] * 2
+    assert told["protons"]["on"]["synthetic CT"]["target"]["mean_gy"] == pytest.approx(1.94)
+    assert told["protons"]["curve"] != told["photons"]["curve"]  # stopping power, electrons
+    on_ct, on_sct = (read_volume(out / f"protons-on-{n}.nii.gz", "Gy") for n in ("ct", "sct"))
+    changed = on_ct.voxels - on_sct.voxels
+    assert changed.max() == pytest.approx(0.06, abs=1e-5)
+    with (out / "dvh.csv").open() as stream:
+        rows = [r for r in csv.DictReader(stream) if r["structure"] == "target"]
+    high = [r for r in rows if float(r["volume_percent"]) == 100]
+    assert max(float(r["dose_gy"]) for r in high if r["on"] == "CT") == 2.0
+    with Image.open(out / "doses.png") as image:
+        assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 500
+
+
+def test_doses_as_a_table(mrtoct, scans, tmp_path, monkeypatch):
+    pretend(monkeypatch, tmp_path)
+    paths = (scans / "sct.nii.gz", scans / "ct.nii.gz")
+    options = ("--beams", 1, "--dose", "protons", "--dose-grid", 5, "--engine", sys.executable)
+    shown = mrtoct("compare-dose", *paths, *options).out
+    for words in ("gamma", "no bone", "1.940", "1.880", "pretended"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--dose", "protons"), "need pyRadPlan in an environment of its own"),
+        (("--dose", "protons"), "pass --engine with its Python"),
+        (("--dose", "photons", "--engine", "nowhere/python"), "no Python that can be run"),
+        (("--dose", "photons", "--gantry", "90,400"), "takes angles from 0 to below 360"),
+        (("--gantry", "90"), "is for the beams of --dose"),
+    ],
+)
+def test_doses_that_cannot_be(mrtoct, scans, tmp_path, monkeypatch, options, reason):
+    monkeypatch.delenv("MRTOCT_DOSE_ENGINE", raising=False)
+    paths = (scans / "sct.nii.gz", scans / "ct.nii.gz")
+    told = mrtoct("compare-dose", *paths, "--out", tmp_path / "new", *options)
+    assert reason in told.sentence
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_left_of_an_engine_that_fails(mrtoct, scans, tmp_path, monkeypatch):
+    pretend(monkeypatch, tmp_path, "raise MemoryError('too much')")
+    options = ("--dose", "protons", "--dose-grid", 5, "--engine", sys.executable)
+    paths = (scans / "sct.nii.gz", scans / "ct.nii.gz")
+    told = mrtoct("compare-dose", *paths, "--out", tmp_path / "new", *options)
+    assert "failed (MemoryError: too much)" in told.sentence
     assert not (tmp_path / "new").exists()

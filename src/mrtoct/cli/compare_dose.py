@@ -5,18 +5,27 @@ from __future__ import annotations
 import csv
 import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from mrtoct.cli.doses import MODALITIES, angles, show_doses, write_doses
 from mrtoct.cli.options import Overwrite
 from mrtoct.cli.terminal import about, console, say, watching
-from mrtoct.errors import FileError
+from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder, require_absent
 from mrtoct.io.files import read_volume
 from mrtoct.properties.curves.find import find_curve
+from mrtoct.properties.dose.compare import (
+    GANTRY,
+    GRID_MM,
+    DoseComparison,
+    compare_doses,
+    planned_head,
+)
+from mrtoct.properties.dose.engine import Modality, Plan, require_engine
 from mrtoct.properties.quantity import QUANTITIES
 from mrtoct.properties.ranges import (
     TARGET_RADIUS_MM,
@@ -59,11 +68,39 @@ def compare_dose(
             show_default="schneider-2000",
         ),
     ] = None,
+    dose: Annotated[
+        Literal["protons", "photons", "both"] | None,
+        typer.Option(
+            help="Also plan on the CT, compute the plan's dose on both, and compare those.",
+            show_default=False,
+        ),
+    ] = None,
+    gantry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ANGLES",
+            help="Degrees that the beams of --dose come from: 0 from the front, 90 from the left.",
+            show_default="120,240 for protons; 60,180,300 for photons",
+        ),
+    ] = None,
+    dose_grid: Annotated[
+        float, typer.Option(min=1.5, max=5, metavar="MM", help="Spacing of the doses.")
+    ] = GRID_MM,
+    engine: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON",
+            envvar="MRTOCT_DOSE_ENGINE",
+            help="The Python of an environment with pyRadPlan; --dose without it says how to make "
+            "one.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Also write ranges.png, ranges.json and rays.csv to a new folder.",
+            help="Also write pictures, numbers and rays, and doses if any, to a new folder.",
             show_default=False,
         ),
     ] = None,
@@ -76,26 +113,47 @@ def compare_dose(
     skin to the target's far side, in both CTs within the real one's body. Their difference is the
     error of range of a plan made on the synthetic CT; positive is too deep. It needs no plan, no
     machine and no dose engine. Photon doses hide a missing skull, ranges do not. For research only.
+
+    With --dose: a plan is made on the real CT and its dose computed there, on the synthetic CT, and
+    on the real CT without bone, for comparison. It takes minutes, and pyRadPlan in an environment
+    of its own.
     """
     chosen = find_curve(QUANTITIES["spr"], curve)
+    beams_of = _beams_of(dose, gantry)
+    python = require_engine(engine) if dose else None
     if out is not None:
         require_absent(out, overwrite=overwrite)
     with console.status("reading"):
         synthetic, real = read_volume(sct, "HU"), read_volume(ct, "HU")
         with about(ct):
             aimed = _target(target, real)
+    doses = []
+    if python is not None:
+        with console.status("finding the body"):
+            head = planned_head(synthetic, real, aimed, dose_grid)
+        curves = {"protons": chosen, "photons": find_curve(QUANTITIES["red"], None)}
+        with watching("doses") as watcher:
+            doses = [
+                compare_doses(head, Plan(kind, at), curves[kind], python, watcher=watcher)
+                for kind, at in beams_of.items()
+            ]
     directions = ring(beams)
     with watching("beams") as watcher:
         result = compare_ranges(synthetic, real, aimed, directions, chosen, watcher=watcher)
     if out is not None:
-        _write(out, result, overwrite=overwrite)
-        say(f"{out}: ranges.png, ranges.json, rays.csv")
+        files = _write(out, result, doses, overwrite=overwrite)
+        say(f"{out}: {', '.join(files)}")
     if result.missing > 0:
         say(f"note: the synthetic CT does not cover {result.missing:.1%} of the body: air is there")
     if json:
-        typer.echo(json_module.dumps(result.facts(), indent=1))
+        told = result.facts()
+        if doses:
+            told["doses"] = {found.plan.modality: found.facts() for found in doses}
+        typer.echo(json_module.dumps(told, indent=1))
     else:
         show(result)
+        if doses:
+            show_doses(doses)
 
 
 def show(result: RangeComparison) -> None:
@@ -134,8 +192,20 @@ def _target(target: str | None, real: Volume) -> Volume:
     return mask.with_voxels(mask.voxels > 0)
 
 
-def _write(folder: Path, result: RangeComparison, *, overwrite: bool) -> None:
+def _beams_of(dose: str | None, gantry: str | None) -> dict[Modality, tuple[float, ...]]:
+    """Return gantry angles for each plan that is asked for."""
+    if dose is None:
+        if gantry is not None:
+            raise ValueRangeError("--gantry is for the beams of --dose")
+        return {}
+    at = None if gantry is None else angles(gantry)
+    return {kind: at or GANTRY[kind] for kind in MODALITIES[dose]}
 
+
+def _write(
+    folder: Path, result: RangeComparison, doses: list[DoseComparison], *, overwrite: bool
+) -> list[str]:
+    """Write all files at once, and return their names."""
     with new_folder(folder, overwrite=overwrite) as part:
         (part / "ranges.png").write_bytes(range_figure(result))
         (part / "ranges.json").write_text(json_module.dumps(result.facts(), indent=1) + "\n")
@@ -149,3 +219,5 @@ def _write(folder: Path, result: RangeComparison, *, overwrite: bool) -> None:
                 for (across, up), real, synthetic, error in rays:
                     numbers = (f"{v:.3f}" for v in (across, up, real, synthetic, error))
                     table.writerow((path.beam.name, *numbers))
+        files = ["ranges.png", "ranges.json", "rays.csv"]
+        return files + (write_doses(part, doses) if doses else [])

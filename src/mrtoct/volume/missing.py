@@ -9,7 +9,7 @@ import numpy as np
 from mrtoct.errors import ValueRangeError
 from mrtoct.volume.grid import Array
 
-Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)"]
+Unit = Literal["HU", "a.u.", "label", "kg/m3", "1", "1/cm", "m/s", "dB/cm", "dB/(MHz^y cm)", "Gy"]
 """HU for CT, arbitrary units for MR signal, label for masks and segmentations; the others are those
 of the maps that follow from a CT, 1 for what is relative to water."""
 
