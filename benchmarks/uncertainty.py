@@ -23,7 +23,7 @@ from mrtoct.judging.calibration import CalibrationCurve, calibration_curve
 from mrtoct.prepare.store import read_manifest
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
 from mrtoct.training.run import read_run
-from mrtoct.translation.bundle import Bundle, Network, read_bundle
+from mrtoct.translation.bundle import Bundle, read_bundle
 from mrtoct.translation.deviation.fit import fit_deviation
 from mrtoct.translation.deviation.model import RADIUS, Signs, local_contrast
 from mrtoct.translation.predict import predict
@@ -63,10 +63,10 @@ class Seen:
         )
 
 
-def ways_of(network: Network, bundle: Bundle, ensemble: list[Network]) -> dict[str, Way]:
+def ways_of(network: nn.Module, bundle: Bundle, ensemble: list[nn.Module]) -> dict[str, Way]:
     """Return the further passes by name: MR (C, I, J, K) and head to CT in HU."""
 
-    def by(other: Network) -> Way:
+    def by(other: nn.Module) -> Way:
         return lambda mr, head: bundle.window.to_hu(predict(other, bundle, mr, head))
 
     def shifted(i: int, j: int) -> Way:
@@ -121,7 +121,7 @@ def candidates(names: list[str]) -> list[Candidate]:
     ]
 
 
-def look(subject: LoadedSubject, network: Network, bundle: Bundle, ways: dict[str, Way]) -> Seen:
+def look(subject: LoadedSubject, network: nn.Module, bundle: Bundle, ways: dict[str, Way]) -> Seen:
     """Return evenly drawn voxels of the head on both scans."""
     mr, head = np.asarray(subject.mr, dtype=np.float32), subject.mr_head
     ct = bundle.window.to_hu(predict(network, bundle, mr, head))
