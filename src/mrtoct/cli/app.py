@@ -44,6 +44,7 @@ COMMANDS = {
     "series": "List the series in a folder of DICOM files, or write one of them as a volume.",
     "check": "Look at a cohort, or one pair, before anyone waits for hours.",
     "register": "Find the rigid transform that takes points of the CT to points of the MR.",
+    "resample": "Bring a volume onto another grid.",
     "score": "Say how far a CT-to-MR transform is from a reference, in mm.",
     "prepare": "Register, mask, clean and resample MR/CT pairs into a store that trains fast.",
     "train": "Train a network on a prepared store.",

@@ -16,6 +16,7 @@ from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
+from mrtoct.judging.judge import Terms
 from mrtoct.judging.judgement import Judgement, chosen
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
@@ -84,6 +85,14 @@ def evaluate(
             help="Judge what is not in HU by its values, too, which is refused otherwise.",
         ),
     ] = False,
+    resample: Annotated[
+        bool,
+        typer.Option(
+            "--resample",
+            help="Bring a synthetic CT, or a mask, on another grid to the CT's, which is refused "
+            "otherwise. What lies beyond it counts as not measured.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
@@ -102,10 +111,10 @@ def evaluate(
     .nii, .mha, .mhd), and so on with ct and mask. A bundle is judged on the subjects of a store
     that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
 
-    Volumes on different grids are an error, never resampled silently, and so are values that cannot
-    be HU. Errors inside different masks are not comparable: the mask is part of the output. What
-    was not measured, in the synthetic or the real CT, is left out, and the output says how much
-    and what that changes.
+    Volumes on different grids are an error, unless --resample is given, and so are values that
+    cannot be HU. Errors inside different masks are not comparable: the mask is part of the output.
+    What was not measured, in the synthetic or the real CT, is left out, and the output says how
+    much and what that changes.
     """
     if csv is not None:
         require_absent(csv, overwrite=overwrite)  # before the work, not after it
@@ -115,11 +124,10 @@ def evaluate(
         mask,
         against,
         listed(subjects),
-        tile_grid(tiles) if tiles else None,
+        Terms(tile_grid(tiles) if tiles else None, force, resample),
         synthrad,
         workers,
         device,
-        force,
     )
     pair = single(request)
     with watching("evaluate") as watcher:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
-from mrtoct.judging.judge import require_hu
+from mrtoct.judging.judge import Terms, require_hu
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.methods import FOUND
 from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
-from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
 from mrtoct.prepare.mask import head_mask_ct
 
@@ -67,8 +66,7 @@ def judge(
     mask: Path | str | None = None,
     against: Path | str | None = None,
     subjects: Sequence[str] = (),
-    tiles: TileGrid | None = None,
-    force: bool = False,
+    terms: Terms = Terms(),
     workers: int = 1,
     device: str = "auto",
     watcher: Watcher = nobody,
@@ -88,10 +86,9 @@ def judge(
         A rival of sct on the same subjects.
     subjects : sequence of str
         Of a cohort, these alone. Without names, all that the bundle did not learn from.
-    tiles : TileGrid, optional
-        Measure seams at the borders of these tiles.
-    force : bool
-        Whether to judge what is not in HU by its values, too.
+    terms : Terms
+        Whether to judge also what is not in HU, or lies on another grid, and where to measure
+        seams.
     workers : int
         Processes that work at once.
     device : str
@@ -123,9 +120,8 @@ def judge(
         None if mask is None else Path(mask),
         None if against is None else Path(against),
         tuple(subjects),
-        tiles,
+        terms,
         workers=workers,
         device=device,
-        force=force,
     )
     return judge_pair(request) if single(request) else judge_cohort(request, watcher)

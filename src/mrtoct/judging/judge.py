@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,20 @@ from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import Role
 from mrtoct.prepare.mask import head_mask_ct
+from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Unit, Volume, require_same_grid
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms volumes are judged."""
+
+    tiles: TileGrid | None = None
+    """Where to measure seams; None: at the tiles that a method names."""
+    force: bool = False
+    """Judge also what is not in HU."""
+    resample: bool = False
+    """Bring a synthetic CT, or a mask, on another grid to the CT's, instead of refusing it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +49,7 @@ class Case:
     mask_source: str
     made: dict[str, Made]
     """By method."""
-    tiles: TileGrid | None = None
-    force: bool = False
-    """Judge also what is not in HU."""
+    terms: Terms = Terms()
 
 
 Keep = Callable[[Case, Judged], None]
@@ -49,8 +60,7 @@ def judge_subjects(
     subjects: Iterable[Subject | Failure],
     methods: Sequence[Method],
     *,
-    tiles: TileGrid | None = None,
-    force: bool = False,
+    terms: Terms = Terms(),
     workers: int = 1,
     keep: Keep = lambda case, judged: None,
     watcher: Watcher = nobody,
@@ -59,17 +69,14 @@ def judge_subjects(
 
     names are those of the subjects in the order to show. Methods make their synthetic CTs here;
     they are judged in several processes where workers is above 1. A subject that cannot be judged
-    stops no other; what is not in HU cannot, unless force is true. Seams are measured at tiles, or
-    without them at those that a method names. keep is handed every case that was judged, with its
-    figures. Raises CohortError where nobody can be judged.
+    stops no other. keep is handed every case that was judged, with its figures. Raises
+    CohortError where nobody can be judged.
     """
     waiting: dict[str, Case] = {}
 
     def cases() -> Iterator[Case | Failure]:
         for subject in subjects:
-            case = (
-                subject if isinstance(subject, Failure) else _case(subject, methods, tiles, force)
-            )
+            case = subject if isinstance(subject, Failure) else _case(subject, methods, terms)
             if isinstance(case, Case):
                 waiting[case.subject] = case
             yield case
@@ -99,30 +106,33 @@ def judge_case(case: Case) -> Judged:
     Errors name the file that they are about.
     """
     doubts: list[str] = []
-    real = _hu(case.ct, case.force, doubts)
+    real = _hu(case.ct, case.terms.force, doubts)
     mask = _mask(case, real)
     scts = {}
     for method, made in case.made.items():
         sct = made.sct(real, mask) if callable(made.sct) else made.sct
-        scts[method] = _hu(sct, case.force, doubts)
-        grid = scts[method].grid
-        require_same_grid(grid, real.grid, _name(sct, "synthetic CT"), _name(case.ct, "CT"))
+        hu, name = _hu(sct, case.terms.force, doubts), _name(sct, "synthetic CT")
+        if case.terms.resample and not hu.grid.matches(real.grid):
+            doubts.append(f"{name} was resampled onto the CT's grid: fine detail is smoothed by it")
+            hu = resample(hu, real.grid, fill=AIR_HU)
+        require_same_grid(hu.grid, real.grid, name, _name(case.ct, "CT"))
+        scts[method] = hu
     for hu in scts.values():
         real = real.measured_where(hu.measured)
     evaluations = {}
     calibration: CalibrationCurve | None = None
     for method, hu in scts.items():
         made = case.made[method]
-        evaluations[method] = evaluation_of(hu, real, mask, case.mask_source, tiles=case.tiles)
+        evaluations[method] = evaluation_of(
+            hu, real, mask, case.mask_source, tiles=case.terms.tiles
+        )
         if made.deviation is not None and len(evaluations) == 1:
             looked_at = head_voxels(hu, made.deviation, real, mask)
             calibration = calibration_curve(*looked_at) if looked_at[0].size > 1 else None
     return Judged(case.subject, case.role, evaluations, calibration, tuple(doubts))
 
 
-def _case(
-    subject: Subject, methods: Sequence[Method], tiles: TileGrid | None, force: bool
-) -> Case | Failure:
+def _case(subject: Subject, methods: Sequence[Method], terms: Terms) -> Case | Failure:
     try:
         made = {method.name: method.make(subject) for method in methods}
     except MrtoctError as error:
@@ -135,8 +145,7 @@ def _case(
         subject.mask,
         subject.mask_source,
         made,
-        tiles or (named[0] if named else None),
-        force,
+        replace(terms, tiles=terms.tiles or (named[0] if named else None)),
     )
 
 
@@ -175,6 +184,8 @@ def _mask(case: Case, real: Volume) -> Volume:
         with _about(case.ct):
             return head_mask_ct(real)
     mask = _read(case.mask, "label")
+    if case.terms.resample and not mask.grid.matches(real.grid):
+        mask = resample(mask, real.grid, fill=0, interpolation="nearest")
     require_same_grid(mask.grid, real.grid, _name(case.mask, "mask"), _name(case.ct, "CT"))
     if not (mask.voxels > 0).any():
         raise ValueRangeError(f"{_name(case.mask, 'the mask')} is empty: no voxel is above 0")

@@ -10,10 +10,9 @@ from mrtoct.errors import CohortError
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.io.records import BUNDLE, MANIFEST, RUN
 from mrtoct.judging.folders import Kind, find, match, volumes_in
-from mrtoct.judging.judge import Case, judge_case, judge_subjects
+from mrtoct.judging.judge import Case, Terms, judge_case, judge_subjects
 from mrtoct.judging.judgement import Judgement, Years
 from mrtoct.judging.methods import FOUND, Made, Method, from_files, water
-from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import some
 
 
@@ -31,12 +30,10 @@ class Request:
     """A rival, of the kind of sct; on a store a folder and a bundle may be compared."""
     subjects: tuple[str, ...] = ()
     """Of a cohort, these alone; of a store even those that were trained on."""
-    tiles: TileGrid | None = None
+    terms: Terms = Terms()
     years: Years = "both"
     workers: int = 1
     device: str = "auto"
-    force: bool = False
-    """Judge also what is not in HU."""
 
     @property
     def scts(self) -> dict[str, Path]:
@@ -72,8 +69,7 @@ def judge_pair(request: Request) -> Judgement:
         mask=request.mask,
         mask_source=request.mask.name if request.mask else FOUND,
         made={name: Made(path) for name, path in request.scts.items()},
-        tiles=request.tiles,
-        force=request.force,
+        terms=request.terms,
     )
     judged = judge_case(case)
     return Judgement([judged], notes=list(judged.doubts), years=request.years)
@@ -109,8 +105,7 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
         chosen,
         [subjects[name] for name in chosen],
         [*matched.methods, water()],
-        tiles=request.tiles,
-        force=request.force,
+        terms=request.terms,
         workers=request.workers,
         watcher=watcher,
     )
@@ -148,8 +143,7 @@ def _on_store(request: Request, watcher: Watcher) -> Judgement:
         list(chosen.roles),
         subjects_of(request.ct, chosen.roles),
         [*methods, water()],
-        tiles=request.tiles,
-        force=request.force,
+        terms=request.terms,
         workers=request.workers,
         watcher=watcher,
     )

@@ -25,6 +25,8 @@ class NamedVolume:
 
     title: str
     volume: Volume
+    transform: Array | None = None
+    """4 x 4, RAS mm: points of the first volume to points of this one; None: one world."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ def scene_of_volumes(volumes: Sequence[NamedVolume]) -> CodedScene:
 def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Array | None]:
     """Return the volume on the grid and where it was measured; None: everywhere."""
     volume = to_ras(named.volume)
-    if volume.grid.matches(grid):
+    if named.transform is None and volume.grid.matches(grid):
         return volume, volume.measured
-    inside = coverage(volume.grid, grid)
+    inside = coverage(volume.grid, grid, named.transform)
     if not inside.any():
         raise GeometryError(
             f"{named.title} does not overlap {reference}: they cannot be shown in one place"
         )
     if volume.unit == "label":
-        return resample(volume, grid, fill=0, interpolation="nearest"), inside
-    moved = resample(volume, grid, fill=0.0)
+        kept = resample(volume, grid, fill=0, transform=named.transform, interpolation="nearest")
+        return kept, inside
+    moved = resample(volume, grid, fill=0.0, transform=named.transform)
     return moved, moved.measured
 
 
