@@ -124,7 +124,7 @@ def translate(
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Translate a head MR into a synthetic CT, or each MR of a folder.
+    """Translate a head MR, or a folder of them, into synthetic CTs.
 
     The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
     as one of your own training. The MR may have any orientation, spacing and slice thickness. The
