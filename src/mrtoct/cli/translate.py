@@ -170,7 +170,7 @@ def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
     A file to write is of one head, a folder of those in MR. For CT series both are folders: then
     there are many heads where there are many DICOM studies.
     """
-    if not mr.is_dir() or is_modality_folder(mr):
+    if not mr.is_dir() or is_modality_folder(mr) or mr.name.lower().endswith(VOLUME_ENDINGS):
         return False
     if dicom:
         return len(studies_in(mr, outputs.paths)) > 1
