@@ -70,7 +70,7 @@ def translate_heads(
     device: str,
     overwrite: bool,
 ) -> list[Row]:
-    """Translate every head in a folder into others; what came of each, in the folder's order.
+    """Translate every head in a folder into others; what came of each, by name.
 
     A head whose results are there is passed over unless overwrite. Raises an MrtoctError where none
     could be done at all.

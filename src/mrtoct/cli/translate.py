@@ -149,7 +149,7 @@ def translate(
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Translate a head MR into a synthetic CT, or each MR of a folder.
+    """Translate a head MR, or a folder of them, into synthetic CTs.
 
     The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
     as one of your own training. The MR may have any orientation, spacing and slice thickness. The
@@ -210,7 +210,7 @@ def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
     A file to write is of one head, a folder of those in MR. For CT series both are folders: then
     there are many heads where there are many DICOM studies.
     """
-    if not mr.is_dir() or is_modality_folder(mr):
+    if not mr.is_dir() or is_modality_folder(mr) or mr.name.lower().endswith(VOLUME_ENDINGS):
         return False
     if dicom:
         return len(studies_in(mr, outputs.paths)) > 1
