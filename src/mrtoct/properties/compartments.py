@@ -1,4 +1,4 @@
-"""A head in three parts for models of electric fields: soft tissue outside, skull, all inside it."""
+"""A head in three parts for models of electric fields: outside the skull, skull, inside it."""
 
 from __future__ import annotations
 
