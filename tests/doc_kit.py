@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from dicom_series import write_series
 from doc_examples import ROOT
@@ -17,6 +18,7 @@ from mrtoct.io.transforms import write_transform
 from mrtoct.phantom import TINY, make_subject
 from mrtoct.phantom.cohort import write_cohort
 from mrtoct.prepare.store import PreparedSubject, read_manifest, read_subject
+from mrtoct.properties.compartments import INSIDE, SKULL, compartments
 from mrtoct.resample import resample
 from mrtoct.volume import Volume
 from rire_archives import as_served, tar_gz
@@ -118,6 +120,13 @@ class Kit:
     def make_SD_nii_gz(self, path: Path) -> None:  # noqa: N802
         ct = self.heads[0].ct
         write_volume(path, ct.with_voxels(np.full(ct.grid.shape, 60, np.int16)))
+
+    def make_tissue_labeling_upsampled_nii_gz(self, path: Path) -> None:
+        """Labels as charm numbers them, of a head whose skull is too thick."""
+        labels = compartments(self.heads[0].ct)
+        thick = ndimage.binary_dilation(labels.voxels == SKULL) & (labels.voxels != INSIDE)
+        voxels = np.where(thick & (labels.voxels > 0), 7, labels.voxels).astype(np.uint16)
+        write_volume(path, labels.with_voxels(voxels))
 
     def make_SCT_DICOM(self, folder: Path) -> None:  # noqa: N802
         write_dicom(folder, self.heads[0].ct, "CT", SeriesNumber=1006)

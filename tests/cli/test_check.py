@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mrtoct.io.files import read_volume, write_volume
+from mrtoct.phantom import TINY, make_subject
 
 
 @pytest.fixture
@@ -76,3 +77,10 @@ def test_a_source_without_subjects_is_one_sentence(mrtoct, tmp_path):
     assert "holds no subject" in mrtoct("check", tmp_path).sentence
     assert "does not exist" in mrtoct("check", tmp_path / "none").sentence
     assert "is a file; a cohort is" in mrtoct("check", __file__).sentence
+
+
+def test_a_synthetic_ct_by_itself_is_sent_to_inspect(mrtoct, tmp_path):
+    write_volume(tmp_path / "sct.nii.gz", make_subject(3, TINY).ct)
+    result = mrtoct("check", tmp_path / "sct.nii.gz")
+    assert "sct.nii.gz is one volume" in result.sentence
+    assert "'mrtoct inspect'" in result.sentence

@@ -17,6 +17,8 @@ from mrtoct.cli.options import Workers, processors
 from mrtoct.cli.terminal import watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
+from mrtoct.errors import FileError
+from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.io.scan import Scan
 
 
@@ -47,6 +49,11 @@ def check(
 
     The exit status is 0 if all subjects can be used, 1 if any cannot.
     """
+    if mr is None and source.is_file() and source.name.lower().endswith(VOLUME_ENDINGS):
+        raise FileError(
+            f"{source} is one volume; a cohort or a pair of CT and MR is checked. A synthetic CT by "
+            "itself is looked at by 'mrtoct inspect'"
+        )
     listing = list_subjects(source) if mr is None else pair_listing(source, mr)
     with watching("check") as watcher:
         result = check_cohort(listing, workers=workers, watcher=watcher)
