@@ -102,8 +102,7 @@ def planned_head(
     points = body.grid.to_world(np.argwhere(body.voxels))
     low, high = points.min(axis=0) - 2 * grid_mm, points.max(axis=0) + 2 * grid_mm
     grid = Grid.from_box(low, high, (grid_mm,) * 3)
-    boneless = np.where(real.voxels > BONE_ABOVE_HU, IN_PLACE_OF_BONE_HU, real.voxels)
-    cts = {REAL: real, SYNTHETIC: synthetic, BONELESS: real.with_voxels(boneless)}
+    cts = {REAL: real, SYNTHETIC: synthetic, BONELESS: without_bone(real)}
     inside = resample_mask(body, grid)
     aimed = resample_mask(target.with_voxels(target.voxels > 0), grid)
     aimed = aimed.with_voxels(aimed.voxels & inside.voxels)
@@ -116,6 +115,11 @@ def planned_head(
         for name, ct in cts.items()
     }
     return PlannedHead(on_grid, inside, aimed)
+
+
+def without_bone(ct: Volume) -> Volume:
+    """Return a CT (HU) with brain's HU in place of bone."""
+    return ct.with_voxels(np.where(ct.voxels > BONE_ABOVE_HU, IN_PLACE_OF_BONE_HU, ct.voxels))
 
 
 def compare_doses(
