@@ -5,7 +5,7 @@ row of the table is a scan and what was done to it, with the kinds of what was f
 a finding that is only a note, an exclamation mark one that forbids the translation.
 
     python benchmarks/guard.py DATA                    # simulates heads from DATA/head_labels
-    python benchmarks/guard.py DATA --bundle BUNDLE    # what that bundle remembers
+    python benchmarks/guard.py DATA --bundle head      # what that bundle remembers
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mrtoct.translation.bundle import read_bundle
 from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.guard.seen import SeenMr
+from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import Array, Grid, Volume
 
 HEADS = {
@@ -54,18 +55,19 @@ WORK_MM = 2.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--bundle", help="a shipped model's name, or a folder")
     parser.add_argument("--simulated", type=int, default=8, help="heads to simulate")
     parser.add_argument("--sentences", action="store_true", help="print them below each row")
     options = parser.parse_args()
     if options.bundle:
-        seen = read_bundle(options.bundle)[0].seen
+        seen = read_bundle(find_bundle(options.bundle))[0].seen
     else:
         seen = simulated(options.data / "head_labels", options.simulated)
+    channel = next(iter(seen.channels)) if seen else "mr"
     print("| scan | changed | found |\n| --- | --- | --- |")
 
     def say(name: str, change: str, volume: Volume) -> None:
-        found = doubts({"mr": volume}, seen)
+        found = doubts({channel: volume}, seen)
         marks = {"note": "*", "doubtful": "", "unusable": "!"}
         kinds = ", ".join(f"{f.kind}{marks[f.weight]}" for f in found)
         print(f"| {name} | {change} | {kinds or '-'} |", flush=True)

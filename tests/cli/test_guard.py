@@ -6,10 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import mrtoct.translation.shading as shading
 from mrtoct.io.files import read_volume, write_volume
+from mrtoct.prepare.bias import Corrected
 from mrtoct.translation.bundle import read_bundle
+from mrtoct.volume import Volume
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +91,32 @@ def test_a_ct_is_refused_unless_one_insists(mrtoct: Any, made: Any, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
     assert mrtoct("translate", made.ct, sct, "--model", made.best, "--force").status == 0
     assert sct.is_file()
+
+
+def test_a_bias_field_is_taken_off_on_request(
+    mrtoct: Any, made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is translated is the corrected MR: here one whose right half is 3 times as bright."""
+
+    def brighter(mr: Volume) -> Corrected:
+        factor = np.where(np.arange(mr.grid.shape[0]) < mr.grid.shape[0] // 2, 1.0, 3.0)
+        return Corrected(mr.with_voxels(mr.voxels * factor[:, None, None]), 2.6)
+
+    monkeypatch.setattr(shading, "correct_bias", brighter)
+    mr = read_volume(made.mr, "a.u.")
+    write_volume(tmp_path / "other.nii.gz", brighter(mr).mr)
+    said = {}
+    for name, arguments in {
+        "plain": (made.mr,),
+        "corrected": (made.mr, "--bias-correct"),
+        "other": (tmp_path / "other.nii.gz",),
+    }.items():
+        first, *options = arguments
+        sct = tmp_path / f"{name}-sct.nii.gz"
+        result = mrtoct("translate", first, sct, "--model", made.best, *options)
+        assert result.status == 0
+        said[name] = (" ".join(result.err.split()), read_volume(sct, "HU").voxels)
+    note = "note: MR: its bias field was corrected, as asked for: a shading of 2.6:1"
+    assert [note in text for text, _ in said.values()] == [False, True, False]
+    assert (said["corrected"][1] == said["other"][1]).all()
+    assert (said["corrected"][1] != said["plain"][1]).any()

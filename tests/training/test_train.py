@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,10 +20,16 @@ import mrtoct.training.regression as regression
 from mrtoct.errors import CohortError, FileError, RecipeError
 from mrtoct.hardware.progress import Update
 from mrtoct.prepare.intensity import HuWindow
-from mrtoct.prepare.store import Manifest, read_subject, write_manifest, write_subject
+from mrtoct.prepare.store import (
+    Manifest,
+    read_manifest,
+    read_subject,
+    write_manifest,
+    write_subject,
+)
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.checkpoint import State, read_checkpoint
-from mrtoct.training.cohort import load_cohort
+from mrtoct.training.cohort import describe, load_cohort
 from mrtoct.training.curves import read_curves
 from mrtoct.training.distance import distance_loss
 from mrtoct.training.loop import learning_rate_factor
@@ -34,6 +41,7 @@ from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.training.validation import validation_mae
 from mrtoct.translation.bundle import read_bundle, read_description
+from mrtoct.translation.geometry import Slices
 from mrtoct.translation.predict import predict_once
 from recipes import tiny_recipe
 
@@ -243,6 +251,20 @@ def test_the_bundle_says_what_it_was_trained_on(uninterrupted: Path, recipe: Rec
     assert (bundle.window, bundle.scaling) == (recipe.data.hu_window, recipe.data.mr_scaling)
     assert bundle.provenance["recipe"] == recipe.model_dump(mode="json")
     assert bundle.provenance["subjects"] == {"train": 1, "validation": 1, "test": 0}
+
+
+def test_the_bundle_says_whether_the_mr_was_corrected(
+    tiny_store: Path, tmp_path: Path, recipe: Recipe
+) -> None:
+    manifest = read_manifest(tiny_store)
+    store = tmp_path / "store"
+    shutil.copytree(tiny_store, store)
+    write_manifest(store, replace(manifest, settings={"bias_correct": True}))
+    split = Split(train=["head1"], validation=[], test=[])
+    for folder, expected in ((tiny_store, False), (store, True)):
+        cohort = load_cohort(folder, ("mr",), split, recipe)
+        bundle = describe(recipe, recipe.model, Slices((64, 64)), cohort)
+        assert bundle.bias_corrected is expected
 
 
 def test_the_curves_are_the_losses_that_happened(

@@ -69,6 +69,17 @@ def declare(folder: Path, weights: bytes) -> None:
     (folder / "bundle.json").write_text(json.dumps(record))
 
 
+@pytest.mark.parametrize("value", [True, False, None])
+def test_whether_mr_is_to_be_corrected_comes_back(tmp_path: Path, value: bool | None) -> None:
+    """Bundles from before that do not say it."""
+    write_bundle(
+        tmp_path / "b", replace(BUNDLE, bias_corrected=bool(value)), trained().state_dict()
+    )
+    if value is None:
+        edit(tmp_path / "b", lambda translator: translator.pop("bias_corrected"))
+    assert read_bundle(tmp_path / "b")[0].bias_corrected is bool(value)
+
+
 def problem(folder: Path) -> str:
     with pytest.raises(BundleError) as caught:
         read_bundle(folder)
