@@ -27,7 +27,15 @@ def contents(subjects):
         curves=CURVES,
         preparation=[
             PreparationRow(
-                "sub-01", "23 x 29 x 17", "good", 4.25, 1.5, -0.6, [(0, "not seen")], 0.97
+                "sub-01",
+                "23 x 29 x 17",
+                "good",
+                4.25,
+                1.5,
+                -0.6,
+                [(0, "not seen")],
+                0.97,
+                {"metal": 0.031},
             ),
             PreparationRow("sub-02", "23 x 29 x 17", "not registered"),
         ],
@@ -85,6 +93,7 @@ def test_page_says_what_was_measured(html, subjects):
     for expected in (
         "made-up box",
         "slice 0: not seen",
+        "metal: 3.1 %",
         "97 %",
         "not registered",
         "Made up.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,24 @@ def players(seed: int = 0, **sections: object) -> tuple[UNet, PatchDiscriminator
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
+
+
+def test_what_is_left_out_is_shown_to_no_player() -> None:
+    """Metal in the real CT that is not covered changes neither network."""
+    one = batch()
+    covered = torch.ones_like(one.ct)
+    covered[..., 8:16, 8:16] = 0
+    metal = torch.where(covered > 0, one.ct, torch.tensor(3.0))
+    figures = []
+    for ct in (one.ct, metal):
+        *_, learner = players()
+        figures.append(learner.step(replace(one, ct=ct, covered=covered)))
+    assert figures[0] == figures[1]
+    *_, learner = players()
+    assert (
+        learner.step(replace(one, ct=metal))["discriminator_loss"]
+        != (figures[0]["discriminator_loss"])
+    )
 
 
 @pytest.mark.parametrize("loss", ["standard", "least_square"])

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from mrtoct.errors import BundleError, CohortError, FileError, ValueRangeError
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.networks.unet import UNet, UNetConfig
+from mrtoct.phantom import TINY, make_subject
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.prepare.store import read_subject
@@ -465,3 +467,21 @@ def test_what_is_no_mr_is_refused_by_what_it_is(upright: Volume) -> None:
         stub.translate("mr.nii.gz")
     with pytest.raises(CohortError, match="knows the MR channels mr; it was given T9"):
         stub.translate({"T9": upright})
+
+
+def test_where_a_face_was_removed_nothing_is_drawn_and_nothing_measured() -> None:
+    mr = make_subject([1, 0], TINY).mr["T1"]
+    head = head_mask_mr(mr).voxels
+    indices = np.stack(np.meshgrid(*map(np.arange, mr.grid.shape), indexing="ij"), axis=-1)
+    _, y, z = np.moveaxis(mr.grid.to_world(indices), -1, 0)
+    taken = (z < z[head].max() - 85) & (y > y[head].max() - 60)
+    stub = translator(Line(), (3.75, 3.75, 6.0))
+    whole = stub.translate(mr)
+    sct = stub.translate(mr.with_voxels(np.where(taken, 0, mr.voxels)))
+    assert sct.measured is not None
+    gone = ~sct.measured if whole.measured is None else whole.measured & ~sct.measured
+    assert 2 * (gone & taken).sum() / (gone.sum() + taken.sum()) > 0.95
+    assert (sct.voxels[~sct.measured] == -1024).all()
+    # Of the head that is left, all is still there.
+    left = (whole.voxels > -1024) & ~ndimage.binary_dilation(taken, iterations=2)
+    assert (sct.voxels[left] > -1024).mean() > 0.98
