@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # no pool of threads that a fork would lose
 
@@ -16,6 +21,9 @@ from . import __doc__ as description
 from .mutate import mutate
 from .readers import READERS
 from .summary import table
+
+
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -36,6 +44,13 @@ def main() -> None:
                      help="only these: %(default)s")  # fmt: skip
     one.add_argument("--minutes", type=float, default=1e9, help="stop after; goes on when repeated")
     one.set_defaults(run=run_mutate)
+    two = commands.add_parser("kill", help="commands killed at random moments")
+    two.add_argument("--count", type=int, default=100, help="kills of each command")
+    two.add_argument("--seed", type=int, default=1)
+    two.add_argument("--command", default="fetch,prepare,train,translate,reproduce", metavar="A,B",
+                     help="only these: %(default)s")  # fmt: skip
+    two.add_argument("--minutes", type=float, default=1e9, help="of each command, at most")
+    two.set_defaults(run=run_kill)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sys.exit(arguments.run(arguments))
@@ -61,6 +76,41 @@ def run_mutate(arguments: argparse.Namespace) -> int:
         )
     print(table(arguments.out))
     return 1 if faults else 0
+
+
+def run_kill(arguments: argparse.Namespace) -> int:
+    from .ground import archives, make_ground, serving
+    from .kills import commands, kill
+
+    logging.disable(logging.CRITICAL)
+    faults = 0
+    print("| command | kills | runs to the end | files compared | faults |", flush=True)
+    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+    with TemporaryDirectory() as name, serving(archives()) as address:
+        folder = Path(name)
+        every = commands(_in_a_child(make_ground, folder / "ground"), address)
+        for command in arguments.command.split(","):
+            end = time.monotonic() + 60 * arguments.minutes
+            kills = runs = mine = compared = 0
+            for came in kill(
+                command, every[command], folder / "home", arguments.count, arguments.seed,
+                folder / "log.txt",
+            ):  # fmt: skip
+                kills, runs, compared = kills + came.kills, runs + came.runs, came.compared
+                mine += len(came.faults)
+                for fault in came.faults:
+                    print(fault, file=sys.stderr, flush=True)
+                if time.monotonic() > end:
+                    break
+            print(f"| {command}, {came.seconds:.1f} s | {kills} | {runs} | {compared} | {mine} |", flush=True)
+            faults += mine
+    return 1 if faults else 0
+
+
+def _in_a_child(make: Callable[[Path], T], folder: Path) -> T:
+    """Make something in a process of its own, so that this one keeps no thread of it."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(make, (folder,))
 
 
 if __name__ == "__main__":

@@ -233,7 +233,8 @@ def test_what_a_killed_process_left_is_taken_away_by_the_next(tmp_path, ended):
         f".part-000000-{ended}-note",  # of another machine
         f"{own}{ended}-a-note",
     ]
-    for name in [*kept, f"{own}{ended}-note"]:
+    inner = f"{own}{ended}-{own}{ended}-note"  # in a folder that was being made
+    for name in [*kept, f"{own}{ended}-note", inner]:
         (tmp_path / name).write_text("half")
     (tmp_path / f"{own}{ended}-run").mkdir()
     (tmp_path / f"{own}{ended}-run" / "one").write_text("half")

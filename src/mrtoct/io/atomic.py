@@ -12,6 +12,7 @@ import glob
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -127,18 +128,21 @@ def _remove_left_overs(path: Path) -> None:
 
     A former folder is put back if the process was killed between two renames.
     """
-    for start in (FORMER, ".part-"):
-        own = f"{start}{_machine()}-"
-        for left in path.parent.glob(f"{own}*-{glob.escape(path.name)}"):
-            process, _, name = left.name.removeprefix(own).partition("-")
-            if name != path.name or _is_running(process):
-                continue
-            if start == FORMER and not path.exists():
-                left.rename(path)
-            elif left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                _remove(left)
+    own = re.compile(rf"\.part-(former-)?{_machine()}-(\d+)-")
+    for left in path.parent.glob(f".part-*-{glob.escape(path.name)}"):
+        begun = own.match(left.name)
+        if not begun or _is_running(begun[2]):
+            continue
+        # What was made inside a folder that was being made has several such beginnings.
+        name = re.sub(rf"^({own.pattern})+", "", left.name)
+        if name != path.name:
+            continue
+        if begun[1] and left.name == begun[0] + name and not path.exists():
+            left.rename(path)
+        elif left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            _remove(left)
 
 
 def _is_running(process: str) -> bool:
