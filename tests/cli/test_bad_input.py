@@ -188,8 +188,11 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
 
     store = tmp_path / "store"
     result = mrtoct("prepare", source, store, "--recipe", made.recipe, "--workers", 1)
-    assert (result.status, result.out) == (0, "")
+    assert result.status == 1
     assert "Traceback" not in result.err
+    shown = result.out.split()
+    assert shown.count("good") == 2  # its name, its verdict
+    assert shown.count("failed") == len(reasons)
     manifest = json.loads((store / "manifest.json").read_text())
     assert manifest["subjects"] == ["good"]
     assert set(manifest["failed"]) == set(reasons)
@@ -198,7 +201,7 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
         assert any(word in told for word in reason.split("|")), (name, told)
         assert f"{name}: {told}" in result.err
         assert "\n" not in told
-    assert f"1 subjects ready in {store}, {len(reasons)} failed and skipped" in result.err
+    assert f"1 subject ready in {store}, {len(reasons)} failed and skipped" in result.err
     assert sorted(p.name for p in store.iterdir()) == ["good", "manifest.json"]
 
 

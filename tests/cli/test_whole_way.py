@@ -21,7 +21,7 @@ def test_phantom_writes_the_heads_of_its_seed(made):
     assert sorted(p.name for p in made.raw.iterdir()) == [f"phantom-00{n}" for n in (1, 2, 3)]
     expected = make_subject([1, 0], TINY)
     np.testing.assert_array_equal(read_volume(made.ct, "HU").voxels, expected.ct.voxels)
-    assert f"next: mrtoct prepare {made.raw} STORE" in made.said["phantom"].err
+    assert f"next: mrtoct prepare {made.raw} STORE --recipe demo" in made.said["phantom"].err
     assert made.said["phantom"].out == ""
 
 

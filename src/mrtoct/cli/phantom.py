@@ -68,4 +68,4 @@ def phantom(
             overwrite=overwrite,
             watcher=watcher,
         )
-    say(f"{subjects} subjects in {folder}; next: mrtoct prepare {folder} STORE")
+    say(f"{subjects} subjects in {folder}; next: mrtoct prepare {folder} STORE --recipe demo")

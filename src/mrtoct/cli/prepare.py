@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from mrtoct.cli.options import Workers, listed, processors
-from mrtoct.cli.terminal import say, watching
+from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
@@ -62,6 +66,7 @@ def prepare(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Register, mask, clean and resample MR/CT pairs into a store that trains fast.
 
@@ -70,10 +75,11 @@ def prepare(
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
     that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json.
 
-    Subjects that fail are reported and skipped. Run again, only what changed is redone, and
-    subjects that left SOURCE leave STORE, too.
+    Each subject's verdict is printed: good; doubtful, which training leaves out; or failed, with
+    the reason. Run again, only what changed is redone, and subjects that left SOURCE leave STORE,
+    too. The exit status is 1 if any subject failed; the others are ready all the same.
     """
-    run(
+    manifest = run(
         source,
         store,
         recipe,
@@ -82,6 +88,33 @@ def prepare(
         bias_correct=bias_correct,
         overwrite=overwrite,
     )
+    if json:
+        typer.echo(json_module.dumps(verdicts(manifest), indent=1))
+    else:
+        show(manifest)
+    if manifest.failed:
+        raise typer.Exit(1)
+    say(f"next: mrtoct train {store} RUN --recipe {recipe}")
+
+
+def verdicts(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """Return by subject good, doubtful or failed, and why."""
+    found = {name: {"verdict": "good", "reason": ""} for name in manifest.subjects}
+    found |= {n: {"verdict": "doubtful", "reason": r} for n, r in manifest.distrusted.items()}
+    found |= {n: {"verdict": "failed", "reason": r} for n, r in manifest.failed.items()}
+    return dict(sorted(found.items()))
+
+
+def show(manifest: Manifest) -> None:
+    """Print a line for each subject."""
+    styles = {"good": "green", "doubtful": "yellow", "failed": "red"}
+    table = Table()
+    for column in ("subject", "verdict", "why"):
+        table.add_column(column, overflow="fold")
+    for name, told in verdicts(manifest).items():
+        style = styles[told["verdict"]]
+        table.add_row(Text(name), Text(told["verdict"], style=style), Text(told["reason"]))
+    Console(highlight=False).print(table)
 
 
 def run(
@@ -112,11 +145,12 @@ def run(
             watcher=watcher,
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
-    say(f"{len(manifest.subjects)} subjects ready in {store}{failed}")
+    ready = len(manifest.subjects)
+    say(f"{ready} subject{'' if ready == 1 else 's'} ready in {store}{failed}")
     if any(calibration != UNKNOWN for calibration in manifest.cts):
         say(f"their CTs: {'; '.join(map(str, manifest.cts))}")
     if manifest.distrusted:
-        say(
+        warn(
             f"{len(manifest.distrusted)} of them with a doubtful registration: training leaves "
             "them out unless told to keep them"
         )
