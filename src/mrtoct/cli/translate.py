@@ -66,13 +66,14 @@ def translate(
         ),
     ] = False,
     bias_correct: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--bias-correct",
-            help="Correct the MR's bias field (N4) before it is translated. By default only where "
-            "the model needs it: see docs/guard.md.",
+            "--bias-correct/--no-bias-correct",
+            help="Correct the MR's bias field (N4) before it is translated, or leave it. By default "
+            "it is corrected where the model needs it, which a note then says.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     series: Annotated[
         str | None,
         typer.Option(
@@ -150,7 +151,7 @@ def translate(
 
         stage.update("looking")
         with about(mr):
-            channels, unlike = translator.examined(channels, bias_correct=bias_correct or None)
+            channels, unlike = translator.examined(channels, bias_correct=bias_correct)
         unlike = [doubt.spelt(spelling_of(translate)) for doubt in unlike]
         for doubt in unlike:
             say(f"{'note' if doubt.weight == 'note' else 'warning'}: {doubt}")
