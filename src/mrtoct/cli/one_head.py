@@ -39,8 +39,8 @@ class Manner:
     """Translate what is no head MR, too."""
     aligned: bool = False
     """Several channels lie in one frame already."""
-    bias_correct: bool = False
-    """Take the bias field off every MR, not only off one that the model cannot do with."""
+    bias_correct: bool | None = None
+    """Take the bias field off, or not; None: where the model needs it."""
     uneven: Uneven = "refuse"
     """What to do with DICOM slices that are missing or unevenly apart."""
     dicom: bool = False
@@ -152,7 +152,7 @@ def translate_head(
     channels = {translator.bundle.channels[0]: head.mr, **head.others}
     stage("looking")
     with about(path):
-        channels, findings = translator.examined(channels, bias_correct=manner.bias_correct or None)
+        channels, findings = translator.examined(channels, bias_correct=manner.bias_correct)
     findings = [finding.spelt(option) for finding in findings]
     _tell_all(findings, tell)
     if not manner.force:

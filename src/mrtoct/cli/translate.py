@@ -77,13 +77,14 @@ def translate(
         ),
     ] = False,
     bias_correct: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--bias-correct",
-            help="Correct the MR's bias field (N4) before it is translated. By default only where "
-            "the model needs it: see docs/guard.md.",
+            "--bias-correct/--no-bias-correct",
+            help="Correct the MR's bias field (N4) before it is translated, or leave it. By default "
+            "it is corrected where the model needs it, which a note then says.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     series: Annotated[
         str | None,
         typer.Option(

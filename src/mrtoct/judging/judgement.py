@@ -95,7 +95,8 @@ class Judgement:
             for name, values in parts.items()
             if name not in left
         }
-        seen = [f"{name} counts {part:.0%} of the mask" for name, part in least.items() if part < 1]
+        of = "of the mask" if len(found) == 1 else "or more of a mask"
+        seen = [f"{name} counts {part:.0%} {of}" for name, part in least.items() if part < 0.995]
         if not seen:
             return ""
         return (
