@@ -52,7 +52,7 @@ def check(
     if mr is None and source.is_file() and source.name.lower().endswith(VOLUME_ENDINGS):
         raise FileError(
             f"{source} is one volume; a cohort or a pair of CT and MR is checked. A synthetic CT "
-            "alone is looked at by 'mrtoct inspect'"
+            "by itself is looked at by 'mrtoct inspect'"
         )
     listing = list_subjects(source) if mr is None else pair_listing(source, mr)
     with watching("check") as watcher:
