@@ -22,7 +22,6 @@ from .mutate import mutate
 from .readers import READERS
 from .summary import table
 
-
 T = TypeVar("T")
 
 
@@ -102,7 +101,10 @@ def run_kill(arguments: argparse.Namespace) -> int:
                     print(fault, file=sys.stderr, flush=True)
                 if time.monotonic() > end:
                     break
-            print(f"| {command}, {came.seconds:.1f} s | {kills} | {runs} | {compared} | {mine} |", flush=True)
+            print(
+                f"| {command}, {came.seconds:.1f} s | {kills} | {runs} | {compared} | {mine} |",
+                flush=True,
+            )
             faults += mine
     return 1 if faults else 0
 

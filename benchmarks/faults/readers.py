@@ -221,7 +221,8 @@ READERS: dict[str, Reader] = {
     "archive": Reader(samples.archives, {".gz": (formats.gzipped(formats.ARCHIVE),)}, _archive, 1),
     "store": Reader(samples.store, {".json": formats.JSON, ".npy": RAW + TEXT[:3]}, _store),
     "bundle": Reader(
-        samples.bundles, {"bundle.json": formats.JSON, ".safetensors": RAW + TEXT[:3]}, _bundle, 1
+        samples.bundles, {"bundle.json": formats.JSON, ".safetensors": RAW + TEXT[:3],
+         "SHA256SUMS": TEXT}, _bundle, 1
     ),
     "seen": Reader(samples.seen, {".json": formats.JSON}, _seen),
     "recipe": Reader(samples.recipes, {".toml": TEXT}, _recipe, 8),

@@ -16,6 +16,7 @@ from mrtoct.io.files import write_volume
 from mrtoct.io.rire.image import in_rire_frame
 from mrtoct.io.rire.image import write as write_rire
 from mrtoct.io.rire.transform import from_ras, rire_text
+from mrtoct.io.sums import SUMS
 from mrtoct.io.unpack import pack, unpack
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.store import Manifest, PreparedSubject, write_manifest, write_subject
@@ -230,7 +231,10 @@ def bundles() -> list[Files]:
         ({"kind": "context", "width": 1}, {"kind": "patches", "stages": 2}),
         ({"kind": "head_unet", "widths": (8, 8), "detail": 4}, {"kind": "heads"}),
     )
-    return [made_in_a_folder(lambda f, m=m, g=g: _write_bundle(f / "b", m, g)) for m, g in models]
+    made = [made_in_a_folder(lambda f, m=m, g=g: _write_bundle(f / "b", m, g)) for m, g in models]
+    for files in made[1:]:
+        del files[f"b/{SUMS}"]  # as bundles of old, and so that what was changed is read
+    return made
 
 
 def _write_bundle(folder: Path, model: dict[str, object], geometry: dict[str, object]) -> None:

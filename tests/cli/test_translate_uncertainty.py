@@ -33,6 +33,7 @@ def test_nothing_is_written_where_it_cannot_be_done(made, mrtoct, tmp_path):
     record = json.loads((old / "bundle.json").read_text())
     record["translator"]["deviation"] = None
     (old / "bundle.json").write_text(json.dumps(record))
+    (old / "SHA256SUMS").unlink()
     result = mrtoct("translate", made.mr, sct, "--model", old, "--uncertainty", sd)
     assert result.sentence.startswith(f"{old}: this bundle cannot estimate its uncertainty")
     result = mrtoct("translate", made.mr, sct, "--model", made.best, "--uncertainty", sct)

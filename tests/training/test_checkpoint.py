@@ -64,6 +64,7 @@ def test_training_goes_on_as_if_it_had_not_stopped(written: Path) -> None:
 
 def test_a_checkpoint_is_a_bundle_without_any_pickle(written: Path) -> None:
     assert sorted(p.name for p in written.iterdir()) == [
+        "SHA256SUMS",
         "bundle.json",
         "networks.safetensors",
         "optimizer.safetensors",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ import torch
 
 from mrtoct.errors import BundleError, FileError, MrtoctError
 from mrtoct.hardware.devices import device_named
+from mrtoct.io.records import read_record
+from mrtoct.io.sums import changed_since
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.unet import UNet, UNetConfig
 from mrtoct.prepare.intensity import HuWindow, MrScaling
@@ -27,6 +30,8 @@ from mrtoct.translation.bundle import (
     write_bundle,
 )
 from mrtoct.translation.geometry import Heads, Patches, Slices
+from mrtoct.translation.guard.seen import SeenMr
+from mrtoct.translation.pretrained.shipped import bundle_path
 
 CONFIG = UNetConfig(width=3, depth=3, dropout=0.25, output="linear")
 BUNDLE = Bundle(
@@ -105,7 +110,8 @@ def test_a_bundle_alone_rebuilds_the_network(folder: Path) -> None:
 def test_it_is_json_and_safetensors_and_nothing_else(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == ["bundle.json", "weights.safetensors"]
+    names = ["SHA256SUMS", "bundle.json", "weights.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == names
     content = (folder / "weights.safetensors").read_bytes()
     header = int.from_bytes(content[:8], "little")
     assert set(json.loads(content[8 : 8 + header])) >= set(trained().state_dict())
@@ -188,6 +194,47 @@ def test_a_runs_folder_is_told_of_its_best(tmp_path: Path) -> None:
     write_bundle(tmp_path / "run" / "best", BUNDLE, trained().state_dict())
     message = problem(tmp_path / "run")
     assert message.endswith(f"did you mean {tmp_path / 'run' / 'best'}?")
+
+
+def test_any_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    seen = read_record(bundle_path("head"), SeenMr)
+    folder = tmp_path / "b"
+    write_bundle(folder, replace(BUNDLE, seen=seen), trained().state_dict())
+    read_bundle(folder)
+    random = Random(5)
+    for file in sorted(folder.iterdir()):
+        content = file.read_bytes()
+        for _ in range(25):
+            flipped = bytearray(content)
+            flipped[random.randrange(len(content))] ^= 1 << random.randrange(8)
+            file.write_bytes(flipped)
+            with pytest.raises(BundleError):
+                read_bundle(folder)
+        file.write_bytes(content)
+
+
+def test_without_sums_a_bundle_of_before_is_read(folder: Path) -> None:
+    edit(folder, lambda translator: translator.update(spacing=[2.0, 2.0, 2.0]))
+    said = "bundle.json is not as it was written, says SHA256SUMS; train it again, or copy it anew"
+    assert said in problem(folder)
+    (folder / "SHA256SUMS").unlink()
+    bundle, _ = read_bundle(folder)
+    assert bundle.spacing == (2.0, 2.0, 2.0)
+
+
+def test_the_shipped_bundle_has_sums() -> None:
+    names = ("bundle.json", "seen.json", "weights.safetensors")
+    assert (bundle_path("head") / "SHA256SUMS").is_file()
+    assert changed_since(bundle_path("head"), names) == []
+
+
+def test_weights_that_are_no_numbers(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "weights.safetensors")
+    next(w for w in weights.values() if w.is_floating_point()).view(-1)[0] = float("nan")
+    content = safetensors.torch.save(weights)
+    (folder / "weights.safetensors").write_bytes(content)
+    declare(folder, content)
+    assert "weights.safetensors holds weights that are NaN or infinite" in problem(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"format": 1,}'])

@@ -12,7 +12,6 @@ STORE/<subject>/mask.npy       bool, where the data's authors count errors; only
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from mrtoct.io.arrays import open_array
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.records import MANIFEST, Record, read_record, write_record
+from mrtoct.io.sums import sha256_of
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.volume import Grid, Unit, Volume
@@ -190,7 +190,7 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             ct=subject.calibration,
             shading=subject.shading,
             left_out=subject.left_out,
-            sha256={path.name: _sha256(path) for path in sorted(folder.iterdir())},
+            sha256={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
         )
         write_record(folder, record)
 
@@ -202,9 +202,12 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
     """
     subject = open_subject(store, name)
     folder = store / name
-    for file, sha256 in read_record(folder, SubjectRecord).sha256.items():
-        if _sha256(folder / file) != sha256:
-            raise CohortError(f"{folder / file} is damaged: its checksum changed; {REMEDY}")
+    try:
+        for file, sha256 in read_record(folder, SubjectRecord).sha256.items():
+            if sha256_of(folder / file) != sha256:
+                raise CohortError(f"{folder / file} is damaged: its checksum changed; {REMEDY}")
+    except FileError as error:
+        raise CohortError(f"{error}; {REMEDY}") from error
     return subject
 
 
@@ -258,14 +261,6 @@ def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
     if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
         raise CohortError(f"{path} does not fit its subject.json; {REMEDY}")
     return Volume(voxels, grid, unit)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise CohortError(f"{path} cannot be read: {error.strerror or error}; {REMEDY}") from error
 
 
 def stored_subject(store: Path, name: str) -> PreparedSubject | None:

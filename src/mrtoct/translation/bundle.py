@@ -3,6 +3,7 @@
 BUNDLE/bundle.json           architecture, geometry, normalisation, provenance, figures
 BUNDLE/weights.safetensors   the network's tensors
 BUNDLE/seen.json             what the training MR looked like, where that is known
+BUNDLE/SHA256SUMS            of these files; without it only the weights are known to be whole
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pydantic import Field, InstanceOf
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from mrtoct.errors import BundleError
+from mrtoct.errors import BundleError, FileError
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.records import BUNDLE, Record, read_record, write_record
+from mrtoct.io.sums import SUMS, changed_since, write_sums
 from mrtoct.networks.registry import AnyNetwork
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.spacing import require_spacing
@@ -112,6 +114,7 @@ def write_bundle(
         write_record(folder, BundleRecord(3, hashlib.sha256(content).hexdigest(), bundle))
         if bundle.seen is not None:
             write_record(folder, bundle.seen)
+        write_sums(folder)
 
 
 def read_bundle(path: Path | str) -> tuple[Bundle, nn.Module]:
@@ -143,7 +146,22 @@ def read_bundle(path: Path | str) -> tuple[Bundle, nn.Module]:
     except (SafetensorError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise BundleError(f"{weights_path} does not fit {BUNDLE}: {said}") from error
-    return replace(record.translator, seen=_read_seen(path)), network.eval()
+    bundle = replace(record.translator, seen=_read_seen(path))
+    _require_unchanged(path, [BUNDLE, WEIGHTS] + [SeenMr.file] * (bundle.seen is not None))
+    return bundle, network.eval()
+
+
+def _require_unchanged(path: Path, names: list[str]) -> None:
+    """Raise BundleError if a file is valid but not what was written, such as by a flipped bit."""
+    try:
+        changed = changed_since(path, names)
+    except FileError as error:
+        raise BundleError(f"{error}; {BundleRecord.remedy}") from error
+    if changed:
+        raise BundleError(
+            f"{path / changed[0]} is not as it was written, says {SUMS}; {BundleRecord.remedy}, or "
+            f"remove {SUMS} if you changed it on purpose"
+        )
 
 
 def read_description(path: Path) -> BundleRecord:
