@@ -263,7 +263,7 @@ class Translator:
         scans = tuple((channel, transforms[name]) for name, channel in channels.items())
         gone = np.logical_or.reduce([find_absent(w, head).mask.voxels for w in work])
         absent = head.with_voxels(gone)
-        return Shown(np.stack([w.voxels[box] for w in work]), head, box, absent, scans)
+        return Shown(np.stack([w.voxels[box] for w in work]), head, box, scans, absent)
 
     def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
         """Return size and first voxel of the patches that the CT of this MR is put together of.
