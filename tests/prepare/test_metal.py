@@ -82,6 +82,18 @@ def test_bone_enamel_and_noise_are_no_metal():
     assert find_metal(specks) is None
 
 
+def test_a_slab_of_nothing_but_teeth_holds_no_metal_unless_streaks_show():
+    clean = disc(highest=2300.0)
+    slab = (slice(0, 90), slice(0, 100), slice(8, 12))
+    teeth = (np.abs(X) < 20) & (np.abs(Y - 60) < 3)
+    clean.voxels[teeth] = 2300
+    assert find_metal(clean.cropped(slab)) is None
+    streaky = clean
+    for k in range(8, 12):
+        streaky = with_streaks(streaky, 60, 12000, k, 2300)
+    assert find_metal(streaky.cropped(slab)) is not None
+
+
 def test_a_block_beyond_any_tissue_needs_no_streaks():
     ct = disc()
     block = (np.abs(X - 20) < 6) & (np.abs(Y) < 6) & (np.abs(Z) < 6)

@@ -36,8 +36,6 @@ PLANE_CM2 = 70.0
 real heads, at a side that was pressed flat."""
 FACE_TOP_MM, AHEAD_MM = 35.0, 15.0
 """A face is cut off from so far below the vertex on, and so far ahead of the head's middle."""
-
-
 BRAIN_WIDTHS_MM, BRAIN_LENGTHS_MM, BRAIN_RATIOS = (100.0, 160.0), (130.0, 205.0), (1.1, 1.6)
 """Of what lies in exact darkness and shows no skull: sizes of a brain, and length by width."""
 SKULL_MM = 15.0
@@ -67,8 +65,10 @@ def find_absent(volume: Volume, head: Volume) -> Absent:
         inside &= _nearest(volume.with_voxels(volume.measured, "label"), grid)
     gone = _nearest(empty, grid)
     seen = _nearest(head, grid) & inside & ~gone
-    surface = seen & dilated(inside & ~seen, 1)
     cut_out, face, cut = np.zeros_like(seen), 0.0, dict.fromkeys(SIDES, 0.0)
+    if not seen.any():  # a picture of one value
+        return Absent(volume.with_voxels(np.zeros_like(empty.voxels), "label"), face, False, cut)
+    surface = seen & dilated(inside & ~seen, 1)
     is_masked = _is_masked(seen, gone, inside)
     find = _beyond_planes if is_masked else _touching
     for part in find(surface, gone, grid):
@@ -83,7 +83,7 @@ def find_absent(volume: Volume, head: Volume) -> Absent:
     if stripped:
         cut_out = gone & dilated(seen, round(SKULL_MM / WORK_MM))
     mask = _nearest(Volume(dilated(cut_out, 1), grid, "label"), volume.grid) & empty.voxels
-    if seen.any() and not (face or stripped):
+    if not (face or stripped):
         left = Volume(seen, grid, "label")
         face = missing_face(left, inside)
         if face:

@@ -35,7 +35,7 @@ def missing_face(head: Volume, inside: Array) -> float:
     if not mask[:, :, forehead].any():
         return 0.0
     band = _band(mask[:, :, forehead], grid)
-    front = _front(mask[band].any(axis=0))
+    front = _front(np.asarray(mask[band].any(axis=0)))
     ahead = float(np.median(front[forehead & (front >= 0)]))
     # Where the air ahead of it was not measured, the face may go on there.
     measured = np.asarray(inside[band].all(axis=0))
@@ -58,7 +58,7 @@ def where_a_face_was(head: Volume) -> Array:
     mask, grid = head.voxels, head.grid
     below = _below_vertex(mask, grid)
     forehead = (below >= FOREHEAD_MM[0]) & (below <= FOREHEAD_MM[1])
-    outline = _front(mask[:, :, forehead].any(axis=2).T)
+    outline = _front(np.asarray(mask[:, :, forehead].any(axis=2)).T)
     lower = (below > FOREHEAD_MM[0]) & (below <= CHIN_MM)
     j = np.arange(mask.shape[1])
     front = _front(np.moveaxis(mask, 1, 0))

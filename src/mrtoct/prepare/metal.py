@@ -31,8 +31,9 @@ SOFT_HU = (-150.0, 200.0)
 RING_MM, NEAR_MM, FEWEST = 10.0, 30.0, 50
 """Texture is measured in rings about the metal, and a ring needs so many soft pixels. The first is
 always left out; streaks must show in those that are near."""
-MOST_SLICES = 24
-"""Without metal, that say what texture is usual."""
+MOST_SLICES, USUAL_HU = 24, 10.0
+"""Slices without metal say what texture is usual, so many of them; 4 to 12 HU in three scans, which
+must do where all slices hold metal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +113,11 @@ def _rough(rings: Array, least: float) -> int:
 
 
 def _usual(planes: Array, with_metal: Array) -> float:
-    """Return the median texture of slices without metal and not beside it; 0 if none is soft."""
+    """Return the median texture (HU) of slices without metal and not beside it."""
     others = np.setdiff1d(np.arange(len(planes)), [with_metal + d for d in (-1, 0, 1)])
     chosen = others[:: max(len(others) // MOST_SLICES, 1)]
     found = [_rings(planes[k], np.zeros_like(planes[k], np.float32))[0] for k in chosen]
-    return float(np.nanmedian(found)) if np.isfinite(found).any() else 0.0
+    return float(np.nanmedian(found)) if np.isfinite(found).any() else USUAL_HU
 
 
 def _rings(plane: Array, away: Array) -> Array:
