@@ -80,8 +80,8 @@ def translate(
         bool | None,
         typer.Option(
             "--bias-correct/--no-bias-correct",
-            help="Correct the MR's bias field (N4) before it is translated, or leave it. Else "
-            "it is corrected where the model needs it, which a note then says.",
+            help="Correct the MR's bias field (N4) before it is translated, or leave it. By "
+            "default it is corrected where the model needs it, which a note then says.",
             show_default=False,
         ),
     ] = None,
