@@ -50,6 +50,12 @@ def main() -> None:
                      help="only these: %(default)s")  # fmt: skip
     two.add_argument("--minutes", type=float, default=1e9, help="of each command, at most")
     two.set_defaults(run=run_kill)
+    three = commands.add_parser("disk", help="disks that are full or read-only, and so on")
+    three.add_argument("--seed", type=int, default=1)
+    three.add_argument("--command", default="fetch,prepare,train,translate,reproduce",
+                       metavar="A,B", help="only these: %(default)s")  # fmt: skip
+    three.add_argument("--times", type=int, default=5, help="of what is left to chance")
+    three.set_defaults(run=run_disk)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sys.exit(arguments.run(arguments))
@@ -107,6 +113,40 @@ def run_kill(arguments: argparse.Namespace) -> int:
             )
             faults += mine
     return 1 if faults else 0
+
+
+def run_disk(arguments: argparse.Namespace) -> int:
+    from . import disk
+    from .ground import archives, make_ground, serving
+    from .kills import commands
+
+    logging.disable(logging.CRITICAL)
+    seed, times = arguments.seed, arguments.times
+    found = 0
+    with TemporaryDirectory() as name, serving(archives()) as address:
+        folder, log = Path(name), Path(name) / "log.txt"
+        ground = _in_a_child(make_ground, folder / "ground")
+        for word, (missed, of) in disk.flipped(ground, folder / "flipped", seed, 10 * times).items():
+            print(f"flipped bit, {word}: {missed} of {of} unnoticed", flush=True)
+        every = commands(ground, address)
+        for word in arguments.command.split(","):
+            command = every[word]
+            tried = {
+                "full disk": lambda c=command: disk.full(c, folder, log),
+                "read-only": lambda c=command: disk.read_only(c, folder, log),
+                "two at once": lambda c=command: disk.two_at_once(c, folder, log, seed, times),
+            }
+            if word != "fetch":
+                tried["inputs vanish"] = lambda c=command: disk.vanishing(
+                    c, folder / "ground", folder, log, seed, times
+                )
+            for what, try_it in tried.items():
+                faults = try_it()
+                found += len(faults)
+                print(f"{word}, {what}: {len(faults)} faults", flush=True)
+                for fault in faults:
+                    print(fault, file=sys.stderr, flush=True)
+    return 1 if found else 0
 
 
 def _in_a_child(make: Callable[[Path], T], folder: Path) -> T:

@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from unittest import mock
 
 from mrtoct.cli.translate import translate
 from mrtoct.datasets.rire.fetch import FetchSettings, fetch
+from mrtoct.errors import FileError
 from mrtoct.io.files import read_volume
 from mrtoct.judging.metrics.synthrad import SynthRad2025
 from mrtoct.prepare.cohort import prepare_cohort
@@ -33,12 +31,9 @@ from mrtoct.training.run import read_run
 from mrtoct.training.train import train
 from mrtoct.translation.bundle import read_bundle
 
+from . import forked
 from .ground import ARCHIVES, SETTINGS, Ground, recipe
 from .samples import Files, files_in
-
-LONGEST = 600.0
-"""Seconds after which a command that nobody kills is said to hang."""
-
 
 @dataclass(frozen=True)
 class Command:
@@ -81,10 +76,10 @@ def kill(
 ) -> Iterator[Kills]:
     """Kill a command count times; yields what came of each row of kills and the run after it."""
     random = Random(f"{name} {seed}")
-    seconds, wanted = _undisturbed(command, home, log)
+    seconds, wanted = undisturbed(command, home, log)
     done = 0
     while done < count:
-        _empty(home)
+        emptied(home)
         faults: list[str] = []
         # Less and less is left to do after each, so later moments are as well early ones.
         parts = (random.choice((1.0, 0.5, 0.2)) for _ in range(random.randint(1, 5)))
@@ -96,63 +91,46 @@ def kill(
                 command.require_whole(home)
             except Exception:
                 faults.append(f"half written:\n{traceback.format_exc()}")
-        faults += _again(command, home, wanted, log)
+        faults += again(command, home, wanted, log)
         done += killed
         where = f"{name}, seed {seed}, killed after {', '.join(f'{m:.3f}' for m in moments)} s"
         yield Kills(seconds, killed, 1, len(wanted), tuple(f"{where}: {fault}" for fault in faults))
 
 
-def _undisturbed(command: Command, home: Path, log: Path) -> tuple[float, Files]:
+def undisturbed(command: Command, home: Path, log: Path) -> tuple[float, Files]:
     """Return how long a command takes, and the files that it always makes the same."""
     made = []
     for _ in range(2):
-        _empty(home)
+        emptied(home)
         began = time.monotonic()
-        if said := _to_the_end(command, home, log):
+        code, said = forked.run(lambda: command.run(home), log)
+        if code:
             raise RuntimeError(f"without any kill: {said}")
-        if not made:  # what it has imported, its children need not
-            for module in _modules(log).read_text().split():
-                with suppress(Exception):
-                    import_module(module)
+        forked.import_what_it_imported(log)
         seconds = time.monotonic() - began
         made.append(files_in(home))
     first, second = made
     return seconds, {n: c for n, c in first.items() if second.get(n) == c and n[0] != "."}
 
 
-def _again(command: Command, home: Path, wanted: Mapping[str, bytes], log: Path) -> list[str]:
-    if said := _to_the_end(command, home, log):
+def again(command: Command, home: Path, wanted: Mapping[str, bytes], log: Path) -> list[str]:
+    """Run a command to its end; return what is wrong with what it has made."""
+    code, said = forked.run(lambda: command.run(home), log)
+    if code:
         return [f"the run after it: {said}"]
     made = files_in(home)
-    left = sorted({p.relative_to(home).as_posix() for p in home.rglob(".part-*")})
     other = [name for name, content in wanted.items() if made.get(name) != content]
-    faults = [f"left behind: {', '.join(left)}"] if left else []
-    return faults + ([f"other than undisturbed: {', '.join(other)}"] if other else [])
+    return left_behind(home) + ([f"other than undisturbed: {', '.join(other)}"] if other else [])
 
 
-def _forked(command: Command, home: Path, log: Path) -> int:
-    child = os.fork()
-    if child:
-        return child
-    try:
-        with log.open("w") as stream:
-            os.dup2(stream.fileno(), 1)
-            os.dup2(stream.fileno(), 2)
-            command.run(home)
-        _modules(log).write_text("\n".join(sys.modules))
-        os._exit(0)
-    except BaseException:
-        log.write_text(traceback.format_exc())
-        os._exit(1)
-
-
-def _modules(log: Path) -> Path:
-    return log.with_suffix(".modules")
+def left_behind(home: Path) -> list[str]:
+    left = sorted({p.relative_to(home).as_posix() for p in home.rglob(".part-*")})
+    return [f"left behind: {', '.join(left)}"] if left else []
 
 
 def _killed(command: Command, home: Path, moment: float, log: Path) -> bool:
     """Tell whether a command was still at work when it was killed."""
-    child = _forked(command, home, log)
+    child = forked.start(lambda: command.run(home), log)
     time.sleep(moment)
     ended, _ = os.waitpid(child, os.WNOHANG)
     if ended:
@@ -162,22 +140,7 @@ def _killed(command: Command, home: Path, moment: float, log: Path) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def _to_the_end(command: Command, home: Path, log: Path) -> str:
-    """Run a command to its end; return what went wrong, nothing if it ended well."""
-    child = _forked(command, home, log)
-    end = time.monotonic() + LONGEST
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return "" if status == 0 else log.read_text(errors="replace")[-3000:]
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return f"it hangs: no end after {LONGEST:g} s"
-        time.sleep(0.005)
-
-
-def _empty(home: Path) -> None:
+def emptied(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
 
@@ -189,7 +152,7 @@ def _nothing(_: object) -> None:
 def _fetch(home: Path, address: str) -> None:
     result = fetch(home / "rire", ARCHIVES, FetchSettings(address))
     if result.failed:
-        raise RuntimeError(f"failed: {result.failed}")
+        raise FileError("; ".join(map(str, result.failed.values())))
 
 
 def _fetched(home: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_rewritten_subject_replaces_the_whole_folder(tmp_path):
     (tmp_path / "a" / "left-over.txt").write_text("old")
     write_subject(tmp_path, random_subject(seed=2))
     assert stored_subject(tmp_path, "a").fingerprint == "print-2"
-    files = {"subject.json", *(f"{name}.npy" for name in ARRAYS)}
+    files = {"SHA256SUMS", "subject.json", *(f"{name}.npy" for name in ARRAYS)}
     assert {p.name for p in (tmp_path / "a").iterdir()} == files
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
@@ -156,7 +156,7 @@ def flip_one_bit(path):
 def test_one_flipped_bit_is_noticed_when_voxels_are_read(tmp_path, array):
     write_subject(tmp_path, random_subject())
     flip_one_bit(tmp_path / "a" / f"{array}.npy")
-    with pytest.raises(CohortError, match=rf"{array}\.npy is damaged: its checksum changed"):
+    with pytest.raises(CohortError, match=rf"{array}\.npy is not as it was written"):
         read_subject(tmp_path, "a")
     assert stored_subject(tmp_path, "a") is None  # so that it is prepared again
     assert open_subject(tmp_path, "a").fingerprint == "print-0"
@@ -165,11 +165,11 @@ def test_one_flipped_bit_is_noticed_when_voxels_are_read(tmp_path, array):
 def test_a_store_of_before_sums_were_kept_is_read(tmp_path):
     write_subject(tmp_path, random_subject())
     path = tmp_path / "a" / "subject.json"
-    record = json.loads(path.read_text())
-    assert set(record.pop("sha256")) == {f"{name}.npy" for name in ARRAYS}
-    path.write_text(json.dumps(record))
-    flip_one_bit(tmp_path / "a" / "ct.npy")
-    assert read_subject(tmp_path, "a").fingerprint == "print-0"
+    path.write_text(path.read_text().replace("print-0", "print-1"))
+    with pytest.raises(CohortError, match=r"subject\.json is not as it was written"):
+        read_subject(tmp_path, "a")
+    (tmp_path / "a" / "SHA256SUMS").unlink()
+    assert read_subject(tmp_path, "a").fingerprint == "print-1"
 
 
 @pytest.mark.parametrize(

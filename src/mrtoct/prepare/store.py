@@ -2,6 +2,7 @@
 
 STORE/manifest.json            settings, subjects, failures
 STORE/<subject>/subject.json   grid, channels, registration, slices, fingerprint
+STORE/<subject>/SHA256SUMS     of the files beside it, compared when voxels are read
 STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where not measured
 STORE/<subject>/ct.npy         int16, HU, air outside the head
 STORE/<subject>/head.npy       bool, the head on the CT
@@ -25,7 +26,7 @@ from mrtoct.io.arrays import open_array
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.io.records import MANIFEST, Record, read_record, write_record
-from mrtoct.io.sums import sha256_of
+from mrtoct.io.sums import SUMS, changed_since, write_sums
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.mask import head_mask_mr
 from mrtoct.volume import Grid, Unit, Volume
@@ -137,8 +138,6 @@ class SubjectRecord(Record):
     """What gave the CT its HU; not known of stores made before it was asked."""
     shading: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, float] = field(default_factory=dict)
-    sha256: dict[str, str] = field(default_factory=dict)
-    """Of each array's file as it was written, by its name; empty in stores of old."""
 
 
 @dataclass(frozen=True)
@@ -190,24 +189,27 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             ct=subject.calibration,
             shading=subject.shading,
             left_out=subject.left_out,
-            sha256={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
         )
         write_record(folder, record)
+        write_sums(folder)
 
 
 def read_subject(store: Path, name: str) -> PreparedSubject:
-    """Open a prepared subject, and compare its arrays with the sums of when they were written.
+    """Open a prepared subject, and compare its files with the sums of when they were written.
 
     Raises CohortError if one is missing, damaged or was changed.
     """
     subject = open_subject(store, name)
     folder = store / name
     try:
-        for file, sha256 in read_record(folder, SubjectRecord).sha256.items():
-            if sha256_of(folder / file) != sha256:
-                raise CohortError(f"{folder / file} is damaged: its checksum changed; {REMEDY}")
+        names = [SubjectRecord.file, *(f"{array}.npy" for array in _arrays(subject))]
+        changed = changed_since(folder, names)
     except FileError as error:
         raise CohortError(f"{error}; {REMEDY}") from error
+    if changed:
+        raise CohortError(
+            f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}"
+        )
     return subject
 
 

@@ -53,7 +53,7 @@ class FetchResult:
 
     fetched: list[str] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
-    failed: dict[str, MrtoctError | OSError] = field(default_factory=dict)
+    failed: dict[str, MrtoctError] = field(default_factory=dict)
     """With the reason."""
 
 
@@ -101,8 +101,10 @@ def fetch(
                     (result.fetched if future.result() == "fetched" else result.present).append(
                         name
                     )
-                except (MrtoctError, OSError) as error:
+                except MrtoctError as error:
                     result.failed[name] = error
+                except OSError as error:  # such as a full disk
+                    result.failed[name] = FileError(f"{name}: {error.strerror or error}")
                 job.done = done
                 told(done, name)
         except BaseException:
@@ -171,11 +173,13 @@ class _Job:
                 overwrite="to take it",
             )
         try:
-            files = _unpack(archive, packed, home, overwrite=self.settings.overwrite)
+            with new_folder(home, overwrite=self.settings.overwrite) as part:
+                files = _unpacked(archive, packed, part, home)
+                # Before the folder is there: killed between the two, it would be a stranger's.
+                self.records.set(archive.name, {"size": size, "sha256": sha256, "files": files})
         except MrtoctError:
             packed.unlink()  # the next run is not to find the same damage again
             raise
-        self.records.set(archive.name, {"size": size, "sha256": sha256, "files": files})
         if not self.settings.keep_archives:
             packed.unlink()
         return "fetched"
@@ -205,16 +209,15 @@ class _Job:
             raise
 
 
-def _unpack(archive: Archive, packed: Path, home: Path, *, overwrite: bool) -> dict[str, int]:
-    """Extract and try what came out; return the files with their sizes in bytes."""
-    with new_folder(home, overwrite=overwrite) as part:
-        extract(packed, part)
-        try:
-            _try_reading(archive, part)
-        except MrtoctError as error:
-            message = error.message.replace(str(part), str(home))
-            raise type(error)(message, **error.ways_out) from error
-        return _files(part)
+def _unpacked(archive: Archive, packed: Path, part: Path, home: Path) -> dict[str, int]:
+    """Extract into part, which becomes home, and try what came out; return the files' sizes."""
+    extract(packed, part)
+    try:
+        _try_reading(archive, part)
+    except MrtoctError as error:
+        message = error.message.replace(str(part), str(home))
+        raise type(error)(message, **error.ways_out) from error
+    return _files(part)
 
 
 def _try_reading(archive: Archive, folder: Path) -> None:
