@@ -7,6 +7,10 @@ from math import isfinite
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.phantom.mr import CONTRASTS
+from mrtoct.phantom.posture import Posture
+
+MOST_POSTURE_MM = 12.0
+"""By more, the map of a bent head would fold."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class PhantomSettings:
     beam_hardening_probability: float = 0.3
     table: bool = True
     """Scan the table and the head holder, too."""
+    posture: Posture = Posture()
+    """How the MR's jaw and neck lie, against the CT's."""
 
     def __post_init__(self) -> None:
         for name in ("ct_spacing", "mr_spacing", "ct_shape", "mr_shape"):
@@ -66,6 +72,10 @@ class PhantomSettings:
         ):
             if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueRangeError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not max(abs(self.posture.jaw), abs(self.posture.neck)) <= MOST_POSTURE_MM:
+            raise ValueRangeError(
+                f"jaw and neck move by at most {MOST_POSTURE_MM:g} mm, got {self.posture}"
+            )
         if not isfinite(self.margin_above):
             raise ValueRangeError(f"margin_above must be finite, got {self.margin_above}")
         if not 0 <= self.bias_field < 1:
