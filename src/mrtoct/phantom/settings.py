@@ -9,10 +9,6 @@ from mrtoct.errors import ValueRangeError
 from mrtoct.phantom.mr import CONTRASTS
 from mrtoct.phantom.posture import Posture
 
-MOST_POSTURE_MM = 12.0
-"""By more, the map of a bent head would fold."""
-
-
 @dataclass(frozen=True)
 class PhantomSettings:
     """Scan geometry, noise and artefacts; positions are drawn anew for every subject."""
@@ -72,10 +68,6 @@ class PhantomSettings:
         ):
             if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueRangeError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if not max(abs(self.posture.jaw), abs(self.posture.neck)) <= MOST_POSTURE_MM:
-            raise ValueRangeError(
-                f"jaw and neck move by at most {MOST_POSTURE_MM:g} mm, got {self.posture}"
-            )
         if not isfinite(self.margin_above):
             raise ValueRangeError(f"margin_above must be finite, got {self.margin_above}")
         if not 0 <= self.bias_field < 1:
