@@ -60,6 +60,10 @@ class Regions:
         forward, down = self._in_head(points)
         return np.asarray((down - BELOW_FLOOR_MM - SLOPE * forward) / np.hypot(1, SLOPE))
 
+    def forward(self, points: Array) -> Array:
+        """Return how far points (..., 3) lie in front of the floor's front edge, mm, (...)."""
+        return self._in_head(points)[0]
+
     def number(self, points: Array) -> Array:
         """Return which of NAMES points (..., 3) belong to, as indices (...)."""
         forward, down = self._in_head(points)
