@@ -14,7 +14,7 @@ from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
 from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
-from mrtoct.prepare.subject import PrepareSettings
+from mrtoct.prepare.subject import Moved, PrepareSettings
 from mrtoct.training.recipe_file import load_recipe
 
 
@@ -49,6 +49,18 @@ def prepare(
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    deform: Annotated[
+        bool,
+        typer.Option(
+            "--deform", help="Carry jaw and neck smoothly where they moved; the skull stays."
+        ),
+    ] = False,
+    keep_moved: Annotated[
+        bool,
+        typer.Option(
+            "--keep-moved", help="Learn from jaw and neck that moved, too, and score them."
+        ),
+    ] = False,
     workers: Workers = processors(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
@@ -59,12 +71,16 @@ def prepare(
     SOURCE/SUBJECT/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
     registered rigidly to the CT by mutual information, unless a known transform lies beside them
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
-    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json.
+    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so
+    are face and jaw, and the neck, where they moved against the skull between the scans.
 
     Subjects that fail are reported and skipped. Run again, only what changed is redone, and
     subjects that left SOURCE leave STORE, too.
     """
-    run(source, store, recipe, listed(channels), workers, overwrite)
+    if deform and keep_moved:
+        raise CohortError("--deform carries what moved, --keep-moved leaves it as it is: give one")
+    moved: Moved = "deform" if deform else "keep" if keep_moved else "leave out"
+    run(source, store, recipe, listed(channels), workers, overwrite, moved)
 
 
 def run(
@@ -74,12 +90,15 @@ def run(
     channels: tuple[str, ...],
     workers: int,
     overwrite: bool,
+    moved: Moved = "leave out",
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
     data = load_recipe(recipe).data
     listing = list_subjects(source)
     settings = PrepareSettings(
-        spacing=data.spacing, channels=channels or data.channels or usual_channels(listing)
+        spacing=data.spacing,
+        channels=channels or data.channels or usual_channels(listing),
+        moved=moved,
     )
     with watching("prepare") as watcher:
         manifest = prepare_cohort(

@@ -9,6 +9,7 @@ from mrtoct.errors import ValueRangeError
 from mrtoct.phantom.mr import CONTRASTS
 from mrtoct.phantom.posture import Posture
 
+
 @dataclass(frozen=True)
 class PhantomSettings:
     """Scan geometry, noise and artefacts; positions are drawn anew for every subject."""

@@ -18,6 +18,7 @@ from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.records import MANIFEST
 from mrtoct.io.transforms import read_transform
+from mrtoct.prepare.left_out import in_words
 from mrtoct.prepare.store import (
     Manifest,
     SubjectRecord,
@@ -141,7 +142,8 @@ def _prepare_one(
         return files.name, "failed", str(error), None
     # A store that cannot be written is not this subject's fault: the error ends the command.
     write_subject(store, subject)
-    return files.name, "prepared", "; ".join(subject.warnings), subject.distrust
+    told = [*subject.warnings, in_words(subject.left_out)]
+    return files.name, "prepared", "; ".join(filter(None, told)), subject.distrust
 
 
 def _require_channels(files: SubjectFiles, settings: PrepareSettings) -> None:

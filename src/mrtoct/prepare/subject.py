@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,13 +12,20 @@ from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
+from mrtoct.prepare.left_out import LeftOut, shares
 from mrtoct.prepare.mask import LEAST_OVERLAP, bounding_box, head_mask_ct, head_mask_mr
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
+from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deformation import carried_coverage, carry
+from mrtoct.registration.motion import MotionSettings, RegionalMotion, measure_motion
+from mrtoct.registration.regions import NAMES, Name
 from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.resample import coverage, resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Volume, require_same_grid
+
+Moved = Literal["leave out", "deform", "keep"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,10 @@ class PrepareSettings:
     registration: RegistrationSettings = RegistrationSettings()
     judge_given: bool = True
     """Judge transforms that were given, and the claim that scans are aligned, by the data."""
+    moved: Moved = "leave out"
+    """What becomes of jaw and neck that moved against the skull. leave out: neither learnt from nor
+    scored; deform: carried smoothly to the CT, and left out if that fails; keep: as if they had
+    not."""
 
     def __post_init__(self) -> None:
         try:
@@ -77,6 +88,7 @@ def prepare_subject(
     first = settings.channels[0]
     alignments = {} if raw.aligned else align_channels(mr, settings.registration)
     to_first, registration = _ct_to_first(raw, ct, mr[first], settings)
+    motion, deformed = _below_skull(ct, mr[first], to_first, registration, settings)
     if alignments:
         registration["channels"] = {name: record_of(found) for name, found in alignments.items()}
     transforms = channel_transforms(mr, alignments, to_first)
@@ -88,12 +100,21 @@ def prepare_subject(
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
 
-    seen = [coverage(mr[name].grid, ct.grid, transforms[name]) for name in mr]
+    deformation = deformed.deformation if deformed else None
+    if deformation:
+        displacement = deformation.on(ct.grid)
+        seen = [
+            carried_coverage(mr[name].grid, ct.grid, transforms[name], displacement) for name in mr
+        ]
+    else:
+        seen = [coverage(mr[name].grid, ct.grid, transforms[name]) for name in mr]
     covered = head.with_voxels(np.logical_and.reduce(seen))
     if not (covered.voxels & head.voxels).any():
         raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr = {
-        name: resample(volume, ct.grid, fill=0.0, transform=transforms[name])
+        name: carry(volume, ct.grid, transforms[name], displacement)
+        if deformation
+        else resample(volume, ct.grid, fill=0.0, transform=transforms[name])
         for name, volume in mr.items()
     }
     mr_head = head_mask_mr(mr[first])
@@ -104,6 +125,12 @@ def prepare_subject(
         raise GeometryError(
             f"no slice is usable; the middle one: {dropped[len(dropped) // 2].reason}"
         )
+    left_out = [] if settings.moved == "keep" else _moved(motion, deformed, ct)
+    either = head.voxels | mr_head.voxels
+    left_out = [(why, where & covered.voxels) for why, where in left_out]
+    shared = shares(left_out, either & covered.voxels)
+    for _, where in left_out:
+        covered.voxels[where] = False
     subject = PreparedSubject(
         raw.name,
         channels=mr,
@@ -117,6 +144,8 @@ def prepare_subject(
         fingerprint=fingerprint,
         warnings=_doubts(head, mr_head, covered),
         scanned=scanned,
+        left_out=shared,
+        deformation=deformation,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)
@@ -138,6 +167,33 @@ def _ct_to_first(
         except RegistrationError as error:
             record |= {"verdict": "doubtful", "reason": str(error)}
     return given, {**record, "transform": given.tolist()}
+
+
+def _below_skull(
+    ct: Volume, mr: Volume, to_first: Array, registration: dict[str, Any], settings: PrepareSettings
+) -> tuple[RegionalMotion | None, Deformed | None]:
+    """Measure what moved against the skull, carry it if asked to, and record both."""
+    if registration["source"] != "mutual information" and not settings.judge_given:
+        return None, None
+    motion = measure_motion(ct, mr, to_first, MotionSettings(device=settings.registration.device))
+    registration["regions"] = motion.record()
+    if motion.doubt:
+        registration |= {"verdict": "doubtful", "reason": motion.doubt}
+    if settings.moved != "deform":
+        return motion, None
+    deformed = deform(ct, mr, to_first, motion)
+    registration["deformation"] = deformed.record()
+    return motion, deformed
+
+
+def _moved(motion: RegionalMotion | None, deformed: Deformed | None, ct: Volume) -> LeftOut:
+    """Return the regions of a CT that moved and were not carried, if there are any."""
+    if motion is None or motion.regions is None:
+        return []
+    moved: list[Name] = motion.moved
+    if deformed and deformed.deformation:
+        moved = [name for name, m in deformed.motions.items() if m.verdict == "moved"]
+    return [("moved", np.isin(motion.regions.on(ct.grid), [NAMES.index(n) for n in moved]))]
 
 
 def record_of(found: Registration | Assessment) -> dict[str, Any]:

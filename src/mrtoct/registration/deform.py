@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -66,6 +66,20 @@ class Deformed:
     """Least and largest Jacobian determinant."""
     motions: Mapping[Name, Motion] = field(default_factory=dict)
     """What is left to move in the regions below the skull afterwards."""
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON takes it; numbers that do not exist are null."""
+
+        def plain(value: float) -> float | None:
+            return round(value, 4) if np.isfinite(value) else None
+
+        return {
+            "used": self.deformation is not None,
+            "reason": self.reason,
+            "gain": plain(self.gain),
+            "volumes": [plain(v) for v in self.volumes],
+            "left": RegionalMotion(None, dict(self.motions)).record(),
+        }
 
 
 def deform(
@@ -220,9 +234,9 @@ def basis(start: Deformation, points: Array) -> sparse.csr_matrix:
     first = np.floor(index)
     t = (index - first)[..., None]
     s = 1 - t
-    axes = np.concatenate(
-        [s**3, 4 - 6 * t**2 + 3 * t**3, 4 - 6 * s**2 + 3 * s**3, t**3], axis=-1
-    ) / 6
+    axes = (
+        np.concatenate([s**3, 4 - 6 * t**2 + 3 * t**3, 4 - 6 * s**2 + 3 * s**3, t**3], axis=-1) / 6
+    )
     last = np.array(start.grid.shape)[:, None] - 1
     i, j, k = np.moveaxis(np.clip(first[..., None].astype(int) + np.arange(-1, 3), 0, last), 1, 0)
     _, rows, columns = start.grid.shape
@@ -236,9 +250,7 @@ def basis(start: Deformation, points: Array) -> sparse.csr_matrix:
     )
 
 
-def _bending(
-    flat: Array, shape: tuple[int, int, int, int], spacing: float
-) -> tuple[float, Array]:
+def _bending(flat: Array, shape: tuple[int, int, int, int], spacing: float) -> tuple[float, Array]:
     """Return the mean square second differences of control points in spacings, and their slope."""
     control = flat.reshape(shape) / spacing
     total, slope = 0.0, np.zeros(shape)
@@ -265,9 +277,7 @@ def _left(
     grid = ct.grid.upright((CHECK_MM,) * 3)
     carried = carry(mr, grid, transform, found.on(grid))
     names: tuple[Name, ...] = ("face and jaw", "neck")
-    left = measure_motion(
-        ct, carried, np.eye(4), settings, regions=found.regions, names=names
-    )
+    left = measure_motion(ct, carried, np.eye(4), settings, regions=found.regions, names=names)
     return left.motions
 
 

@@ -142,7 +142,9 @@ def measure_motion(
         try:
             regions = find_regions(ct)
         except RegistrationError as error:
-            return RegionalMotion(None, {n: Motion("not known", str(error), transform) for n in names})
+            return RegionalMotion(
+                None, {n: Motion("not known", str(error), transform) for n in names}
+            )
     pair = scaled_pair(ct, mr, settings)
     body = pyramid.body(ct)
     points = body.grid.to_world(np.argwhere(body.voxels))
@@ -169,16 +171,22 @@ def judged(name: Name, found: Motion, coverage: float) -> Motion:
     mean, gain = found.mean_mm, found.gain
     verdict: MotionVerdict = "good"
     if found.contrast < LEAST_CONTRAST:
-        verdict, reason = "not known", (
-            f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of the "
-            f"mutual information, {LEAST_CONTRAST:.0%} are needed"
+        verdict, reason = (
+            "not known",
+            (
+                f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of the "
+                f"mutual information, {LEAST_CONTRAST:.0%} are needed"
+            ),
         )
     elif mean > MOST_MM:
         verdict, reason = "not known", f"it fits {mean:.0f} mm away, which is no motion of a head"
     elif mean > MOVED_MM[name] and gain >= LEAST_GAIN:
-        verdict, reason = "moved", (
-            f"it fits better {mean:.1f} mm away in the mean, up to {found.most_mm:.1f} mm, and "
-            f"gains {gain:.0%} of the mutual information"
+        verdict, reason = (
+            "moved",
+            (
+                f"it fits better {mean:.1f} mm away in the mean, up to {found.most_mm:.1f} mm, and "
+                f"gains {gain:.0%} of the mutual information"
+            ),
         )
     elif mean > MOVED_MM[name]:
         reason = f"it fits as well {mean:.1f} mm away: no more than {gain:.1%} are gained"
