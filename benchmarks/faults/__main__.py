@@ -126,7 +126,9 @@ def run_disk(arguments: argparse.Namespace) -> int:
     with TemporaryDirectory() as name, serving(archives()) as address:
         folder, log = Path(name), Path(name) / "log.txt"
         ground = _in_a_child(make_ground, folder / "ground")
-        for word, (missed, of) in disk.flipped(ground, folder / "flipped", seed, 10 * times).items():
+        for word, (missed, of) in disk.flipped(
+            ground, folder / "flipped", seed, 10 * times
+        ).items():
             print(f"flipped bit, {word}: {missed} of {of} unnoticed", flush=True)
         every = commands(ground, address)
         for word in arguments.command.split(","):

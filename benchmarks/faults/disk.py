@@ -161,5 +161,3 @@ def _read_bundle(folder: Path) -> None:
 def _read_store(folder: Path) -> None:
     for name in read_manifest(folder).subjects:
         read_subject(folder, name)
-
-

@@ -35,6 +35,7 @@ from . import forked
 from .ground import ARCHIVES, SETTINGS, Ground, recipe
 from .samples import Files, files_in
 
+
 @dataclass(frozen=True)
 class Command:
     """Something that can be killed, in a folder of its own."""

@@ -19,7 +19,7 @@ from mrtoct.errors import CohortError
 from mrtoct.io.calibration import UNKNOWN
 from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
-from mrtoct.prepare.subject import PrepareSettings
+from mrtoct.prepare.subject import Moved, PrepareSettings
 from mrtoct.training.recipe_file import load_recipe
 
 
@@ -62,6 +62,18 @@ def prepare(
             "store then corrects what it translates, too.",
         ),
     ] = False,
+    deform: Annotated[
+        bool,
+        typer.Option(
+            "--deform", help="Carry jaw and neck smoothly where they moved; the skull stays."
+        ),
+    ] = False,
+    keep_moved: Annotated[
+        bool,
+        typer.Option(
+            "--keep-moved", help="Learn from jaw and neck that moved, too, and score them."
+        ),
+    ] = False,
     workers: Workers = processors(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
@@ -73,12 +85,16 @@ def prepare(
     SOURCE/SUBJECT/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
     registered rigidly to the CT by mutual information, unless a known transform lies beside them
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
-    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json.
+    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so
+    are face and jaw, and the neck, where they moved against the skull between the scans.
 
     Each subject's verdict is printed: good; doubtful, which training leaves out; or failed, with
     the reason. Run again, only what changed is redone, and subjects that left SOURCE leave STORE,
     too. The exit status is 1 if any subject failed; the others are ready all the same.
     """
+    if deform and keep_moved:
+        raise CohortError("--deform carries what moved, --keep-moved leaves it as it is: give one")
+    moved: Moved = "deform" if deform else "keep" if keep_moved else "leave out"
     manifest = run(
         source,
         store,
@@ -86,6 +102,7 @@ def prepare(
         listed(channels),
         workers,
         bias_correct=bias_correct,
+        moved=moved,
         overwrite=overwrite,
     )
     if json:
@@ -125,6 +142,7 @@ def run(
     workers: int,
     *,
     bias_correct: bool = False,
+    moved: Moved = "leave out",
     overwrite: bool = False,
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
@@ -134,6 +152,7 @@ def run(
         spacing=data.spacing,
         channels=channels or data.channels or usual_channels(listing),
         bias_correct=bias_correct,
+        moved=moved,
     )
     with watching("prepare") as watcher:
         manifest = prepare_cohort(

@@ -1,11 +1,11 @@
-"""mrtoct register: the rigid transform between a CT and an MR of one head."""
+"""mrtoct register: how a CT and an MR of one head lie to each other, as a whole and by region."""
 
 from __future__ import annotations
 
 import json as json_module
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +14,20 @@ import typer
 from matplotlib.figure import Figure
 
 from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.regions import region_lines, write_whole_field
 from mrtoct.cli.terminal import about, console, say, warn
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.errors import FileError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import new_file, require_absent
+from mrtoct.io.displacement import require_field_name
 from mrtoct.io.files import read_volume, require_volume_absent, write_volume
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
 from mrtoct.registration.assess import Assessment, assess_registration
+from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deformation import carry
+from mrtoct.registration.motion import MotionSettings, measure_motion
 from mrtoct.registration.pyramid import body, box_around
 from mrtoct.registration.register import Registration, RegistrationSettings
 from mrtoct.registration.register import register as register_pair
@@ -65,6 +70,19 @@ def register(
         typer.Option("--second-engine", help="Ask SimpleITK, too: how far does it move on?"),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    deformed: Annotated[
+        bool,
+        typer.Option(
+            "--deform", help="Carry jaw and neck smoothly where they moved; the skull stays."
+        ),
+    ] = False,
+    field: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NIFTI",
+            help="Write transform and deformation as a displacement field for ITK, ANTs, Slicer.",
+        ),
+    ] = None,
     device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
@@ -73,7 +91,8 @@ def register(
     It is what a resampler wants that brings the MR to the CT's grid; 3D Slicer, ANTs and SimpleITK
     read the file. The verdict comes from the data alone: good or doubtful, and why. A doubtful
     result is written all the same, with a warning on stderr and exit status 0: look at --picture
-    before using it, and at a good one, too.
+    before using it, and at a good one, too. Then skull, face and jaw, and neck get a verdict each:
+    good, moved, or not known.
     """
     # Before the work, not after it: what could not be written anyway.
     if out is None and check is None:
@@ -84,7 +103,11 @@ def register(
         raise FileError(f"{out}: a transform's name ends in {' or '.join(ENDINGS)}")
     if picture is not None and picture.suffix.lower() != ".png":
         raise FileError(f"{picture}: a picture's name ends in .png")
-    outputs = [path for path in (out, rire, resampled, picture) if path is not None]
+    if field is not None:
+        if not deformed:
+            raise FileError("--field holds a deformation: it goes with --deform")
+        require_field_name(field)
+    outputs = [path for path in (out, rire, resampled, picture, field) if path is not None]
     for path in outputs:
         require_absent(path, overwrite=overwrite)
     if resampled is not None:
@@ -102,7 +125,15 @@ def register(
         else:
             result = register_pair(fixed, moving, settings, start)
         transform = result.transform
-        record = _record(result)
+        motion = measure_motion(fixed, moving, transform, MotionSettings(device=settings.device))
+        if motion.doubt:
+            result = replace(result, verdict="doubtful", reason=motion.doubt)
+        carried: Deformed | None = None
+        if deformed:
+            carried = deform(fixed, moving, transform, motion)
+        record = _record(result) | {"regions": motion.record()}
+        if carried is not None:
+            record["deformation"] = carried.record()
         if second_engine:
             opinion = register_simpleitk(fixed, moving, initial=transform)
             record["second_engine_mm"] = _apart(fixed, transform, opinion)
@@ -119,23 +150,40 @@ def register(
             overwrite=overwrite,
         )
     if resampled is not None:
-        on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
+        if carried is not None and carried.deformation is not None:
+            on_ct = carry(moving, fixed.grid, transform, carried.deformation.on(fixed.grid))
+        else:
+            on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
         write_volume(resampled, on_ct, overwrite=overwrite)
     if picture is not None:
         figure = _figure(fixed, moving, result)
         with new_file(picture, overwrite=overwrite) as part:
             figure.savefig(part, dpi=90)
 
+    if field is not None and carried is not None:
+        if carried.deformation is None:
+            outputs.remove(field)
+        else:
+            write_whole_field(
+                field, carried.deformation, transform, fixed.grid, overwrite=overwrite
+            )
+
     if json:
         typer.echo(json_module.dumps(record, indent=1))
     else:
         typer.echo(f"{result.verdict}: {result.reason}")
+        typer.echo("\n".join(region_lines(motion.motions)))
+        if carried is not None and carried.deformation is not None:
+            typer.echo(f"deformed: {carried.reason}; left to go:")
+            typer.echo("\n".join(region_lines(carried.motions)))
         if second_engine:
             typer.echo(f"SimpleITK, started there, moves on by {record['second_engine_mm']:.1f} mm")
     for path in outputs:
         say(f"{path} written")
     if resampled is not None:
         say_unmeasured(resampled, on_ct)
+    if carried is not None and carried.deformation is None:
+        warn(f"warning: not deformed: {carried.reason}; the rigid transform stays")
     if result.verdict != "good":
         warn("warning: the registration is doubtful; look at it (--picture) before using it")
 

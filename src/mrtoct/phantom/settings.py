@@ -7,6 +7,7 @@ from math import isfinite
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.phantom.mr import CONTRASTS
+from mrtoct.phantom.posture import Posture
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class PhantomSettings:
     beam_hardening_probability: float = 0.3
     table: bool = True
     """Scan the table and the head holder, too."""
+    posture: Posture = Posture()
+    """How the MR's jaw and neck lie, against the CT's."""
 
     def __post_init__(self) -> None:
         for name in ("ct_spacing", "mr_spacing", "ct_shape", "mr_shape"):

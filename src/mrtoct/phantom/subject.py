@@ -12,6 +12,7 @@ from mrtoct.phantom.anatomy import make_labels
 from mrtoct.phantom.ct import PADDINGS, CtScan, scan_ct, tissue_hu
 from mrtoct.phantom.implant import add_implant
 from mrtoct.phantom.mr import CONTRASTS, scan_mr
+from mrtoct.phantom.posture import displacement_on, stretch_of, take_posture
 from mrtoct.phantom.settings import DEMO, PhantomSettings
 from mrtoct.phantom.tissues import Tissue
 from mrtoct.resample import resample
@@ -29,7 +30,10 @@ class PhantomSubject:
     labels: Volume
     """Tissue labels (uint8) on the CT's grid."""
     ct_to_mr: Array
-    """4 x 4 rigid map of CT world points to MR world points, RAS mm."""
+    """4 x 4 rigid map of the skull's CT world points to MR world points, RAS mm."""
+    displacement: Array | None = None
+    """(I, J, K, 3) on the CT's grid, RAS mm: ct_to_mr takes a point plus this to the MR's world.
+    None where the MR was scanned in the CT's posture."""
 
 
 def make_subject(seed: int | Sequence[int], settings: PhantomSettings = DEMO) -> PhantomSubject:
@@ -75,6 +79,11 @@ def make_subject(seed: int | Sequence[int], settings: PhantomSettings = DEMO) ->
     labels = resample(
         head, grids[0], fill=Tissue.AIR, transform=ct_to_head, interpolation="nearest"
     )
+    displacement = None
+    if settings.posture.changed:
+        stretch = stretch_of(head.grid)
+        displacement = displacement_on(grids[0], ct_to_head, stretch, settings.posture)
+        head = take_posture(head, settings.posture)
     mr = {
         contrast: scan_mr(
             head,
@@ -88,7 +97,7 @@ def make_subject(seed: int | Sequence[int], settings: PhantomSettings = DEMO) ->
         for contrast, rng in zip(CONTRASTS, mr_rng.spawn(len(CONTRASTS)), strict=True)
         if contrast in settings.contrasts
     }
-    return PhantomSubject(mr, ct, labels, ct_to_mr)
+    return PhantomSubject(mr, ct, labels, ct_to_mr, displacement)
 
 
 def random_rigid(

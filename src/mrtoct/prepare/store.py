@@ -9,6 +9,7 @@ STORE/<subject>/head.npy       bool, the head on the CT
 STORE/<subject>/mr_head.npy    bool, the head on the MR: what a translator will find, too
 STORE/<subject>/covered.npy    bool, where CT and MR were measured, nothing left out
 STORE/<subject>/mask.npy       bool, where the data's authors count errors; only if they say so
+STORE/<subject>/deformation.npy   float32, control points that carried jaw and neck; only if it did
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ from mrtoct.io.records import MANIFEST, Record, read_record, write_record
 from mrtoct.io.sums import SUMS, changed_since, write_sums
 from mrtoct.prepare.clean import DroppedSlice
 from mrtoct.prepare.mask import head_mask_mr
-from mrtoct.volume import Grid, Unit, Volume
+from mrtoct.registration.deformation import Deformation
+from mrtoct.registration.regions import Regions
+from mrtoct.volume import Array, Grid, Unit, Volume
 
 REMEDY = "prepare the store again"
+DEFORMATION = "deformation.npy"
 
 Row = tuple[float, float, float, float]
 
@@ -63,6 +67,8 @@ class PreparedSubject:
     """How strong the bias field was that was taken off each channel; empty if none was."""
     left_out: dict[str, float] = field(default_factory=dict)
     """Why some of the head, where it was scanned, is not in covered, and which part that is."""
+    deformation: Deformation | None = None
+    """What carried jaw and neck, before the transform, to the MR; None: nothing did."""
 
     @property
     def mr(self) -> Volume:
@@ -117,6 +123,15 @@ def _require_verdicts(registration: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class DeformationRecord:
+    """Where the control points of deformation.npy are, and the skull that they leave alone."""
+
+    shape: tuple[int, int, int]
+    affine: tuple[Row, Row, Row, Row]
+    regions: Regions
+
+
+@dataclass(frozen=True)
 class SubjectRecord(Record):
     """What a prepared subject's subject.json says beside the arrays."""
 
@@ -138,6 +153,7 @@ class SubjectRecord(Record):
     """What gave the CT its HU; not known of stores made before it was asked."""
     shading: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, float] = field(default_factory=dict)
+    deformation: DeformationRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -174,12 +190,14 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             except OSError as error:
                 # numpy tells how many bytes it wrote, not why no more.
                 raise OSError(error.errno, error.strerror or "the disk is full") from error
-        a, b, c, d = subject.ct.affine.tolist()
+        moved = subject.deformation
+        if moved is not None:
+            np.save(folder / DEFORMATION, moved.control)
         record = SubjectRecord(
             format=2,
             fingerprint=subject.fingerprint,
             shape=subject.ct.grid.shape,
-            affine=(tuple(a), tuple(b), tuple(c), tuple(d)),
+            affine=_rows(subject.ct.grid),
             channels=list(subject.channels),
             mask=subject.mask is not None,
             dropped=subject.dropped,
@@ -189,6 +207,9 @@ def write_subject(store: Path, subject: PreparedSubject) -> None:
             ct=subject.calibration,
             shading=subject.shading,
             left_out=subject.left_out,
+            deformation=DeformationRecord(moved.grid.shape, _rows(moved.grid), moved.regions)
+            if moved is not None
+            else None,
         )
         write_record(folder, record)
         write_sums(folder)
@@ -207,9 +228,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
     except FileError as error:
         raise CohortError(f"{error}; {REMEDY}") from error
     if changed:
-        raise CohortError(
-            f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}"
-        )
+        raise CohortError(f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}")
     return subject
 
 
@@ -240,6 +259,7 @@ def open_subject(store: Path, name: str) -> PreparedSubject:
         calibration=record.ct,
         shading=record.shading,
         left_out=record.left_out,
+        deformation=_deformation(folder, record.deformation),
     )
 
 
@@ -255,14 +275,34 @@ def _arrays(subject: PreparedSubject) -> dict[str, tuple[Volume, str]]:
     return arrays | ({"mask": (subject.mask, "bool")} if subject.mask else {})
 
 
-def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
+def _rows(grid: Grid) -> tuple[Row, Row, Row, Row]:
+    a, b, c, d = grid.affine.tolist()
+    return tuple(a), tuple(b), tuple(c), tuple(d)
+
+
+def _deformation(folder: Path, record: DeformationRecord | None) -> Deformation | None:
+    if record is None:
+        return None
     try:
-        voxels = open_array(path)
+        grid = Grid(record.shape, np.array(record.affine))
+    except GeometryError as error:
+        raise CohortError(f"{folder}: its deformation is damaged: {error}; {REMEDY}") from error
+    shape = (*grid.shape, 3)
+    return Deformation(grid, _load(folder / DEFORMATION, shape, "float32"), record.regions)
+
+
+def _open(path: Path, grid: Grid, unit: Unit, dtype: str) -> Volume:
+    return Volume(_load(path, grid.shape, dtype), grid, unit)
+
+
+def _load(path: Path, shape: tuple[int, ...], dtype: str) -> Array:
+    try:
+        voxels: Array = open_array(path)
     except FileError as error:
         raise CohortError(f"{error}; {REMEDY}") from error
-    if voxels.shape != grid.shape or voxels.dtype != np.dtype(dtype):
+    if voxels.shape != shape or voxels.dtype != np.dtype(dtype):
         raise CohortError(f"{path} does not fit its subject.json; {REMEDY}")
-    return Volume(voxels, grid, unit)
+    return voxels
 
 
 def stored_subject(store: Path, name: str) -> PreparedSubject | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,9 +21,15 @@ from mrtoct.prepare.metal import Metal, find_metal
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
+from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deformation import Deformation, carried_coverage, carry
+from mrtoct.registration.motion import MotionSettings, RegionalMotion, measure_motion
+from mrtoct.registration.regions import NAMES, Name
 from mrtoct.registration.register import Registration, RegistrationSettings, register
 from mrtoct.resample import resample, resample_mask
-from mrtoct.volume import AIR_HU, Array, Volume, require_same_grid
+from mrtoct.volume import AIR_HU, Array, Grid, Volume, require_same_grid
+
+Moved = Literal["leave out", "deform", "keep"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class PrepareSettings:
     registration: RegistrationSettings = RegistrationSettings()
     judge_given: bool = True
     """Judge transforms that were given, and the claim that scans are aligned, by the data."""
+    moved: Moved = "leave out"
+    """What becomes of jaw and neck that moved against the skull. leave out: neither learnt from nor
+    scored; deform: carried smoothly to the CT, and left out if that fails; keep: as if they had
+    not."""
 
     def __post_init__(self) -> None:
         try:
@@ -91,6 +101,7 @@ def prepare_subject(
     first = settings.channels[0]
     alignments = {} if raw.aligned else align_channels(mr, settings.registration)
     to_first, registration = _ct_to_first(raw, ct, mr[first], settings)
+    motion, deformed = _below_skull(ct, mr[first], to_first, registration, settings)
     if alignments:
         registration["channels"] = {name: record_of(found) for name, found in alignments.items()}
     transforms = channel_transforms(mr, alignments, to_first)
@@ -104,10 +115,8 @@ def prepare_subject(
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
 
-    mr = {
-        name: resample(volume, ct.grid, fill=0.0, transform=transforms[name])
-        for name, volume in mr.items()
-    }
+    deformation = deformed.deformation if deformed else None
+    mr = {name: _on(volume, ct.grid, transforms[name], deformation) for name, volume in mr.items()}
     seen = [volume.measured for volume in (ct, *mr.values()) if volume.measured is not None]
     covered = head.with_voxels(np.logical_and.reduce([np.ones(ct.grid.shape, np.bool_), *seen]))
     # From here on as a store holds them: one mask for all, and what is found is found again.
@@ -123,6 +132,8 @@ def prepare_subject(
             f"no slice is usable; the middle one: {dropped[len(dropped) // 2].reason}"
         )
     left_out = _left_out(metal, ct, mr, head, mr_head)
+    if settings.moved != "keep":
+        left_out = [*left_out, *_moved(motion, deformed, ct)]
     either = head.voxels | mr_head.voxels
     left_out = [(why, where & covered.voxels) for why, where in left_out]
     shared = shares(left_out, either & covered.voxels)
@@ -144,6 +155,7 @@ def prepare_subject(
         calibration=raw.calibration,
         shading=shading,
         left_out=shared,
+        deformation=deformation,
     )
     if subject.distrust:
         subject.warnings.insert(0, subject.distrust)
@@ -190,6 +202,42 @@ def _of_no_head(ct: Volume, head: Volume, registration: dict[str, Any]) -> dict[
     if not odd or "verdict" not in registration:
         return {}
     return {"verdict": "doubtful", "reason": f"it is judged as a head's, and {odd[0]}"}
+
+
+def _on(volume: Volume, grid: Grid, transform: Array, deformation: Deformation | None) -> Volume:
+    """Return an MR on a grid of the CT's, what moved carried where there is a deformation."""
+    if deformation is None:
+        return resample(volume, grid, fill=0.0, transform=transform)
+    displacement = deformation.on(grid)
+    there = carried_coverage(volume.grid, grid, transform, displacement)
+    return carry(volume, grid, transform, displacement).measured_where(there)
+
+
+def _below_skull(
+    ct: Volume, mr: Volume, to_first: Array, registration: dict[str, Any], settings: PrepareSettings
+) -> tuple[RegionalMotion | None, Deformed | None]:
+    """Measure what moved against the skull, carry it if asked to, and record both."""
+    if registration["source"] != "mutual information" and not settings.judge_given:
+        return None, None
+    motion = measure_motion(ct, mr, to_first, MotionSettings(device=settings.registration.device))
+    registration["regions"] = motion.record()
+    if motion.doubt:
+        registration |= {"verdict": "doubtful", "reason": motion.doubt}
+    if settings.moved != "deform":
+        return motion, None
+    deformed = deform(ct, mr, to_first, motion)
+    registration["deformation"] = deformed.record()
+    return motion, deformed
+
+
+def _moved(motion: RegionalMotion | None, deformed: Deformed | None, ct: Volume) -> LeftOut:
+    """Return the regions of a CT that moved and were not carried, if there are any."""
+    if motion is None or motion.regions is None:
+        return []
+    moved: list[Name] = motion.moved
+    if deformed and deformed.deformation:
+        moved = [name for name, m in deformed.motions.items() if m.verdict == "moved"]
+    return [("moved", np.isin(motion.regions.on(ct.grid), [NAMES.index(n) for n in moved]))]
 
 
 def record_of(found: Registration | Assessment) -> dict[str, Any]:

@@ -117,6 +117,15 @@ def evaluate(
     )
 
 
+def information_at(pair: Pair, places: torch.Tensor) -> torch.Tensor:
+    """Return the mutual information in nats (S,) where the points of the only batch come to lie.
+
+    places (S, N, 3) are grid_sample's coordinates in the moving volume.
+    """
+    inside = (places.detach().abs() <= 1).all(dim=2)
+    return information(pair.fixed_bins.flatten(), _sample(pair.moving, places), inside)
+
+
 def information(
     fixed_bins: torch.Tensor, values: torch.Tensor, inside: torch.Tensor
 ) -> torch.Tensor:
