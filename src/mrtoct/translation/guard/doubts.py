@@ -19,7 +19,7 @@ from mrtoct.prepare.absent import Absent, find_absent
 from mrtoct.prepare.intensity import from_zero
 from mrtoct.resample import resample
 from mrtoct.translation.guard.any_contrast import check_any
-from mrtoct.translation.guard.limits import beyond, check_spacing
+from mrtoct.translation.guard.limits import beyond, check_spacing, cut_beyond
 from mrtoct.translation.guard.look import DEPTHS_MM, QUANTILES, Look, measure
 from mrtoct.translation.guard.quality import check_drift
 from mrtoct.translation.guard.seen import SeenChannel, SeenMr, profile_distance
@@ -78,7 +78,8 @@ def _of_channel(name: str, mr: Volume, seen: SeenMr | None, scan: str) -> list[F
         whole = check_any(look, absent, mr.spacing, channel, scan)
         is_head = verdict_of(whole) != "unusable"
         return [*whole, *map(_milder, found)] if is_head else whole
-    numbers = beyond(look, channel.numbers, scan)
+    numbers = cut_beyond(look, channel.numbers, scan)
+    numbers += beyond(look.numbers, channel.numbers, scan)
     position = _check_position(look.head, channel, scan)
     if position:  # all else follows from it, but the size may say why
         strange = position[0].kind == "strange"

@@ -78,10 +78,9 @@ COARSER = 1.5
 """Times the coarsest voxel spacing of the training scans: slices half as thick again are new."""
 
 
-def beyond(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
+def beyond(numbers: Mapping[str, float], ranges: Mapping[str, Range], scan: str) -> list[Finding]:
     """Return a finding for each limit that a number lies beyond, one of a kind."""
-    numbers = look.numbers
-    found = _check_cut(look, ranges, scan)
+    found: list[Finding] = []
     for limit in LIMITS:
         value, span = numbers[limit.number], ranges[limit.number]
         end = limit.end(span)
@@ -96,7 +95,7 @@ def beyond(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
     return found
 
 
-def _check_cut(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
+def cut_beyond(look: Look, ranges: Mapping[str, Range], scan: str) -> list[Finding]:
     """Return where a head is cut more than the training's were."""
     found = []
     for side, area in look.cut_cm2.items():
