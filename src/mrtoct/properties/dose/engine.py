@@ -99,9 +99,11 @@ def calculate(
     with tempfile.TemporaryDirectory(prefix="mrtoct-dose-") as path:
         folder = Path(path)
         for n, ct in enumerate(cts.values()):
-            write_volume(folder / f"{n}.nii", ct.with_voxels(np.float32(ct.voxels)))
+            write_volume(folder / f"{n}.nii", ct.with_voxels(ct.voxels.astype(np.float32)))
         for name, mask in (("body", body), ("target", target)):
-            write_volume(folder / f"{name}.nii", mask.with_voxels(np.uint8(mask.voxels > 0)))
+            write_volume(
+                folder / f"{name}.nii", mask.with_voxels((mask.voxels > 0).astype(np.uint8))
+            )
         request = {
             "modality": plan.modality,
             "gantry": plan.gantry,

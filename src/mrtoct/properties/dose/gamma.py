@@ -105,4 +105,4 @@ def _lattice(steps: int, radius: float) -> Array:
     """Return the points (n, 3) of a cubic lattice in a ball; steps in each unit."""
     axis = np.arange(-int(radius * steps), int(radius * steps) + 1) / steps
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    return points[np.linalg.norm(points, axis=1) <= radius]
+    return np.asarray(points[np.linalg.norm(points, axis=1) <= radius])
