@@ -76,7 +76,7 @@ def write_record(folder: Path, record: Record, *, overwrite: bool = False) -> No
 
 
 @cache
-def _adapter(kind: type[R]) -> TypeAdapter[R]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Return what checks a kind of record; it takes longer to build than most records to read."""
     return TypeAdapter(kind)
 

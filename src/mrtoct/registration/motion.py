@@ -174,8 +174,8 @@ def judged(name: Name, found: Motion, coverage: float) -> Motion:
         verdict, reason = (
             "not known",
             (
-                f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of the "
-                f"mutual information, {LEAST_CONTRAST:.0%} are needed"
+                f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of "
+                f"the mutual information, {LEAST_CONTRAST:.0%} are needed"
             ),
         )
     elif mean > MOST_MM:
