@@ -11,7 +11,7 @@ import pytest
 
 import mrtoct
 from mrtoct.cli.terminal import in_words
-from mrtoct.errors import FileError, MrtoctError
+from mrtoct.errors import MOST_LETTERS, FileError, MrtoctError
 
 ERROR = FileError("run exists already", resume="to go on", overwrite="to start anew")
 
@@ -57,3 +57,20 @@ def test_the_library_knows_no_flags(room: str) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not re.search(r"(?<![\w(-])--[a-z]", node.value), f"{path}:{node.lineno}"
+
+
+def test_what_a_file_says_cannot_break_or_colour_a_terminal() -> None:
+    said = "a\nb\x1b[31m\u202e\udcff\0 é\u3000\xa0😀"
+    error = FileError(said)
+    assert str(error) == "a\\nb\\x1b[31m\\u202e\\udcff\\x00 é\u3000\xa0😀"
+    assert str(pickle.loads(pickle.dumps(error.about("x")))) == f"x: {error}"
+    str(error).encode()  # half a letter could not be printed
+
+
+def test_an_endless_message_keeps_its_beginning_and_its_end() -> None:
+    for word in ("x" * 70_000, "\0" * 70_000):
+        text = str(FileError(f"begin {word} end"))
+        assert text.startswith("begin ")
+        assert text.endswith(" end")
+        assert "[...]" in text
+        assert len(text) <= MOST_LETTERS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import json
+import logging
 import mmap
 import os
 import resource
@@ -16,6 +17,7 @@ import signal
 import struct
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +119,8 @@ def _wait(child: int, shared: mmap.mmap) -> int:
 
 def _work(case: Case, first: int, count: int, shared: mmap.mmap, told: Path, trace: Path) -> None:
     gc.freeze()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     stream = trace.open("w")
     faulthandler.enable(stream)
     faulthandler.register(signal.SIGPROF, stream, chain=True)

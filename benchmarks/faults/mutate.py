@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import time
 import unicodedata
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,8 +85,6 @@ def mutate(
     About count in all, shared out among the readers. Yields what became of each part; faults are
     kept in out with their inputs.
     """
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
     out.mkdir(parents=True, exist_ok=True)
     done = {part for part, _ in notes(out)}
     end = time.monotonic() + 60 * minutes

@@ -119,6 +119,14 @@ def test_rows_whose_files_are_missing_are_rejected(folder):
     assert "line 7, column mask: " in said["no_mask"]
 
 
+def test_a_path_that_no_disk_takes_rejects_its_row(folder):
+    text = f"subject,ct,mr\na,a/ct.nii,a/mr.nii\nb,{'x' * 5000},a/mr.nii\nc,a/ct.nii,\0\n"
+    listing = list_subjects(table(folder, text))
+    assert [subject.name for subject in listing.subjects] == ["a"]
+    assert "line 3: File name too long" in listing.rejected["b"]
+    assert "line 4" in listing.rejected["c"]
+
+
 def test_a_table_that_is_no_text_is_an_error(folder):
     (folder / "x.csv").write_bytes(b"\xff\xfe\x00s")
     with pytest.raises(FileError, match="not a text table in UTF-8"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mrtoct.errors import FileError, GeometryError, MrtoctError, ValueRangeError
+from mrtoct.io import files
 from mrtoct.io.files import as_int16, ending, read_volume, write_volume
 from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid, random_volume
@@ -346,3 +347,16 @@ def test_files_that_are_met_often_are_named_with_what_to_do(tmp_path, name, reme
     (tmp_path / name).write_bytes(b"PK")
     with pytest.raises(FileError, match=rf"{name} is not a volume .* and DICOM; {remedy}"):
         read_volume(tmp_path / name, "a.u.")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".mha", ".nrrd"])
+def test_a_volume_larger_than_the_memory_is_named(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_volume(path, random_volume(oblique_grid()))
+
+    def too_much(*_args):
+        raise MemoryError
+
+    monkeypatch.setitem(files._READ, suffix, too_much)
+    with pytest.raises(FileError, match=rf"a{suffix} holds more than fits into the memory"):
+        read_volume(path, "HU")

@@ -88,8 +88,9 @@ GOOD = text_of(np.eye(4))
     ("text", "message"),
     [
         (GOOD.replace("Parameters: 1.0", "Parameters: 0x15", 1), "'0x15' is no number"),
-        (GOOD.replace("Parameters: 1.0", "Parameters: nan", 1), "NaN or infinite"),
-        (GOOD.replace("Parameters: 1.0", "Parameters: 1e999", 1), "NaN or infinite"),
+        (GOOD.replace("Parameters: 1.0", "Parameters: nan", 1), "NaN, infinite"),
+        (GOOD.replace("Parameters: 1.0", "Parameters: 1e999", 1), "NaN, infinite"),
+        (GOOD.replace("Parameters: 1.0", "Parameters: 1e200", 1), "impossibly large"),
         (GOOD.replace("Parameters: 1.0 ", "Parameters: ", 1), "12 parameters .* got 11"),
         (GOOD.replace("0 0 0\n", "0 0\n"), "a centre of 3, got 12 and 2"),
         (GOOD.replace("AffineT", "BSplineT"), "only linear transforms in 3-D"),

@@ -229,3 +229,12 @@ def test_a_data_file_in_the_way_is_not_replaced_without_being_asked(tmp_path):
     assert (tmp_path / "ct.zraw").read_bytes() == b"precious"
     write_volume(tmp_path / "ct.mhd", volume, overwrite=True)
     np.testing.assert_array_equal(read_volume(tmp_path / "ct.mhd", "HU").voxels, volume.voxels)
+
+
+def test_more_voxels_than_memory_has_addresses(tmp_path):
+    write_volume(tmp_path / "a.mha", random_volume(oblique_grid((3, 4, 5))))
+    content = (tmp_path / "a.mha").read_bytes()
+    many = b"DimSize = 2000000000 2000000000 2000000000"
+    (tmp_path / "a.mha").write_bytes(content.replace(b"DimSize = 3 4 5", many))
+    with pytest.raises(FileError, match="promises 16000000000000000000000000000 bytes of voxels"):
+        read_volume(tmp_path / "a.mha", "HU")

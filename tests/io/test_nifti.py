@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -299,3 +300,34 @@ def test_header_extensions_are_skipped(tmp_path):
     nib.save(image, tmp_path / "e.nii")
     assert int(nib.load(tmp_path / "e.nii").dataobj.offset) > 352
     np.testing.assert_array_equal(read_volume(tmp_path / "e.nii", "HU").voxels, volume.voxels)
+
+
+def deflated_zeros(count: int) -> bytes:
+    """A gzip file of so many times 2^20 zeros."""
+    return gzip.compress(bytes(1 << 20)) * count
+
+
+def test_a_bomb_behind_the_voxels_is_not_unpacked(tmp_path):
+    volume = random_volume(oblique_grid())
+    write_volume(tmp_path / "a.nii.gz", volume)
+    content = (tmp_path / "a.nii.gz").read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(content + deflated_zeros(2))
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.nii.gz", "HU").voxels, volume.voxels)
+    (tmp_path / "a.nii.gz").write_bytes(content + deflated_zeros(70))
+    tracemalloc.start()
+    with pytest.raises(FileError, match="more than 67108864 bytes behind its voxels"):
+        read_volume(tmp_path / "a.nii.gz", "HU")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_no_more_memory_than_the_file_holds_whatever_the_header_promises(tmp_path):
+    grid = oblique_grid((3, 4, 5))
+    path = save(tmp_path / "a.nii.gz", random_volume(grid).voxels, grid.affine, dim=[3] + 3 * [32000])
+    tracemalloc.start()
+    with pytest.raises(FileError, match="promises 65536000000000 bytes of voxels, the file holds 120"):
+        read_volume(path, "HU")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6

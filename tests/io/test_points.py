@@ -33,6 +33,7 @@ def test_tables(name: str, text: str, names: list[str], tmp_path: Path) -> None:
         ("x,y,z\n1,2,3\n1,2\n", "point 2 is not three numbers"),
         ("x,y,z\n1,2,here\n", "point 1 is not three numbers"),
         ("x,y,z\n1,2,nan\n", "NaN"),
+        ("x,y,z\n1,2,-1e200\n", "impossibly large"),
     ],
 )
 def test_what_is_no_table_of_points(text: str, said: str, tmp_path: Path) -> None:

@@ -46,6 +46,11 @@ def test_no_more_than_asked_for(make) -> None:
         unpack(make(content), 2_999_999)
 
 
+def test_a_limit_beyond_all_memory_is_none() -> None:
+    assert unpack(gzip.compress(b"abc"), 10**30) == b"abc"
+    assert unpack(pack(b"abc"), 10**30) == b"abc"
+
+
 def test_damage_is_an_error() -> None:
     packed = gzip.compress(SCAN)
     with pytest.raises(FileError, match="cut short"):

@@ -170,3 +170,23 @@ def test_a_name_does_not_decide_how_it_is_packed(tmp_path: Path) -> None:
     path, folder = archive_of(tmp_path, pack(gzip.decompress(tar_gz(SCAN, "ct"))))
     extract(path, folder)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == SCAN
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["."], "outside its folder"),
+        ([""], "outside its folder"),
+        (["ct/a", "ct/a"], "would have one name"),
+        (["ct/a", "ct/A"], "would have one name"),
+        (["ct/a", "ct/a/b"], "would have one name"),
+        (["ct/a/b", "ct/A"], "would have one name"),
+    ],
+)
+def test_files_that_cannot_stand_beside_each_other(
+    names: list[str], said: str, tmp_path: Path
+) -> None:
+    path, folder = archive_of(tmp_path, tar_with(lambda tar: [add(tar, n) for n in names]))
+    with pytest.raises(FileError, match=said):
+        extract(path, folder)
+    assert list(folder.iterdir()) == []

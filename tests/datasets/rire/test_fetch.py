@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -271,3 +272,34 @@ def test_an_interruption_keeps_what_was_finished(get: Fetch) -> None:
     assert len(result.present) >= 2
     assert result.fetched + result.present and not result.failed
     assert sorted(result.fetched + result.present) == sorted(NAMES)
+
+
+def test_killed_as_a_scan_appears_it_is_still_known_as_fetched(
+    get: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        """Nothing that runs after it is run when a process is killed."""
+
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        rename(self, target)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KilledError):
+            get(ALL[:1])
+    assert (get.folder / "patient_001" / "ct" / "header.ascii").is_file()
+    result = get(ALL[:1])
+    assert (result.failed, result.present) == ({}, NAMES[:1])
+
+
+def test_a_full_disk_is_one_of_our_errors(get: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mrtoct.datasets.rire.download.os.fsync", full)
+    error = get(ALL[:1]).failed["patient_001/ct"]
+    assert type(error) is FileError
+    assert str(error) == "patient_001/ct: No space left on device"

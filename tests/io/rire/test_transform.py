@@ -217,3 +217,12 @@ def test_the_published_file_is_rigid_and_goes_through_itk(published: Path, tmp_p
     again = read_rire_transform(tmp_path / "again")
     np.testing.assert_allclose(again.moved, through_itk, atol=1e-4)
     np.testing.assert_allclose(again.points, transform.points, atol=1e-4)
+
+
+def test_coordinates_that_no_arithmetic_takes(tmp_path: Path) -> None:
+    grid = Grid((3, 4, 5), np.diag([-1.0, -1.0, 2.0, 1.0]))
+    text = rire_text(from_ras(np.eye(4), grid, grid))
+    assert "    2.0000" in text
+    (tmp_path / "t").write_text(text.replace("    2.0000", "    2e200", 1))
+    with pytest.raises(FileError, match="six finite coordinates"):
+        read_rire_transform(tmp_path / "t")
