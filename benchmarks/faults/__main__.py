@@ -22,7 +22,6 @@ from .mutate import mutate
 from .readers import READERS
 from .summary import table
 
-
 T = TypeVar("T")
 
 
@@ -35,7 +34,9 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("mutate", help="damaged files into every reader")
     one.add_argument("out", type=Path, help="folder for what was done and for inputs of faults")
-    one.add_argument("--count", type=int, default=10_000, help="cases in all, more of quick readers")
+    one.add_argument(
+        "--count", type=int, default=10_000, help="cases in all, more of quick readers"
+    )
     one.add_argument("--first", type=int, default=0, help="number of the first case")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--reader", default=",".join(READERS), metavar="A,B",
@@ -111,7 +112,10 @@ def run_kill(arguments: argparse.Namespace) -> int:
                     print(fault, file=sys.stderr, flush=True)
                 if time.monotonic() > end:
                     break
-            print(f"| {command}, {came.seconds:.1f} s | {kills} | {runs} | {compared} | {mine} |", flush=True)
+            print(
+                f"| {command}, {came.seconds:.1f} s | {kills} | {runs} | {compared} | {mine} |",
+                flush=True,
+            )
             faults += mine
     return 1 if faults else 0
 
@@ -127,7 +131,9 @@ def run_disk(arguments: argparse.Namespace) -> int:
     with TemporaryDirectory() as name, serving(archives()) as address:
         folder, log = Path(name), Path(name) / "log.txt"
         ground = _in_a_child(make_ground, folder / "ground")
-        for word, (missed, of) in disk.flipped(ground, folder / "flipped", seed, 10 * times).items():
+        for word, (missed, of) in disk.flipped(
+            ground, folder / "flipped", seed, 10 * times
+        ).items():
             print(f"flipped bit, {word}: {missed} of {of} unnoticed", flush=True)
         every = commands(ground, address)
         for word in arguments.command.split(","):
@@ -159,8 +165,8 @@ def run_leak(arguments: argparse.Namespace) -> int:
         sizes = leak(ground.bundle, ground.mr, arguments.count)
     by = growth(sizes)
     print(
-        f"{len(sizes)} translations: {sizes[0] / 1e6:.1f} MB after the first, {sizes[-1] / 1e6:.1f} "
-        f"after the last; {by / 1e3:+.1f} kB with each"
+        f"{len(sizes)} translations: {sizes[0] / 1e6:.1f} MB after the first, "
+        f"{sizes[-1] / 1e6:.1f} after the last; {by / 1e3:+.1f} kB with each"
     )
     return 1 if by > 100e3 else 0
 

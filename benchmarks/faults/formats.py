@@ -150,7 +150,7 @@ def json_value(random: Random, content: bytes) -> bytes:
     text = json.dumps(whole)
     if random.random() < 0.05:  # the same key twice
         at = text.find("{") + 1
-        text = f'{text[:at]}{text[at : text.find(",") + 1] or ""}{text[at:]}'
+        text = f"{text[:at]}{text[at : text.find(',') + 1] or ''}{text[at:]}"
     return text.encode()
 
 
@@ -179,7 +179,9 @@ def deep_json(random: Random, content: bytes) -> bytes:
 JSON = (json_value,) * 10 + (deep_json,) + TEXT
 
 
-def with_sum(mutate: Mutation, random: Random, weights: bytes, record: bytes) -> tuple[bytes, bytes]:
+def with_sum(
+    mutate: Mutation, random: Random, weights: bytes, record: bytes
+) -> tuple[bytes, bytes]:
     """Damage weights and write their new checksum into the record beside them."""
     damaged = mutate(random, weights)
     before, after = (hashlib.sha256(c).hexdigest().encode() for c in (weights, damaged))

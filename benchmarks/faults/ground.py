@@ -104,7 +104,7 @@ def serving(files: dict[str, bytes], pause: float = 0.002) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             content = files.get(self.path.lstrip("/"))
             if content is None:
                 self.send_error(404)
@@ -142,5 +142,3 @@ def serving(files: dict[str, bytes], pause: float = 0.002) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-

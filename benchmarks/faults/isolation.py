@@ -117,9 +117,7 @@ def _wait(child: int, shared: mmap.mmap) -> int:
         pause = min(2 * pause, 0.2)
 
 
-def _work(
-    case: Case, first: int, count: int, shared: mmap.mmap, told: Path, trace: Path
-) -> None:
+def _work(case: Case, first: int, count: int, shared: mmap.mmap, told: Path, trace: Path) -> None:
     gc.freeze()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")

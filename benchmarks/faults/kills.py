@@ -35,6 +35,7 @@ from . import forked
 from .ground import ARCHIVES, SETTINGS, Ground, recipe
 from .samples import Files, files_in
 
+
 @dataclass(frozen=True)
 class Command:
     """Something that can be killed, in a folder of its own."""
@@ -206,8 +207,11 @@ def experiments() -> tuple[Experiment, ...]:
         Experiment("unet-mae", "4.1", "u-net, MAE", recipe("a", training=steps)),
         Experiment("pix2pix", "4.2", "pix2pix", recipe("c", training=steps, **against)),
         Experiment(
-            "pix2pix-boost", "4.3", "fine-tuned",
-            recipe("d", training=steps, focus={"bone": 1.0}, **against), start="pix2pix",
+            "pix2pix-boost",
+            "4.3",
+            "fine-tuned",
+            recipe("d", training=steps, focus={"bone": 1.0}, **against),
+            start="pix2pix",
         ),
         Experiment("context-gan", "3.3", "3-D GAN", cascade),
     )

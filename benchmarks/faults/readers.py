@@ -8,8 +8,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from mrtoct.datasets.rire.archive import Limits, extract
 from mrtoct.datasets.table import list_table
 from mrtoct.io.dicom.read import find_series, read_series
@@ -213,7 +211,7 @@ READERS: dict[str, Reader] = {
     ),
     "rire-transform": Reader(samples.rire_transform, {".standard": TEXT}, _rire_transform, 8),
     "packed": Reader(
-        lambda: [{"a.Z": samples.pack(bytes(range(256)) * 9)}, {"a.gz": formats.gzip.compress(b"a" * 3000)}],
+        samples.packed,
         {".Z": (formats.compressed(RAW),), ".gz": (formats.gzipped(RAW),)},
         _packed,
         share=8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ import torch
 from mrtoct.io.files import write_volume
 from mrtoct.io.rire.image import in_rire_frame
 from mrtoct.io.rire.image import write as write_rire
-from mrtoct.io.rire.transform import rire_text, from_ras
+from mrtoct.io.rire.transform import from_ras, rire_text
 from mrtoct.io.sums import SUMS
 from mrtoct.io.unpack import pack, unpack
 from mrtoct.prepare.clean import DroppedSlice
@@ -113,6 +114,11 @@ def rire() -> list[Files]:
     return [packed, {"ct/header.ascii": head, "ct/image.bin": block}]
 
 
+def packed() -> list[Files]:
+    content = bytes(range(256)) * 9
+    return [{"a.Z": pack(content)}, {"a.gz": gzip.compress(content)}]
+
+
 def rire_transform() -> list[Files]:
     turn = np.eye(4)
     turn[:3, 3] = (3, -4, 5)
@@ -160,7 +166,7 @@ TABLE = "subject,ct,mr,mr_T2,mr_T2_series,ct_to_mr,mask,aligned\n" + "".join(
 
 
 def tables() -> list[Files]:
-    beside = {n: b"" for n in ("ct.nii", "mr.nii", "t2/a", "t.tfm", "m.nii")}
+    beside = dict.fromkeys(("ct.nii", "mr.nii", "t2/a", "t.tfm", "m.nii"), b"")
     return [
         {"table.csv": TABLE.encode(), **beside},
         {"table.csv": TABLE.replace(",", ";").encode(), **beside},
@@ -214,7 +220,7 @@ def runs() -> list[Files]:
     split = Split(("s01", "s02"), ("s03",), ())
 
     def write(folder: Path) -> None:
-        prints = {name: "f" * 64 for name in ("s01", "s02", "s03")}
+        prints = dict.fromkeys(("s01", "s02", "s03"), "f" * 64)
         open_run(
             folder, Path("/store"), tiny_recipe(), split, prints, resume=False, overwrite=False
         )

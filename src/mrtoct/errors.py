@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Callable
 from typing import Self
 
-
 MOST_LETTERS = 3000
 """Of a message: what a file holds in the place of a word may be endless."""
 UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")

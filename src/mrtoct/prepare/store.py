@@ -186,9 +186,7 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
     except FileError as error:
         raise CohortError(f"{error}; {REMEDY}") from error
     if changed:
-        raise CohortError(
-            f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}"
-        )
+        raise CohortError(f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}")
     return subject
 
 

@@ -54,7 +54,9 @@ class Grid:
         affine = np.array(self.affine, dtype=np.float64)
         if len(shape) != 3 or min(shape) < 1:
             raise GeometryError(f"a grid needs three positive sizes, got shape {shape}")
-        if affine.shape != (4, 4) or not np.abs(affine).max() < MOST_MM:  # NaN is not below it either
+        if (
+            affine.shape != (4, 4) or not np.abs(affine).max() < MOST_MM
+        ):  # NaN is not below it either
             raise GeometryError(f"a grid needs a finite 4 x 4 affine in mm, got {affine.tolist()}")
         if not np.allclose(affine[3], (0, 0, 0, 1)):
             raise GeometryError(f"an affine's last row is 0 0 0 1, got {affine[3].tolist()}")

@@ -62,7 +62,12 @@ def _checked_names(tar: tarfile.TarFile, limits: Limits) -> dict[str, PurePosixP
         if count > 2 * limits.files:  # with their folders
             raise FileError(f"it holds more than {limits.files} files")
         name = PurePosixPath(member.name)
-        if not name.parts or name.is_absolute() or ".." in name.parts or set(member.name) & set("\\:\0\n"):
+        if (
+            not name.parts
+            or name.is_absolute()
+            or ".." in name.parts
+            or set(member.name) & set("\\:\0\n")
+        ):
             raise FileError(f"it names {member.name!r}, outside its folder; nothing was extracted")
         if member.isdir():
             continue

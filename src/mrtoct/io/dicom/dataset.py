@@ -41,9 +41,7 @@ def read_dataset(path: Path, *, tags: list[str] | None = None) -> Dataset:
         warnings.simplefilter("ignore")
         with _Whole(path) as stream:
             _require_bounded(stream)
-            return pydicom.dcmread(
-                stream, stop_before_pixels=tags is not None, specific_tags=tags
-            )
+            return pydicom.dcmread(stream, stop_before_pixels=tags is not None, specific_tags=tags)
 
 
 @contextmanager
