@@ -56,6 +56,11 @@ def main() -> None:
                        metavar="A,B", help="only these: %(default)s")  # fmt: skip
     three.add_argument("--times", type=int, default=5, help="of what is left to chance")
     three.set_defaults(run=run_disk)
+    four = commands.add_parser("leak", help="memory over many translations")
+    four.add_argument("--count", type=int, default=50)
+    four.set_defaults(run=run_leak)
+    five = commands.add_parser("large", help="memory of 512 x 512 x 400 voxels: minutes")
+    five.set_defaults(run=run_large)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sys.exit(arguments.run(arguments))
@@ -149,6 +154,37 @@ def run_disk(arguments: argparse.Namespace) -> int:
                 for fault in faults:
                     print(fault, file=sys.stderr, flush=True)
     return 1 if found else 0
+
+
+def run_leak(arguments: argparse.Namespace) -> int:
+    from .ground import make_ground
+    from .memory import growth, leak
+
+    with TemporaryDirectory() as name:
+        ground = _in_a_child(make_ground, Path(name) / "ground")
+        sizes = leak(ground.bundle, ground.mr, arguments.count)
+    by = growth(sizes)
+    print(
+        f"{len(sizes)} translations: {sizes[0] / 1e6:.1f} MB after the first, "
+        f"{sizes[-1] / 1e6:.1f} after the last; {by / 1e3:+.1f} kB with each"
+    )
+    return 1 if by > 100e3 else 0
+
+
+def run_large(_: argparse.Namespace) -> int:
+    from .memory import LARGE, MOST_BYTES, large
+
+    worst = 0
+    with TemporaryDirectory() as name:
+        for used in large(Path(name)):
+            print(
+                f"{used.command}: {used.peak_bytes / 1e9:.2f} GB, {used.seconds:.0f} s of a "
+                f"processor, exit status {used.status}",
+                flush=True,
+            )
+            worst = max(worst, used.peak_bytes)
+    print(f"{' x '.join(map(str, LARGE))} voxels within {worst / 1e9:.2f} GB")
+    return 1 if worst > MOST_BYTES else 0
 
 
 def _in_a_child(make: Callable[[Path], T], folder: Path) -> T:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -81,9 +82,9 @@ def two_at_once(command: Command, folder: Path, log: Path, seed: int, times: int
         emptied(home)
         logs = log.with_suffix(".1"), log.with_suffix(".2")
         wait = random.choice((0.0, random.uniform(0, seconds)))
-        first = forked.start(lambda: command.run(home), logs[0])
+        first = forked.start(partial(command.run, home), logs[0])
         time.sleep(wait)
-        second = forked.start(lambda: command.run(home), logs[1])
+        second = forked.start(partial(command.run, home), logs[1])
         ended = [forked.ending(*pair) for pair in zip((first, second), logs, strict=True)]
         where = f"two, {wait:.2f} s apart"
         faults += [f"{where}: {s}" for code, s in ended if code not in (0, forked.REFUSED)]

@@ -211,7 +211,7 @@ READERS: dict[str, Reader] = {
     ),
     "rire-transform": Reader(samples.rire_transform, {".standard": TEXT}, _rire_transform, 8),
     "packed": Reader(
-        lambda: [{"a.Z": samples.pack(bytes(range(256)) * 9)}, {"a.gz": formats.gzip.compress(b"a" * 3000)}],
+        samples.packed,
         {".Z": (formats.compressed(RAW),), ".gz": (formats.gzipped(RAW),)},
         _packed,
         share=8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import tempfile
@@ -111,6 +112,11 @@ def rire() -> list[Files]:
     packed = made_in_a_folder(lambda f: write_rire(f / "ct", volume, "CT"))
     head, block = packed["ct/header.ascii"], unpack(packed["ct/image.bin.Z"], 1 << 20)
     return [packed, {"ct/header.ascii": head, "ct/image.bin": block}]
+
+
+def packed() -> list[Files]:
+    content = bytes(range(256)) * 9
+    return [{"a.Z": pack(content)}, {"a.gz": gzip.compress(content)}]
 
 
 def rire_transform() -> list[Files]:

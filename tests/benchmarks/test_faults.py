@@ -11,11 +11,12 @@ import pytest
 
 pytest.importorskip("resource", reason="bounds of a process are POSIX's")
 
-from benchmarks.faults.isolation import MEMORY, run_cases  # noqa: E402
-from benchmarks.faults.mutate import Inputs, mutate, notes  # noqa: E402
-from benchmarks.faults.readers import READERS  # noqa: E402
-from benchmarks.faults.summary import table  # noqa: E402
-from mrtoct.errors import FileError  # noqa: E402
+from benchmarks.faults.isolation import MEMORY, run_cases
+from benchmarks.faults.mutate import Inputs, mutate, notes
+from benchmarks.faults.readers import READERS
+from benchmarks.faults.summary import table
+
+from mrtoct.errors import FileError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 

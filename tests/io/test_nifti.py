@@ -324,9 +324,13 @@ def test_a_bomb_behind_the_voxels_is_not_unpacked(tmp_path):
 
 def test_no_more_memory_than_the_file_holds_whatever_the_header_promises(tmp_path):
     grid = oblique_grid((3, 4, 5))
-    path = save(tmp_path / "a.nii.gz", random_volume(grid).voxels, grid.affine, dim=[3] + 3 * [32000])
+    path = save(
+        tmp_path / "a.nii.gz", random_volume(grid).voxels, grid.affine, dim=[3] + 3 * [32000]
+    )
     tracemalloc.start()
-    with pytest.raises(FileError, match="promises 65536000000000 bytes of voxels, the file holds 120"):
+    with pytest.raises(
+        FileError, match="promises 65536000000000 bytes of voxels, the file holds 120"
+    ):
         read_volume(path, "HU")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
