@@ -55,7 +55,8 @@ def test_the_library_knows_no_flags(room: str) -> None:
         if name.parts[0] != room:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            said = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if said and "pip install" not in node.value:  # pip's own flags are not ours
                 assert not re.search(r"(?<![\w(-])--[a-z]", node.value), f"{path}:{node.lineno}"
 
 

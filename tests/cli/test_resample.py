@@ -94,7 +94,7 @@ def test_evaluate_resamples_on_request_and_leaves_out_what_lies_beyond(mrtoct, f
     judged = mrtoct("evaluate", files / "sct.nii.gz", files / "ct.nii.gz", "--resample", "--json")
     assert judged.status == 0, judged.err
     assert "was resampled onto the CT's grid" in judged.err
-    assert json.loads(judged.out)["body"]["mae"] == pytest.approx(0, abs=1e-6)
+    assert json.loads(judged.out)["body"]["mae"] == pytest.approx(0, abs=1e-3)
 
 
 def test_heads_that_do_not_lie_on_each_other_are_known(head):

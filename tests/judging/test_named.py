@@ -10,6 +10,7 @@ import pytest
 from mrtoct.errors import CohortError, GeometryError, ValueRangeError
 from mrtoct.hardware.progress import Update
 from mrtoct.io.files import read_volume, write_volume
+from mrtoct.judging.judge import Terms
 from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.named import Request, judge_cohort, judge_pair, single
 from mrtoct.judging.summary import summarise
@@ -219,7 +220,7 @@ def test_errors_name_the_file(folders, cohort, tmp_path):
     where = cohort["real"] / "1BA005" / "mask.nii.gz"
     with pytest.raises(ValueRangeError, match="pass force=True to judge it all the same"):
         judge_pair(Request(raw, one_ct, where))
-    doubted = judge_pair(Request(raw, one_ct, where, force=True))
+    doubted = judge_pair(Request(raw, one_ct, where, terms=Terms(force=True)))
     assert "raw.nii.gz: values run from" in doubted.notes[0]
     assert doubted.of(str(raw))[0].body.me == pytest.approx(1024)
 

@@ -113,6 +113,7 @@ def test_the_same_scan_under_another_name_is_no_new_patient(run, tiny_store, tmp
         record = json.loads((store / name / "subject.json").read_text())
         record["fingerprint"] = fingerprint
         (store / name / "subject.json").write_text(json.dumps(record))
+        (store / name / "SHA256SUMS").unlink()
     manifest = json.loads((tiny_store / "manifest.json").read_text())
     manifest["subjects"] = ["nobody", "renamed"]
     (store / "manifest.json").write_text(json.dumps(manifest))
@@ -164,6 +165,7 @@ def test_a_subject_that_cannot_be_translated_is_named(run, tiny_store, tmp_path)
     shutil.copytree(tiny_store, store)
     signal = np.load(store / "head1" / "mr-mr.npy")
     np.save(store / "head1" / "mr-mr.npy", np.zeros_like(signal))
+    (store / "head1" / "SHA256SUMS").unlink()
     shutil.copytree(run / "best", tmp_path / "alone")
     result = judge_cohort(Request(tmp_path / "alone", store))
     assert [s.subject for s in result.subjects] == ["head2"]

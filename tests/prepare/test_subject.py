@@ -210,7 +210,7 @@ def test_aligned_subjects_are_not_registered(head):
     seen = coverage(head.mr["T1"].grid, subject.ct.grid, head.ct_to_mr)
     known = prepare_subject(replace(raw, mr={"mr": on_ct}), SETTINGS)
     assert 0.8 < seen.mean() < 0.99
-    assert (known.covered.voxels == seen).mean() > 0.97
+    assert (known.covered.voxels == seen).mean() > 0.95
     # Filled with 0 beyond its view as by another tool, which no file says, the MR still shows it.
     inside = subject.head.voxels
     assert 0.02 < (inside & ~seen).sum() / inside.sum() < 0.2

@@ -220,7 +220,7 @@ def test_an_existing_run_is_kept_or_wholly_replaced(
 
     with pytest.raises(Killed):
         train(tiny_store, run, tiny_recipe(), overwrite=True, watcher=kill)
-    assert [p.name for p in run.iterdir()] == ["run.json"]
+    assert sorted(p.name for p in run.iterdir()) == ["run.json", "tensorboard"]
     assert read_run(run).recipe == tiny_recipe()
 
 

@@ -46,6 +46,10 @@ def is_hu(peaks: Peaks) -> bool:
     )
 
 
+LEAST_OFFSET = 500
+"""HU by which values are moved by an offset of their file, not by a poor synthesis."""
+
+
 def moved_hu(peaks: Peaks) -> int | None:
     """Return by how much HU were moved up, None if these are not HU moved."""
     if not DISTANCES[0] <= peaks.distance <= DISTANCES[1] or not _looks_like_ct(peaks):
@@ -108,8 +112,11 @@ def why_not_hu(ct: Volume) -> str | None:
             "rescale intercept left out?)"
         )
     # A part may lack air or bone, as may a poor synthetic CT: other findings do not prove a scale.
-    proof = {"moved-hu", "normalised", *(["looks-like-mr"] if low > NO_FAT_HU else [])}
-    found = [f.sentence for f in check_scale(ct, find_peaks(ct.voxels)) if f.kind in proof]
+    peaks = find_peaks(ct.voxels)
+    proof = {"normalised", *(["looks-like-mr"] if low > NO_FAT_HU else [])}
+    if abs(moved_hu(peaks) or 0) >= LEAST_OFFSET:
+        proof.add("moved-hu")
+    found = [f.sentence for f in check_scale(ct, peaks) if f.kind in proof]
     return found[0] if found else None
 
 

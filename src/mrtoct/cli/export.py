@@ -16,9 +16,7 @@ from mrtoct.translation.pretrained.shipped import find_bundle
 def export(
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME|BUNDLE", help="A model that comes with mrtoct (head), or a bundle."
-        ),
+        typer.Argument(metavar="MODEL", help="A model that comes with mrtoct (head), or a bundle."),
     ],
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx.")],
     to: Annotated[Literal["onnx"], typer.Option(help="What to write.")] = "onnx",

@@ -40,7 +40,7 @@ def info(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|BUNDLE|STORE|RUN",
+            metavar="WHAT",
             help="A volume, transform or recipe; a folder of DICOM files; a bundle or the name of "
             "a shipped model; a store, run or study.",
         ),

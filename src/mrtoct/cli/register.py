@@ -126,7 +126,7 @@ def register(
             result = register_pair(fixed, moving, settings, start)
         transform = result.transform
         motion = measure_motion(fixed, moving, transform, MotionSettings(device=settings.device))
-        if motion.doubt:
+        if motion.doubt and result.verdict == "good":
             result = replace(result, verdict="doubtful", reason=motion.doubt)
         carried: Deformed | None = None
         if deformed:

@@ -120,17 +120,18 @@ class _Lines:
         self.write = write
         self.lock = threading.Lock()
         self.began = self.told = time.monotonic()
+        self.silent = True  # quick work needs no words
 
     def __call__(self, update: Update, /) -> None:
         with self.lock:
             now = time.monotonic()
             title = update.title or self.title
             if title != self.title:
-                self.title, self.began, self.told = title, now, now - self.pace
-            last = update.done == update.total
-            if now - self.told < self.pace and not last:
+                self.title, self.began, self.told, self.silent = title, now, now, True
+            ends = update.done == update.total and not self.silent
+            if now - self.told < self.pace and not ends:
                 return
-            self.told = now
+            self.told, self.silent = now, False
             taken = now - self.began
             times = [f"{_clock(taken)} so far"]
             if update.total and 0 < update.done < update.total:

@@ -119,6 +119,7 @@ def prepare_subject(
     mr = {name: _on(volume, ct.grid, transforms[name], deformation) for name, volume in mr.items()}
     seen = [volume.measured for volume in (ct, *mr.values()) if volume.measured is not None]
     covered = head.with_voxels(np.logical_and.reduce([np.ones(ct.grid.shape, np.bool_), *seen]))
+    scans = ct, mr
     # From here on as a store holds them: one mask for all, and what is found is found again.
     ct, mr = replace(ct, measured=None), {n: replace(v, measured=None) for n, v in mr.items()}
     if not (covered.voxels & head.voxels).any():
@@ -131,7 +132,7 @@ def prepare_subject(
         raise GeometryError(
             f"no slice is usable; the middle one: {dropped[len(dropped) // 2].reason}"
         )
-    left_out = _left_out(metal, ct, mr, head, mr_head)
+    left_out = _left_out(metal, *scans, head, mr_head)
     if settings.moved != "keep":
         left_out = [*left_out, *_moved(motion, deformed, ct)]
     either = head.voxels | mr_head.voxels
@@ -221,7 +222,7 @@ def _below_skull(
         return None, None
     motion = measure_motion(ct, mr, to_first, MotionSettings(device=settings.registration.device))
     registration["regions"] = motion.record()
-    if motion.doubt:
+    if motion.doubt and registration.get("verdict") != "doubtful":
         registration |= {"verdict": "doubtful", "reason": motion.doubt}
     if settings.moved != "deform":
         return motion, None

@@ -106,7 +106,9 @@ def pack_translation(shown: Translation) -> PackedTranslation:
         floor *= 1.05
     grid = coarser(grid, floor)
     # All around the head is shown, too: the mask, which the viewer wants, is what was measured.
-    known = measured_on(shown.sct, grid)
+    known = np.ones(grid.shape, dtype=np.bool_)
+    if shown.sct.measured is not None:
+        known = measured_on(shown.sct, grid)
     signal, hu = _onto(shown.mr, grid, 0.0), _onto(shown.sct, grid, AIR_HU)
     volumes = {"mr": pack_in_a_byte(signal, known), "sct": pack_hu(hu, known)}
     levels = {key: volume.highest + 2 for key, volume in volumes.items()}

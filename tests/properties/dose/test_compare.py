@@ -87,7 +87,7 @@ FAILURES = {
     "(folder / '1.dose.nii').unlink()": "no usable answer",
     "(folder / '1.dose.nii').write_bytes(b'garbage')": "no usable answer",
     "sitk.WriteImage(dose[1:, :, :], str(folder / '1.dose.nii'))": "different grids",
-    "sitk.WriteImage(dose * float('nan'), str(folder / '1.dose.nii'))": "NaN or infinite",
+    "sitk.WriteImage(dose * float('nan'), str(folder / '1.dose.nii'))": "every voxel is NaN",
     "sitk.WriteImage(dose - 1.5, str(folder / '1.dose.nii'))": "is no dose",
 }
 
