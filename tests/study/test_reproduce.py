@@ -228,6 +228,7 @@ def test_a_store_prepared_anew_makes_everything_out_of_date(
     file = store / "s0" / "subject.json"
     values = json.loads(file.read_text())
     file.write_text(json.dumps({**values, "fingerprint": "another"}))
+    (file.parent / "SHA256SUMS").unlink()
     results, heard = again(store, copy, only=("unet-mae",))
     assert list(heard.trained) == ["unet-mae"]
     assert [m.name for m in results.methods] == ["unet-mae", "intensity-map", "water"]

@@ -1,8 +1,8 @@
 """Write to a temporary name, then rename: a file or folder is whole or it is not there.
 
 What a killed process leaves is a temporary name, and the next who writes the same file or folder
-takes it away. A name says whose it is: .part-MACHINE-PROCESS-NAME; one that begins with .part-former-
-is of a folder that is being replaced.
+takes it away. A name says whose it is: .part-MACHINE-PROCESS-NAME; one that begins with
+.part-former- is of a folder that is being replaced.
 """
 
 from __future__ import annotations
