@@ -148,17 +148,17 @@ def register(
             _heading(mr),
             overwrite=overwrite,
         )
+    to_mr = transform
+    if carried is not None and carried.deformation is not None:
+        moving = carry(moving, fixed.grid, transform, carried.deformation.on(fixed.grid))
+        to_mr = np.eye(4)
     if resampled is not None:
-        if carried is not None and carried.deformation is not None:
-            on_ct = carry(moving, fixed.grid, transform, carried.deformation.on(fixed.grid))
-        else:
-            on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
+        on_ct = resample(moving, fixed.grid, fill=0.0, transform=to_mr)
         write_volume(resampled, on_ct, overwrite=overwrite)
     if picture is not None:
-        figure = _figure(fixed, moving, result)
+        figure = _figure(fixed, moving, to_mr, f"{result.verdict}: {result.reason}")
         with new_file(picture, overwrite=overwrite) as part:
             figure.savefig(part, dpi=90)
-
     if field is not None and carried is not None:
         if carried.deformation is None:
             outputs.remove(field)
@@ -217,8 +217,7 @@ def _apart(ct: Volume, first: Array, second: Array) -> float:
     return distance(first, second, mask.grid.to_world(np.argwhere(mask.voxels)))
 
 
-def _figure(ct: Volume, mr: Volume, result: Registration | Assessment) -> Figure:
+def _figure(ct: Volume, mr: Volume, transform: Array, title: str) -> Figure:
     """Draw the body and a little air around it."""
     box = ct.grid.cropped(box_around(body(ct), ct.grid, 8.0))
-    title = f"{result.verdict}: {result.reason}"
-    return registration_figure(ct, mr, result.transform, box, title)
+    return registration_figure(ct, mr, transform, box, title)

@@ -189,7 +189,7 @@ def _climb(
 
         def cost(flat: Array, seen: Objective = seen) -> tuple[float, Array]:
             metric, slope = seen(flat)
-            bent, bending = _bending(flat, (*start.grid.shape, 3), settings.spacing)
+            bent, bending = bending_energy(flat, (*start.grid.shape, 3), settings.spacing)
             return settings.bending * bent - metric, settings.bending * bending - slope
 
         control = minimize(
@@ -250,7 +250,9 @@ def basis(start: Deformation, points: Array) -> sparse.csr_matrix:
     )
 
 
-def _bending(flat: Array, shape: tuple[int, int, int, int], spacing: float) -> tuple[float, Array]:
+def bending_energy(
+    flat: Array, shape: tuple[int, int, int, int], spacing: float
+) -> tuple[float, Array]:
     """Return the mean square second differences of control points in spacings, and their slope."""
     control = flat.reshape(shape) / spacing
     total, slope = 0.0, np.zeros(shape)
