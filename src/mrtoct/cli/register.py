@@ -24,7 +24,7 @@ from mrtoct.io.files import ending, read_volume, write_volume
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
 from mrtoct.registration.assess import Assessment, assess_registration
-from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deform import Deformed, DeformSettings, deform
 from mrtoct.registration.deformation import carry
 from mrtoct.registration.motion import MotionSettings, measure_motion
 from mrtoct.registration.pyramid import body, box_around
@@ -124,12 +124,13 @@ def register(
         else:
             result = register_pair(fixed, moving, settings, start)
         transform = result.transform
-        motion = measure_motion(fixed, moving, transform, MotionSettings(device=settings.device))
-        if motion.doubt:
+        regional = MotionSettings(device=settings.device)
+        motion = measure_motion(fixed, moving, transform, regional)
+        if motion.doubt and result.verdict == "good":
             result = replace(result, verdict="doubtful", reason=motion.doubt)
         carried: Deformed | None = None
         if deformed:
-            carried = deform(fixed, moving, transform, motion)
+            carried = deform(fixed, moving, transform, motion, DeformSettings(motion=regional))
         record = _record(result) | {"regions": motion.record()}
         if carried is not None:
             record["deformation"] = carried.record()

@@ -17,7 +17,7 @@ from mrtoct.prepare.mask import LEAST_OVERLAP, bounding_box, head_mask_ct, head_
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
-from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deform import Deformed, DeformSettings, deform
 from mrtoct.registration.deformation import carried_coverage, carry
 from mrtoct.registration.motion import MotionSettings, RegionalMotion, measure_motion
 from mrtoct.registration.regions import NAMES, Name
@@ -175,13 +175,14 @@ def _below_skull(
     """Measure what moved against the skull, carry it if asked to, and record both."""
     if registration["source"] != "mutual information" and not settings.judge_given:
         return None, None
-    motion = measure_motion(ct, mr, to_first, MotionSettings(device=settings.registration.device))
+    regional = MotionSettings(device=settings.registration.device)
+    motion = measure_motion(ct, mr, to_first, regional)
     registration["regions"] = motion.record()
-    if motion.doubt:
+    if motion.doubt and registration.get("verdict") == "good":
         registration |= {"verdict": "doubtful", "reason": motion.doubt}
     if settings.moved != "deform":
         return motion, None
-    deformed = deform(ct, mr, to_first, motion)
+    deformed = deform(ct, mr, to_first, motion, DeformSettings(motion=regional))
     registration["deformation"] = deformed.record()
     return motion, deformed
 

@@ -92,10 +92,12 @@ def deform(
     """Carry jaw and neck smoothly from where a rigid map (4 x 4, RAS mm) of CT to MR takes them.
 
     motion is what `measure_motion` found with that map. A deformation is refused, with the reason,
-    where no region moved, where it folds, where it gains too little mutual information, and where
-    a region has more to move afterwards than before.
+    where the skull itself is off, where no region moved, where it folds, where it gains too little
+    mutual information, and where a region has more to move afterwards than before.
     """
     regions = motion.regions
+    if motion.doubt:
+        return Deformed(None, motion.doubt)
     if regions is None or not motion.moved:
         return Deformed(None, "no region is known to have moved")
     pair = scaled_pair(ct, mr, settings.motion)
@@ -120,10 +122,10 @@ def deform(
         )
         return Deformed(None, reason, gain, volumes)
     left = _left(ct, mr, transform, found, settings.motion)
-    for name in motion.moved:
-        before, after = motion.motions[name].mean_mm, left[name].mean_mm
-        if left[name].verdict != "not known" and after > before:
-            reason = f"{name} has {after:.1f} mm to go afterwards, {before:.1f} mm before"
+    for name, rest in left.items():
+        before = motion.motions[name].mean_mm
+        if rest.verdict == "moved" and not rest.mean_mm < before:
+            reason = f"{name} has {rest.mean_mm:.1f} mm to go afterwards, {before:.1f} mm before"
             return Deformed(None, reason, gain, volumes, left)
     reason = (
         f"{' and '.join(motion.moved)} carried: {gain:.0%} of the mutual information gained, "
