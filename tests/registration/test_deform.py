@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from analytic_head import rigid
 from bent_head import bent_head, region_points, regions_of, true_displacement
 from itk_images import itk_image
 from mrtoct.registration.deform import DeformSettings, basis, bending_energy, deform
@@ -60,14 +59,17 @@ def test_what_is_none_the_better_is_refused() -> None:
     motion = measure_motion(head.ct, mr, head.ct_to_mr)
     found = deform(head.ct, mr, head.ct_to_mr, motion)
     assert found.deformation is None and found.reason == "no region is known to have moved"
-    # Told that the jaw went 6 mm to the side, though it did not: nothing is gained.
+    # Told that the jaw went 6 mm, though it did not: nothing is gained.
     jaw = motion.motions["face and jaw"]
-    aside = rigid((0, 0, 0), (0.0, 0.0, 0.0)) @ head.ct_to_mr
-    wrong = replace(jaw, verdict="moved", transform=aside, mean_mm=6.0)
+    wrong = replace(jaw, verdict="moved", transform=head.ct_to_mr, mean_mm=6.0)
     told = replace(motion, motions={**motion.motions, "face and jaw": wrong})
     found = deform(head.ct, mr, head.ct_to_mr, told)
     assert found.deformation is None
     assert "of the mutual information, 2% are needed" in found.reason
+    skull = replace(motion.motions["skull"], verdict="moved", mean_mm=3.0)
+    told = replace(told, motions={**told.motions, "skull": skull})
+    off = deform(head.ct, mr, head.ct_to_mr, told)
+    assert off.deformation is None and "the skull by itself fits better 3.0 mm away" in off.reason
     bent = bent_head(jaw=10.0)
     motion = measure_motion(bent.ct, bent.mr["T1"], bent.ct_to_mr)
     strict = DeformSettings(least_volume=0.999, attempts=1, iterations=2)
@@ -117,9 +119,9 @@ def test_carried_as_itk_carries() -> None:
     head = bent_head()
     mr, to_mr, grid = head.mr["T1"], head.ct_to_mr, head.ct.grid
     deformation = some_deformation(size=3.0)
-    displacement = deformation.on(grid)
-    carried = carry(mr, grid, to_mr, displacement)
-    still = ~displacement.any(axis=-1)
+    carried = carry(mr, grid, to_mr, deformation)
+    still = regions_of().depth(grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))) <= 0
+    assert not deformation.on(grid)[still].any()
     rigid_only = resample(mr, grid, fill=0.0, transform=to_mr)
     np.testing.assert_array_equal(carried.voxels[still], rigid_only.voxels[still])
     field = whole_field(deformation, to_mr, grid) * [-1, -1, 1]
@@ -130,7 +132,7 @@ def test_carried_as_itk_carries() -> None:
     moving = sitk.Cast(itk_image(mr), sitk.sitkFloat32)
     by_itk = sitk.Resample(moving, fixed, moves, sitk.sitkLinear)
     expected = sitk.GetArrayFromImage(by_itk).T
-    covered = carried_coverage(mr.grid, grid, to_mr, displacement)
+    covered = carried_coverage(mr.grid, grid, to_mr, deformation)
     moved = ~still & covered
     assert moved.sum() > 20000
     assert np.quantile(np.abs(carried.voxels - expected)[moved], 0.995) < 0.1

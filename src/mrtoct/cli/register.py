@@ -151,7 +151,7 @@ def register(
         )
     to_mr = transform
     if carried is not None and carried.deformation is not None:
-        moving = carry(moving, fixed.grid, transform, carried.deformation.on(fixed.grid))
+        moving = carry(moving, fixed.grid, transform, carried.deformation)
         to_mr = np.eye(4)
     if resampled is not None:
         on_ct = resample(moving, fixed.grid, fill=0.0, transform=to_mr)

@@ -101,18 +101,17 @@ def prepare_subject(
     ct, head = ct.cropped(box), head.cropped(box)
 
     deformation = deformed.deformation if deformed else None
-    if deformation:
-        displacement = deformation.on(ct.grid)
-        seen = [
-            carried_coverage(mr[name].grid, ct.grid, transforms[name], displacement) for name in mr
-        ]
-    else:
-        seen = [coverage(mr[name].grid, ct.grid, transforms[name]) for name in mr]
+    seen = [
+        carried_coverage(mr[name].grid, ct.grid, transforms[name], deformation)
+        if deformation
+        else coverage(mr[name].grid, ct.grid, transforms[name])
+        for name in mr
+    ]
     covered = head.with_voxels(np.logical_and.reduce(seen))
     if not (covered.voxels & head.voxels).any():
         raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr = {
-        name: carry(volume, ct.grid, transforms[name], displacement)
+        name: carry(volume, ct.grid, transforms[name], deformation)
         if deformation
         else resample(volume, ct.grid, fill=0.0, transform=transforms[name])
         for name, volume in mr.items()

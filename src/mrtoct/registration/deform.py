@@ -279,7 +279,7 @@ def _left(
 ) -> dict[Name, Motion]:
     """Return what is left to move below the skull in the MR as it is carried to the CT."""
     grid = ct.grid.upright((CHECK_MM,) * 3)
-    carried = carry(mr, grid, transform, found.on(grid))
+    carried = carry(mr, grid, transform, found)
     names: tuple[Name, ...] = ("face and jaw", "neck")
     left = measure_motion(ct, carried, np.eye(4), settings, regions=found.regions, names=names)
     return left.motions
