@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from bent_head import bent_head, region_points, regions_of, true_displacement
 from itk_images import itk_image
-from mrtoct.registration.deform import DeformSettings, basis, bending_energy, deform
+from mrtoct.registration.deform import DeformSettings, deform
 from mrtoct.registration.deformation import (
     FALLOFF_MM,
     Deformation,
@@ -19,6 +19,7 @@ from mrtoct.registration.deformation import (
     whole_field,
 )
 from mrtoct.registration.motion import measure_motion
+from mrtoct.registration.spline import basis, bending_energy
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Grid
 
