@@ -11,11 +11,12 @@ import SimpleITK as sitk
 from matplotlib.image import imread
 
 from analytic_head import TRUE, error, head_pair, rigid
+from bent_head import bent_head, region_points, true_displacement
 from mrtoct.cli.register import _heading
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.rire.transform import read_rire_transform, to_ras
 from mrtoct.io.transforms import read_transform, write_transform
-from mrtoct.resample import coverage
+from mrtoct.resample import coverage, resample
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,76 @@ def test_bad_requests_write_nothing(
     monkeypatch.chdir(tmp_path)
     assert word in mrtoct("register", *scans, *options).sentence
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def bent_scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    folder = tmp_path_factory.mktemp("bent")
+    head = bent_head(7.0, 7.0)
+    write_volume(folder / "ct.nii.gz", head.ct)
+    write_volume(folder / "mr.nii.gz", head.mr["T1"])
+    write_transform(folder / "truth.tfm", head.ct_to_mr)
+    return folder / "ct.nii.gz", folder / "mr.nii.gz", folder / "truth.tfm"
+
+
+@pytest.mark.slow
+def test_says_what_moved_and_carries_it(mrtoct, bent_scans, tmp_path: Path) -> None:
+    ct, mr, truth = bent_scans
+    names = ("t.tfm", "field.nii.gz", "mr.nii.gz", "look.png")
+    tfm, field, resampled, picture = (tmp_path / name for name in names)
+    said = mrtoct(
+        *("register", ct, mr, "--initial", truth, "--out", tfm, "--deform", "--field", field),
+        *("--resampled", resampled, "--picture", picture),
+    )
+    assert said.status == 0, said.err
+    lines = said.out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["skull", "face", "neck"]
+    assert ["moved" in line for line in lines[1:4]] == [False, True, True]
+    assert lines[4].startswith("deformed: face and jaw and neck carried")
+    assert ["good" in line for line in lines[5:]] == [True, True]
+    # ITK takes points of jaw and neck by the field to where they truly are in the MR.
+    vectors = sitk.Cast(sitk.ReadImage(field), sitk.sitkVectorFloat64)
+    moves = sitk.DisplacementFieldTransform(vectors)
+    head = bent_head(7.0, 7.0)
+    for number, allowed in ((0, 0.6), (1, 1.5), (2, 1.5)):
+        index, points = region_points(number)
+        some = np.random.default_rng(1).choice(len(points), 400, replace=False)
+        there = points[some] + true_displacement(head, index[some])
+        there = there @ head.ct_to_mr[:3, :3].T + head.ct_to_mr[:3, 3]
+        lps = [moves.TransformPoint(p) for p in (points[some] * [-1, -1, 1]).tolist()]
+        apart = np.linalg.norm(np.array(lps) * [-1, -1, 1] - there, axis=1)
+        assert apart.mean() < allowed
+    # The MR is written as it was carried: like that of the same head in the CT's posture.
+    straight = bent_head()
+    on_ct = resample(straight.mr["T1"], head.ct.grid, fill=0.0, transform=head.ct_to_mr).voxels
+    rigid_only = resample(head.mr["T1"], head.ct.grid, fill=0.0, transform=head.ct_to_mr).voxels
+    carried = read_volume(resampled, "a.u.").voxels
+    moved = tuple(np.concatenate([region_points(n)[0] for n in (1, 2)]).T)
+    before, after = (np.abs(v - on_ct)[moved].mean() for v in (rigid_only, carried))
+    assert after < 0.6 * before
+    assert imread(picture).std() > 0.1
+
+
+@pytest.mark.slow
+def test_without_a_braincase_nothing_is_carried_and_no_field_written(
+    mrtoct, scans, tmp_path: Path
+) -> None:
+    field = tmp_path / "field.nii.gz"
+    said = mrtoct(
+        *("register", *scans, "--out", tmp_path / "t.tfm", "--deform", "--field", field, "--json")
+    )
+    assert said.status == 0, said.err
+    record = json.loads(said.out)
+    assert {region["verdict"] for region in record["regions"].values()} <= {"good", "not known"}
+    assert record["deformation"]["used"] is False
+    assert "warning: not deformed: no region is known to have moved" in said.err
+    assert not field.exists() and (tmp_path / "t.tfm").exists()
+
+
+def test_fields_that_cannot_be_written_are_told_before_the_work(mrtoct, scans, tmp_path) -> None:
+    tfm = tmp_path / "t.tfm"
+    alone = mrtoct("register", *scans, "--out", tfm, "--field", tmp_path / "f.nii.gz")
+    assert alone.status == 1 and "it goes with --deform" in alone.err
+    named = mrtoct("register", *scans, "--out", tfm, "--deform", "--field", tmp_path / "f.mha")
+    assert named.status == 1 and "ends in .nii.gz or .nii" in named.err
+    assert list(tmp_path.iterdir()) == []

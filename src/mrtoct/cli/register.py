@@ -25,7 +25,7 @@ from mrtoct.io.files import read_volume, require_volume_absent, write_volume
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
 from mrtoct.registration.assess import Assessment, assess_registration
-from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deform import Deformed, DeformSettings, deform
 from mrtoct.registration.deformation import carry
 from mrtoct.registration.motion import MotionSettings, measure_motion
 from mrtoct.registration.pyramid import body, box_around
@@ -125,12 +125,13 @@ def register(
         else:
             result = register_pair(fixed, moving, settings, start)
         transform = result.transform
-        motion = measure_motion(fixed, moving, transform, MotionSettings(device=settings.device))
+        regional = MotionSettings(device=settings.device)
+        motion = measure_motion(fixed, moving, transform, regional)
         if motion.doubt and result.verdict == "good":
             result = replace(result, verdict="doubtful", reason=motion.doubt)
         carried: Deformed | None = None
         if deformed:
-            carried = deform(fixed, moving, transform, motion)
+            carried = deform(fixed, moving, transform, motion, DeformSettings(motion=regional))
         record = _record(result) | {"regions": motion.record()}
         if carried is not None:
             record["deformation"] = carried.record()
@@ -149,17 +150,17 @@ def register(
             _heading(mr),
             overwrite=overwrite,
         )
+    to_mr = transform
+    if carried is not None and carried.deformation is not None:
+        moving = carry(moving, fixed.grid, transform, carried.deformation)
+        to_mr = np.eye(4)
     if resampled is not None:
-        if carried is not None and carried.deformation is not None:
-            on_ct = carry(moving, fixed.grid, transform, carried.deformation.on(fixed.grid))
-        else:
-            on_ct = resample(moving, fixed.grid, fill=0.0, transform=transform)
+        on_ct = resample(moving, fixed.grid, fill=0.0, transform=to_mr)
         write_volume(resampled, on_ct, overwrite=overwrite)
     if picture is not None:
-        figure = _figure(fixed, moving, result)
+        figure = _figure(fixed, moving, to_mr, f"{result.verdict}: {result.reason}")
         with new_file(picture, overwrite=overwrite) as part:
             figure.savefig(part, dpi=90)
-
     if field is not None and carried is not None:
         if carried.deformation is None:
             outputs.remove(field)
@@ -220,8 +221,7 @@ def _apart(ct: Volume, first: Array, second: Array) -> float:
     return distance(first, second, mask.grid.to_world(np.argwhere(mask.voxels)))
 
 
-def _figure(ct: Volume, mr: Volume, result: Registration | Assessment) -> Figure:
+def _figure(ct: Volume, mr: Volume, transform: Array, title: str) -> Figure:
     """Draw the body and a little air around it."""
     box = ct.grid.cropped(box_around(body(ct), ct.grid, 8.0))
-    title = f"{result.verdict}: {result.reason}"
-    return registration_figure(ct, mr, result.transform, box, title)
+    return registration_figure(ct, mr, transform, box, title)

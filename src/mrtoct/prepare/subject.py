@@ -21,7 +21,7 @@ from mrtoct.prepare.metal import Metal, find_metal
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.prepare.store import PreparedSubject
 from mrtoct.registration.assess import Assessment, assess_registration
-from mrtoct.registration.deform import Deformed, deform
+from mrtoct.registration.deform import Deformed, DeformSettings, deform
 from mrtoct.registration.deformation import Deformation, carried_coverage, carry
 from mrtoct.registration.motion import MotionSettings, RegionalMotion, measure_motion
 from mrtoct.registration.regions import NAMES, Name
@@ -209,9 +209,8 @@ def _on(volume: Volume, grid: Grid, transform: Array, deformation: Deformation |
     """Return an MR on a grid of the CT's, what moved carried where there is a deformation."""
     if deformation is None:
         return resample(volume, grid, fill=0.0, transform=transform)
-    displacement = deformation.on(grid)
-    there = carried_coverage(volume.grid, grid, transform, displacement)
-    return carry(volume, grid, transform, displacement).measured_where(there)
+    there = carried_coverage(volume.grid, grid, transform, deformation)
+    return carry(volume, grid, transform, deformation).measured_where(there)
 
 
 def _below_skull(
@@ -220,13 +219,14 @@ def _below_skull(
     """Measure what moved against the skull, carry it if asked to, and record both."""
     if registration["source"] != "mutual information" and not settings.judge_given:
         return None, None
-    motion = measure_motion(ct, mr, to_first, MotionSettings(device=settings.registration.device))
+    regional = MotionSettings(device=settings.registration.device)
+    motion = measure_motion(ct, mr, to_first, regional)
     registration["regions"] = motion.record()
-    if motion.doubt and registration.get("verdict") != "doubtful":
+    if motion.doubt and registration.get("verdict") == "good":
         registration |= {"verdict": "doubtful", "reason": motion.doubt}
     if settings.moved != "deform":
         return motion, None
-    deformed = deform(ct, mr, to_first, motion)
+    deformed = deform(ct, mr, to_first, motion, DeformSettings(motion=regional))
     registration["deformation"] = deformed.record()
     return motion, deformed
 

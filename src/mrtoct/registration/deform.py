@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
 
 from mrtoct.registration import pyramid
-from mrtoct.registration.deformation import Deformation, carry, held, volume_change
+from mrtoct.registration.deformation import Deformation, carry, volume_change
 from mrtoct.registration.motion import Motion, MotionSettings, RegionalMotion, measure_motion
 from mrtoct.registration.regions import SPINE_MM, Name, Regions
 from mrtoct.registration.search import MIXED_CHANGE, MIXED_SHARE, ScaledPair, scaled_pair
+from mrtoct.registration.spline import basis, bending_energy
 from mrtoct.volume import Array, Grid, Volume
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ def deform(
     """Carry jaw and neck smoothly from where a rigid map (4 x 4, RAS mm) of CT to MR takes them.
 
     motion is what `measure_motion` found with that map. A deformation is refused, with the reason,
-    where no region moved, where it folds, where it gains too little mutual information, and where
-    a region has more to move afterwards than before.
+    where the skull itself is off, where no region moved, where it folds, where it gains too little
+    mutual information, and where a region has more to move afterwards than before.
     """
     regions = motion.regions
+    if motion.doubt:
+        return Deformed(None, motion.doubt)
     if regions is None or not motion.moved:
         return Deformed(None, "no region is known to have moved")
     pair = scaled_pair(ct, mr, settings.motion)
@@ -120,10 +123,10 @@ def deform(
         )
         return Deformed(None, reason, gain, volumes)
     left = _left(ct, mr, transform, found, settings.motion)
-    for name in motion.moved:
-        before, after = motion.motions[name].mean_mm, left[name].mean_mm
-        if left[name].verdict != "not known" and after > before:
-            reason = f"{name} has {after:.1f} mm to go afterwards, {before:.1f} mm before"
+    for name, rest in left.items():
+        before = motion.motions[name].mean_mm
+        if rest.verdict == "moved" and not rest.mean_mm < before:
+            reason = f"{name} has {rest.mean_mm:.1f} mm to go afterwards, {before:.1f} mm before"
             return Deformed(None, reason, gain, volumes, left)
     reason = (
         f"{' and '.join(motion.moved)} carried: {gain:.0%} of the mutual information gained, "
@@ -189,7 +192,7 @@ def _climb(
 
         def cost(flat: Array, seen: Objective = seen) -> tuple[float, Array]:
             metric, slope = seen(flat)
-            bent, bending = _bending(flat, (*start.grid.shape, 3), settings.spacing)
+            bent, bending = bending_energy(flat, (*start.grid.shape, 3), settings.spacing)
             return settings.bending * bent - metric, settings.bending * bending - slope
 
         control = minimize(
@@ -205,7 +208,7 @@ Objective = Callable[[Array], tuple[float, Array]]
 
 
 def _objective(
-    points: Pair, weights: sparse.csr_matrix, transform: Array, shape: tuple[int, int, int, int]
+    points: Pair, weights: csr_matrix, transform: Array, shape: tuple[int, int, int, int]
 ) -> Objective:
     import torch
 
@@ -228,54 +231,12 @@ def _objective(
     return value
 
 
-def basis(start: Deformation, points: Array) -> sparse.csr_matrix:
-    """Return the weights (N, C) of C control points at points (N, 3; RAS mm)."""
-    index = start.grid.to_index(points)
-    first = np.floor(index)
-    t = (index - first)[..., None]
-    s = 1 - t
-    axes = (
-        np.concatenate([s**3, 4 - 6 * t**2 + 3 * t**3, 4 - 6 * s**2 + 3 * s**3, t**3], axis=-1) / 6
-    )
-    last = np.array(start.grid.shape)[:, None] - 1
-    i, j, k = np.moveaxis(np.clip(first[..., None].astype(int) + np.arange(-1, 3), 0, last), 1, 0)
-    _, rows, columns = start.grid.shape
-    which = (i[:, :, None, None] * rows + j[:, None, :, None]) * columns + k[:, None, None, :]
-    weight = axes[:, 0, :, None, None] * axes[:, 1, None, :, None] * axes[:, 2, None, None, :]
-    weight = weight.reshape(len(points), 64) * held(start.regions, points)[:, None]
-    ends = np.arange(0, weight.size + 1, 64)
-    return sparse.csr_matrix(
-        (weight.astype(np.float32).ravel(), which.ravel(), ends),
-        shape=(len(points), int(np.prod(start.grid.shape))),
-    )
-
-
-def _bending(flat: Array, shape: tuple[int, int, int, int], spacing: float) -> tuple[float, Array]:
-    """Return the mean square second differences of control points in spacings, and their slope."""
-    control = flat.reshape(shape) / spacing
-    total, slope = 0.0, np.zeros(shape)
-    for a in range(3):
-        for b in range(a, 3):
-            second = np.diff(np.diff(control, axis=a), axis=b)
-            share = (1 if a == b else 2) / second.size
-            total += share * float((second**2).sum())
-            slope += 2 * share * _diff_back(_diff_back(second, b), a)
-    return total, (slope / spacing).ravel()
-
-
-def _diff_back(values: Array, axis: int) -> Array:
-    """Return what the transpose of np.diff makes of values."""
-    pad = [(0, 0)] * values.ndim
-    pad[axis] = (1, 1)
-    return np.asarray(-np.diff(np.pad(values, pad), axis=axis))
-
-
 def _left(
     ct: Volume, mr: Volume, transform: Array, found: Deformation, settings: MotionSettings
 ) -> dict[Name, Motion]:
     """Return what is left to move below the skull in the MR as it is carried to the CT."""
     grid = ct.grid.upright((CHECK_MM,) * 3)
-    carried = carry(mr, grid, transform, found.on(grid))
+    carried = carry(mr, grid, transform, found)
     names: tuple[Name, ...] = ("face and jaw", "neck")
     left = measure_motion(ct, carried, np.eye(4), settings, regions=found.regions, names=names)
     return left.motions

@@ -7,6 +7,7 @@ from there: MR point = map(CT point + displacement).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +45,25 @@ class Deformation:
     def on(self, grid: Grid) -> Array:
         """Return the displacement of each voxel of a grid, (I, J, K, 3) float32, RAS mm."""
         field = np.zeros((*grid.shape, 3), dtype=np.float32)
+        for i, moves, points in self._below(grid):
+            field[i][moves] = self.at(points)
+        return field
+
+    def moved(self, grid: Grid) -> Iterator[tuple[int, Array, Array]]:
+        """Yield each plane along I: its number, which voxels (J, K) may move, and where to, RAS mm.
+
+        The places are (N, 3), in the order of the voxels.
+        """
+        for i, moves, points in self._below(grid):
+            yield i, moves, points + self.at(points)
+
+    def _below(self, grid: Grid) -> Iterator[tuple[int, Array, Array]]:
+        # A plane at a time: the positions of a whole CT would take gigabytes.
         plane = np.moveaxis(np.indices((1, *grid.shape[1:])), 0, -1)[0]
-        for i in range(grid.shape[0]):  # a plane at a time: positions would take a gigabyte
+        for i in range(grid.shape[0]):
             points = grid.to_world(plane + np.array([i, 0, 0]))
             moves = self.regions.depth(points) > 0
-            field[i][moves] = self.at(points[moves])
-        return field
+            yield i, moves, points[moves]
 
 
 def held(regions: Regions, points: Array) -> Array:
@@ -59,27 +73,27 @@ def held(regions: Regions, points: Array) -> Array:
 
 
 def carry(
-    mr: Volume, grid: Grid, transform: Array, displacement: Array, *, fill: float = 0.0
+    mr: Volume, grid: Grid, transform: Array, deformation: Deformation, *, fill: float = 0.0
 ) -> Volume:
-    """Return the MR on a grid of the CT's world, through displacements (I, J, K, 3) and a map.
+    """Return the MR on a grid of the CT's world, through a deformation and a map (4 x 4, RAS mm).
 
-    Where a displacement is 0, as in the skull, it is to the last bit what `resample` gives.
+    In the skull it is to the last bit what `resample` gives; below it linear between voxels, even
+    where the grid is coarser than the MR.
     """
     carried = resample(mr, grid, fill=fill, transform=transform)
-    moves = displacement.any(axis=-1)
-    index = mr.grid.to_index(_moved(grid, transform, displacement, moves))
     voxels = np.asarray(mr.voxels, dtype=np.float32)
-    values = ndimage.map_coordinates(voxels, index.T, order=1, mode="nearest")
-    carried.voxels[moves] = np.where(_inside(mr.grid, index), values, np.float32(fill))
+    for i, moves, points in deformation.moved(grid):
+        index = mr.grid.to_index(_mapped(points, transform))
+        values = ndimage.map_coordinates(voxels, index.T, order=1, mode="nearest")
+        carried.voxels[i][moves] = np.where(_inside(mr.grid, index), values, np.float32(fill))
     return carried
 
 
-def carried_coverage(source: Grid, grid: Grid, transform: Array, displacement: Array) -> Array:
-    """Return which voxels (I, J, K) of a grid a source covers, through displacements and a map."""
+def carried_coverage(source: Grid, grid: Grid, transform: Array, deformation: Deformation) -> Array:
+    """Return which voxels (I, J, K) of a grid a source covers, through a deformation and a map."""
     covered = coverage(source, grid, transform)
-    moves = displacement.any(axis=-1)
-    index = source.to_index(_moved(grid, transform, displacement, moves))
-    covered[moves] = _inside(source, index)
+    for i, moves, points in deformation.moved(grid):
+        covered[i][moves] = _inside(source, source.to_index(_mapped(points, transform)))
     return covered
 
 
@@ -97,12 +111,11 @@ def volume_change(displacement: Array, spacing: tuple[float, float, float]) -> A
 def whole_field(deformation: Deformation, transform: Array, grid: Grid) -> Array:
     """Return by how much deformation and map together move each voxel, (I, J, K, 3), RAS mm."""
     points = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
-    moved = (points + deformation.on(grid)) @ transform[:3, :3].T + transform[:3, 3]
+    moved = _mapped(points + deformation.on(grid), transform)
     return np.asarray(moved - points, dtype=np.float32)
 
 
-def _moved(grid: Grid, transform: Array, displacement: Array, which: Array) -> Array:
-    points = grid.to_world(np.argwhere(which)) + displacement[which]
+def _mapped(points: Array, transform: Array) -> Array:
     return np.asarray(points @ transform[:3, :3].T + transform[:3, 3])
 
 

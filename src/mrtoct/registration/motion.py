@@ -9,7 +9,7 @@ information at least (see docs/registration.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -155,45 +155,34 @@ def measure_motion(
         own = points[numbers == NAMES.index(name)]
         covered = pyramid.covered(mr.grid, own, transform) if len(own) else 0.0
         size = len(own) * body.grid.voxel_volume / 1000
-        if size * covered < LEAST_ML or covered < LEAST_COVERED:
-            where = f"the MR covers {covered:.0%} of it" if size >= LEAST_ML else "not in the CT"
-            motions[name] = Motion("not known", where, transform, coverage=covered)
-        else:
-            motions[name] = Motion("not known", "", transform, coverage=covered)
+        why = f"the MR covers {covered:.0%} of it" if size >= LEAST_ML else "it is not in the CT"
+        motions[name] = Motion("not known", why, transform, coverage=covered)
+        if size * covered >= LEAST_ML and covered >= LEAST_COVERED:
             searched[name] = own
-    for name, motion in _search(pair, searched, regions, transform, settings).items():
-        motions[name] = judged(name, motion, motions[name].coverage)
+    for name, found in _search(pair, searched, regions, transform, settings).items():
+        verdict, reason = judge_motion(name, found)
+        coverage = motions[name].coverage
+        motions[name] = replace(found, verdict=verdict, reason=reason, coverage=coverage)
     return RegionalMotion(regions, motions)
 
 
-def judged(name: Name, found: Motion, coverage: float) -> Motion:
-    """Return a measured motion with its verdict and the reason."""
-    mean, gain = found.mean_mm, found.gain
-    verdict: MotionVerdict = "good"
+def judge_motion(name: Name, found: Motion) -> tuple[MotionVerdict, str]:
+    """Return the verdict on what was measured of a region, and a sentence that gives its reason."""
+    mean, gain, allowed = found.mean_mm, found.gain, MOVED_MM[name]
     if found.contrast < LEAST_CONTRAST:
-        verdict, reason = (
-            "not known",
-            (
-                f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of "
-                f"the mutual information, {LEAST_CONTRAST:.0%} are needed"
-            ),
+        return "not known", (
+            f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of the "
+            f"mutual information, {LEAST_CONTRAST:.0%} are needed"
         )
-    elif mean > MOST_MM:
-        verdict, reason = "not known", f"it fits {mean:.0f} mm away, which is no motion of a head"
-    elif mean > MOVED_MM[name] and gain >= LEAST_GAIN:
-        verdict, reason = (
-            "moved",
-            (
-                f"it fits better {mean:.1f} mm away in the mean, up to {found.most_mm:.1f} mm, and "
-                f"gains {gain:.0%} of the mutual information"
-            ),
-        )
-    elif mean > MOVED_MM[name]:
-        reason = f"it fits as well {mean:.1f} mm away: no more than {gain:.1%} are gained"
-    else:
-        reason = f"it fits best {mean:.1f} mm away, {MOVED_MM[name]:g} mm are allowed"
-    return Motion(
-        verdict, reason, found.transform, mean, found.most_mm, gain, found.contrast, coverage
+    if mean > MOST_MM:
+        return "not known", f"it fits {mean:.0f} mm away, which is no motion of a head"
+    if mean <= allowed:
+        return "good", f"it fits best {mean:.1f} mm away, {allowed:g} mm are allowed"
+    if gain < LEAST_GAIN:
+        return "good", f"it fits as well {mean:.1f} mm away: no more than {gain:.1%} are gained"
+    return "moved", (
+        f"it fits better {mean:.1f} mm away in the mean, up to {found.most_mm:.1f} mm, and gains "
+        f"{gain:.0%} of the mutual information"
     )
 
 

@@ -37,7 +37,7 @@ FLOOR_CM2 = 12.0
 NOD_DEGREES = 23.0
 """By how much the braincase's long axis rises to the front where the palate is level. On the
 phantom and 8 heads with a chin, this axis and the line to the chin enclosed 58 to 69 degrees."""
-BELOW_FLOOR_MM, SLOPE = 19.0, 0.14
+BELOW_FLOOR_MM, SLOPE = 21.0, 0.18
 """The plane under the skull, from the tips of the mastoids to the edges of the upper teeth: so far
 below the floor at its front edge, and lower to the front by so much of the way."""
 SPINE_MM = 4.0
@@ -55,19 +55,36 @@ class Regions:
     nod: float
     """Degrees by which the palate rises to the front."""
 
-    def depth(self, points: Array) -> Array:
-        """Return how far points (..., 3) lie below the plane under the skull, mm, (...)."""
-        forward, down = self._in_head(points)
-        return np.asarray((down - BELOW_FLOOR_MM - SLOPE * forward) / np.hypot(1, SLOPE))
-
     def forward(self, points: Array) -> Array:
         """Return how far points (..., 3) lie in front of the floor's front edge, mm, (...)."""
-        return self._in_head(points)[0]
+        cosine, sine = self._turn()
+        return np.asarray(
+            cosine * (points[..., 1] - self.floor[1]) + sine * (points[..., 2] - self.floor[2])
+        )
+
+    def down(self, points: Array) -> Array:
+        """Return how far points (..., 3) lie below the floor, mm, (...)."""
+        cosine, sine = self._turn()
+        return np.asarray(
+            sine * (points[..., 1] - self.floor[1]) - cosine * (points[..., 2] - self.floor[2])
+        )
+
+    def out_of_head(self, forward: float, down: float) -> tuple[float, float]:
+        """Return y and z (RAS mm) of a place so far in front of the floor's edge and below it."""
+        cosine, sine = self._turn()
+        return (
+            self.floor[1] + cosine * forward + sine * down,
+            self.floor[2] + sine * forward - cosine * down,
+        )
+
+    def depth(self, points: Array) -> Array:
+        """Return how far points (..., 3) lie below the plane under the skull, mm, (...)."""
+        under = self.down(points) - BELOW_FLOOR_MM - SLOPE * self.forward(points)
+        return np.asarray(under / np.hypot(1, SLOPE))
 
     def number(self, points: Array) -> Array:
         """Return which of NAMES points (..., 3) belong to, as indices (...)."""
-        forward, down = self._in_head(points)
-        behind = (forward < SPINE_MM) | (down > CHIN_MM)
+        behind = (self.forward(points) < SPINE_MM) | (self.down(points) > CHIN_MM)
         return np.where(self.depth(points) <= 0, 0, np.where(behind, 2, 1)).astype(np.uint8)
 
     def on(self, grid: Grid) -> Array:
@@ -78,11 +95,8 @@ class Regions:
             numbers[i] = self.number(grid.to_world(plane + np.array([i, 0, 0])))
         return numbers
 
-    def _in_head(self, points: Array) -> tuple[Array, Array]:
-        """Return how far points lie in front of the floor's front edge and below it, mm."""
-        y, z = points[..., 1] - self.floor[1], points[..., 2] - self.floor[2]
-        cosine, sine = np.cos(np.deg2rad(self.nod)), np.sin(np.deg2rad(self.nod))
-        return np.asarray(cosine * y + sine * z), np.asarray(sine * y - cosine * z)
+    def _turn(self) -> tuple[float, float]:
+        return float(np.cos(np.deg2rad(self.nod))), float(np.sin(np.deg2rad(self.nod)))
 
 
 def find_regions(ct: Volume) -> Regions | None:
@@ -99,13 +113,20 @@ def find_regions(ct: Volume) -> Regions | None:
     if bottom - int(seen[0]) < BELOW_FLOOR_MM / SPACING_MM:
         return None
     points = work.grid.to_world(np.argwhere(case))
-    floor = points[np.isclose(points[:, 2], work.grid.to_world((0, 0, bottom))[2])]
     nod = 0.0
     if areas[seen[-1]] < FLOOR_CM2:  # else the vertex is not in the scan
         _, axes = np.linalg.eigh(np.cov(points[:, 1:].T))
         nod = float(np.degrees(np.arctan(axes[1, 1] / axes[0, 1]))) - NOD_DEGREES
-    x, z = floor[:, 0].mean(), floor[0, 2]
-    return Regions((float(x), float(np.percentile(floor[:, 1], 98)), float(z)), nod)
+    middle = points.mean(axis=0)
+    level = Regions((float(middle[0]), float(middle[1]), float(middle[2])), nod)
+    down = level.down(points)
+    sections = np.rint(down / SPACING_MM).astype(int)
+    sizes = np.bincount(sections - sections.min()) * SPACING_MM**2 / 100
+    lowest = int(np.flatnonzero(sizes >= FLOOR_CM2)[-1]) + sections.min()
+    floor = points[sections == lowest]
+    front, deep = np.percentile(level.forward(floor), 98), lowest * SPACING_MM
+    y, z = level.out_of_head(float(front), float(deep))
+    return Regions((float(floor[:, 0].mean()), y, z), nod)
 
 
 def _braincase(work: Volume) -> Array:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -79,6 +80,7 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
     verdict = str(found.get("verdict", found["source"]))
     if subject.warnings:
         verdict = "; ".join(subject.warnings)
+    verdict += _regions_in_words(found)
     return PreparationRow(
         subject.name,
         grid=str(subject.ct.grid),
@@ -91,6 +93,19 @@ def _preparation_row(subject: PreparedSubject) -> PreparationRow:
         left_out=subject.left_out,
         picture=_picture(subject),
     )
+
+
+def _regions_in_words(found: Mapping[str, Any]) -> str:
+    """Say what each region of the head did between the scans, and whether it was carried."""
+    said = [
+        f"{name} {region['verdict']}"
+        + (f" ({region['mean_mm']:.1f} mm)" if region["verdict"] == "moved" else "")
+        for name, region in found.get("regions", {}).items()
+    ]
+    if "deformation" in found:
+        how = "deformed" if found["deformation"]["used"] else "not deformed"
+        said.append(f"{how}: {found['deformation']['reason']}")
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _picture(subject: PreparedSubject) -> bytes:
