@@ -274,6 +274,14 @@ def test_the_slower_of_two_writers_does_not_replace_what_the_other_made(tmp_path
     assert (tmp_path / "note").read_text() == "quick"
 
 
+def test_a_folder_with_nothing_but_what_a_kill_left_is_empty(tmp_path):
+    assert atomic.is_empty(tmp_path)
+    (tmp_path / ".part-123abc-1-run.json").write_text("half")
+    assert atomic.is_empty(tmp_path)
+    (tmp_path / ".hidden").write_text("")
+    assert not atomic.is_empty(tmp_path)
+
+
 def test_a_full_disk_while_filling_a_folder(tmp_path):
     with (
         pytest.raises(FileError, match=r"run: No space left on device$"),

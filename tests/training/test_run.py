@@ -107,3 +107,9 @@ def test_a_damaged_description(tmp_path: Path, key: str) -> None:
         path.write_text(damaged)
         with pytest.raises(FileError, match=r"run\.json is damaged"):
             read_run(tmp_path / "run")
+
+
+def test_killed_before_it_was_described_a_run_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / ".part-123abc-1-run.json").write_text("{")
+    start(tmp_path)
+    assert read_run(tmp_path).fingerprints == FINGERPRINTS

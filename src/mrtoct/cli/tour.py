@@ -13,6 +13,7 @@ from mrtoct.cli import phantom, prepare, report, train
 from mrtoct.cli.options import Device, Overwrite, processors
 from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
+from mrtoct.io.atomic import is_empty
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.translation.translator import Translator
@@ -33,7 +34,7 @@ def tour(
     2 mm, translates and judges the held-out heads beside two baselines, and writes a page to look
     at. Nothing is downloaded.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or not is_empty(out)):
         if not overwrite:
             raise FileError(f"{out} exists already; name a new folder", overwrite="to replace it")
         # Folders are about to be removed; only phantoms come with their truth.

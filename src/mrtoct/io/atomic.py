@@ -1,8 +1,8 @@
 """Write to a temporary name, then rename: a file or folder is whole or it is not there.
 
 What a killed process leaves is a temporary name, and the next who writes the same file or folder
-takes it away. A name says whose it is: .part-MACHINE-PROCESS-NAME; one that begins with
-.part-former- is of a folder that is being replaced.
+takes it away. A name says whose it is: .part-MACHINE-PROCESS-NAME, or .part-former-... of a folder
+that is being replaced.
 """
 
 from __future__ import annotations
@@ -83,6 +83,11 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
     """Write a text file whole or not at all."""
     with new_file(path, overwrite=overwrite) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether a folder holds nothing, but for what is under way or a killed process left."""
+    return all(path.name.startswith(".part-") for path in folder.iterdir())
 
 
 def require_absent(path: Path, *, overwrite: bool) -> None:
@@ -173,7 +178,7 @@ def _exchanged(part: Path, target: Path) -> bool:
     except (OSError, AttributeError):
         return False
     names = os.fsencode(part), os.fsencode(target)
-    return renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
+    return bool(renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
 
 
 def _remove(part: Path) -> None:

@@ -50,7 +50,7 @@ def read_record(folder: Path, kind: type[R]) -> R:
         reason = error.strerror or type(error).__name__
         raise kind.error(f"{path} cannot be read ({reason}); {kind.remedy}") from error
     try:
-        record: R = _adapter(kind).validate_json(content, strict=True)
+        record: R = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         problems = error.errors()
         wrong = f"is damaged: {clause(first_of(problems))}"
@@ -67,7 +67,7 @@ def write_record(folder: Path, record: Record, *, overwrite: bool = False) -> No
 
     Raises ValueError for one that could not be read back, such as of a NaN.
     """
-    adapter = _adapter(type(record))
+    adapter = _adapter(type(record))  # type: ignore[arg-type]
     text = json.dumps(
         adapter.dump_python(record, mode="json", warnings=False), indent=1, allow_nan=False
     )

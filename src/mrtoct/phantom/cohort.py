@@ -9,7 +9,7 @@ from typing import Literal
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
-from mrtoct.io.atomic import new_folder
+from mrtoct.io.atomic import is_empty, new_folder
 from mrtoct.io.files import write_volume
 from mrtoct.io.rire.patient import write_rire
 from mrtoct.io.transforms import write_transform
@@ -43,7 +43,7 @@ def write_cohort(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"{folder} is a file; name a folder")
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
+    if folder.exists() and not is_empty(folder) and not overwrite:
         raise FileError(f"{folder} exists already; name a new folder", overwrite="to replace it")
     stem = {"plain": "phantom-", "rire": "patient_"}[layout]
     names = [f"{stem}{n:03d}" for n in range(1, count + 1)]

@@ -57,8 +57,8 @@ class Posture:
         below = along[1] * (y - CONDYLES[1]) - along[0] * (z - CONDYLES[2])
         opens = _growing(below / SPREAD_MM) * _growing((y + 20) / 30)
         bends = _growing((-80 - z) / (2 * SPREAD_MM)) * _growing((4 - y) / 30)
-        jaw = _turned(points, CONDYLES, -self.jaw / np.linalg.norm((CHIN - CONDYLES)[1:]))
-        neck = _turned(points, ATLAS, self.neck / np.linalg.norm((LOW_NECK - ATLAS)[1:]))
+        jaw = _turned(points, CONDYLES, -self.jaw / float(np.linalg.norm((CHIN - CONDYLES)[1:])))
+        neck = _turned(points, ATLAS, self.neck / float(np.linalg.norm((LOW_NECK - ATLAS)[1:])))
         return np.asarray(opens[..., None] * jaw + bends[..., None] * neck)
 
     def origin(self, points: Array) -> Array:

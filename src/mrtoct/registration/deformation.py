@@ -103,7 +103,8 @@ def volume_change(displacement: Array, spacing: tuple[float, float, float]) -> A
     displacement: (I, J, K, 3), RAS mm, on a world-aligned grid of a spacing in mm.
     """
     matrix = np.stack(
-        [np.stack(np.gradient(displacement[..., a], *spacing), axis=-1) for a in range(3)], axis=-2
+        [np.stack([*np.gradient(displacement[..., a], *spacing)], axis=-1) for a in range(3)],
+        axis=-2,
     )
     return np.asarray(np.linalg.det(matrix + np.eye(3)))
 

@@ -143,9 +143,9 @@ def _braincase(work: Volume) -> Array:
     rooms, count = ndimage.label(_distance(soft) > ROAM_MM)
     if count == 0:
         raise RegistrationError("no braincase was found in the CT: no room of soft tissue")
-    sizes = np.bincount(rooms.ravel())
-    sizes[0] = 0
-    case = (_distance(rooms != sizes.argmax()) < ROAM_MM)[:, :, pad:-pad]
+    rooms_of = np.bincount(rooms.ravel())
+    rooms_of[0] = 0
+    case = (_distance(rooms != rooms_of.argmax()) < ROAM_MM)[:, :, pad:-pad]
     volume = float(case.sum()) * SPACING_MM**3 / 1000
     if not BRAINCASE_ML[0] <= volume <= BRAINCASE_ML[1]:
         raise RegistrationError(

@@ -19,7 +19,7 @@ import numpy as np
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.hardware.processes import in_processes
 from mrtoct.hardware.progress import Update, Watcher, nobody
-from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.atomic import is_empty, new_folder, write_text
 from mrtoct.io.files import write_volume
 from mrtoct.io.transforms import write_transform
 from mrtoct.simulation.anatomy import draw_anatomy
@@ -116,7 +116,7 @@ def _centered(voxels: Array) -> Grid:
 def _make_room(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise FileError(f"{out} is a file; name a folder")
-    if out.exists() and any(out.iterdir()) and not overwrite:
+    if out.exists() and not is_empty(out) and not overwrite:
         raise FileError(f"{out} exists already; name a new folder", overwrite="to replace it")
     for record in out.glob(f"*/{TRUTH}/{RECORD}"):
         if (folder := record.parent.parent).name not in names:  # of a former, larger cohort

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from mrtoct._version import __version__
 from mrtoct.errors import FileError
+from mrtoct.io.atomic import is_empty
 from mrtoct.io.records import PLAN, Record, read_record, write_record
 from mrtoct.study.experiments import Candidate, Experiment
 from mrtoct.study.plan import Plan, Settings, result_identity
@@ -80,7 +81,7 @@ def open_study(
     if study.exists() and not study.is_dir():
         raise FileError(f"{study} is a file; name a folder")
     settings = plan.settings
-    if study.is_dir() and any(study.iterdir()):
+    if study.is_dir() and not is_empty(study):
         if not (study / PLAN).is_file():
             raise FileError(
                 f"{study} is not empty and holds no study (no {PLAN}); name a new folder"

@@ -18,6 +18,7 @@ import torch
 
 from mrtoct._version import __version__
 from mrtoct.errors import FileError, RecipeError
+from mrtoct.io.atomic import is_empty
 from mrtoct.io.records import RUN, Record, read_record, write_record
 from mrtoct.training.curves import CURVES
 from mrtoct.training.recipe import Recipe
@@ -84,7 +85,7 @@ def open_run(
         return
     if run.exists() and not run.is_dir():
         raise FileError(f"{run} is a file; name a folder")
-    if run.is_dir() and any(run.iterdir()) and not overwrite:
+    if run.is_dir() and not is_empty(run) and not overwrite:
         raise FileError(f"{run} exists already", resume="to go on", overwrite="to start anew")
     # What an earlier run left here would otherwise be taken for this one's.
     parts = [run / name for name in ("best", "last", "evaluation", "tensorboard")]
