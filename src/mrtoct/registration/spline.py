@@ -1,4 +1,4 @@
-"""Cubic B-splines as a deformation is fitted: what a control point weighs, and what bending costs."""
+"""Cubic B-splines as a deformation is fitted: what a control point weighs, what bending costs."""
 
 from __future__ import annotations
 
