@@ -182,7 +182,10 @@ def test_real_head_mrs_give_no_false_alarm(real_data, tmp_path, bench, path):
     check = check_subject(
         SubjectFiles("real", mr={"T1": Scan(real_data / path)}, ct=Scan(tmp_path / "ct.nii.gz"))
     )
-    assert [str(f) for f in check.findings if f.kind != "size-mismatch"] == []
+    # A vertex that is just out of view is noted, as RIRE's is.
+    noted = [f for f in check.findings if (f.weight, f.kind) == ("note", "top-missing")]
+    odd = [f for f in check.findings if f.kind != "size-mismatch" and f not in noted]
+    assert [str(f) for f in odd] == []
 
 
 def in_front_below(volume: Volume, low: float, behind: float) -> np.ndarray:
