@@ -138,6 +138,8 @@ class Reader:
         if target.is_dir():
             shutil.rmtree(target)
         target.unlink(missing_ok=True)
+        stem, dot, ending = target.name.partition(".")  # and what says of it what was measured
+        target.with_name(f"{stem}_measured{dot}{ending}").unlink(missing_ok=True)
 
 
 def _made_by(node: ast.AST) -> Iterator[str]:

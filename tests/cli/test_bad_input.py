@@ -100,7 +100,7 @@ SCANS = {
     "truncated": (truncated, "promises"),
     "cut short": (cut_short, "damaged|cut short|end"),
     "wrong magic": (wrong_magic, "magic|NIfTI"),
-    "infinite": (with_voxel(np.inf), "1 voxels are infinite"),
+    "infinite": (with_voxel(np.inf), "1 voxels are infinite|1 voxels are NaN or infinite"),
     "constant": (constant, "is constant: every voxel is 7"),
     "several frames": (frames, "frame"),
     "zero spacing": (no_spacing(0.0), "spacing"),
