@@ -12,9 +12,7 @@ from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid
 
 
-@pytest.mark.xfail(
-    reason="jaw and neck of these heads lie elsewhere than expected: not understood yet"
-)
+@pytest.mark.xfail(reason="jaw and neck of these heads lie elsewhere than expected")
 def test_teeth_jaw_and_spine_are_where_they_belong() -> None:
     head, regions = bent_head(), regions_of()
     labels, number = head.labels.voxels, regions.on(head.ct.grid)
@@ -48,9 +46,7 @@ def test_a_nodding_head_has_the_same_regions(degrees: float) -> None:
     assert (nodding.number(turned) == regions.number(points)).mean() > 0.95
 
 
-@pytest.mark.xfail(
-    reason="jaw and neck of these heads lie elsewhere than expected: not understood yet"
-)
+@pytest.mark.xfail(reason="jaw and neck of these heads lie elsewhere than expected")
 def test_thick_slices_and_another_grid_give_the_same_regions() -> None:
     ct, regions = bent_head().ct, regions_of()
     thick = Volume(
