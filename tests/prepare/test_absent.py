@@ -195,6 +195,6 @@ REAL = [
 @pytest.mark.parametrize("path", REAL)
 def test_real_scans_lack_nothing(path, real_data):
     scan = read_scan(Scan(real_data / path), "a.u.")
-    absent = found(scan.with_voxels(from_zero(scan.voxels)))
+    absent = found(from_zero(scan))
     assert absent.mask.voxels.sum() == 0
     assert absent.face_mm == 0
