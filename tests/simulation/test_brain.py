@@ -38,3 +38,17 @@ def test_a_head_without_brain_has_no_lesion() -> None:
     head = np.full((9, 9, 9), Tissue.MUSCLE, dtype=np.uint8)
     brain.draw_lesion(head, np.random.default_rng(1))
     assert (head == Tissue.MUSCLE).all()
+
+
+def test_a_redrawn_brain_is_another_in_the_same_skull(small: Array) -> None:
+    rngs = [np.random.default_rng(seed) for seed in range(6)]
+    heads = [brain.redrawn(small, rng) for rng in rngs]
+    within = np.isin(small, brain.WITHIN)
+    filled = [np.bincount(head[within], minlength=21) / within.sum() for head in heads]
+    for head, shares in zip(heads, filled, strict=True):
+        assert np.array_equal(head[~within], small[~within])
+        assert head.dtype == small.dtype
+        assert (shares[[*BRAIN, Tissue.CSF]] > 0.002).all()
+        assert 0.1 < (head[within] != small[within]).mean() < 0.95
+    fluid = [shares[Tissue.CSF] for shares in filled]
+    assert max(fluid) > 2 * min(fluid)

@@ -7,7 +7,7 @@ import pytest
 
 from mrtoct.errors import ValueRangeError
 from mrtoct.phantom.tissues import Tissue
-from mrtoct.simulation.contrast import ANY, SEQUENCES, draw_signals
+from mrtoct.simulation.contrast import ANY, NULLING, SEQUENCES, draw_signals
 from mrtoct.volume import Array
 
 CSF, GREY, WHITE, FAT = Tissue.CSF, Tissue.GREY_MATTER, Tissue.WHITE_MATTER, Tissue.FAT
@@ -45,6 +45,14 @@ def test_air_is_silent_bone_nearly_and_nothing_above_one(sequence: str | None) -
         assert signals.min() >= 0
         # Marrow may have been the brightest before it was made darker.
         assert 0.3 < np.delete(signals, Tissue.DIPLOE).max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("sequence", NULLING)
+def test_fluid_is_often_as_dark_as_bone_where_it_is_nulled(sequence: str) -> None:
+    drawn = [draw_signals(np.random.default_rng(seed), sequence) for seed in range(100)]
+    dark = np.mean([signals[CSF] < 0.1 * signals[WHITE] for signals in drawn])
+    assert 0.25 < dark < 0.9
+    assert all(signals[Tissue.VITREOUS] <= 1 for signals in drawn)
 
 
 def test_saturated_fat_is_dark() -> None:

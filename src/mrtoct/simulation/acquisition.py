@@ -6,6 +6,7 @@ import numpy as np
 
 from mrtoct.phantom.tissues import Tissue
 from mrtoct.simulation import outside, scanner
+from mrtoct.simulation.brain import redrawn
 from mrtoct.simulation.contrast import draw_signals
 from mrtoct.simulation.scan_settings import ScanSettings
 from mrtoct.simulation.warp import lattice_noise
@@ -33,6 +34,8 @@ def acquired(
 def _signal(
     tissue: Array, settings: ScanSettings, rng: np.random.Generator, sequence: str | None
 ) -> Array:
+    if settings.redrawn and rng.uniform() < settings.redrawn:
+        tissue = redrawn(tissue, rng)
     image = draw_signals(rng, sequence, fat_saturation=settings.fat_saturation)[tissue]
     image = scanner.texture(image, rng.uniform(3, 8), rng.uniform(0.02, 0.12), rng)
     if rng.uniform() < 0.5:

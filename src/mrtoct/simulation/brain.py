@@ -14,6 +14,8 @@ from mrtoct.volume import Array
 
 LESIONS = (Tissue.LESION, Tissue.CSF, Tissue.BLOOD)
 """Tumour or oedema, cyst, haemorrhage."""
+WITHIN = (Tissue.CSF, Tissue.GREY_MATTER, Tissue.WHITE_MATTER, Tissue.LESION)
+"""What fills a skull, as far as a pattern may take its place."""
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,19 @@ def draw_lesion(tissue: Array, rng: np.random.Generator) -> None:
     if rng.uniform() < 0.5:
         tissue[box][brain[box] & (distance < radius * rng.uniform(1.2, 1.8))] = rim
     tissue[box][brain[box] & (distance < radius)] = kind
+
+
+def redrawn(tissue: Array, rng: np.random.Generator) -> Array:
+    """Return tissues (I, J, K) in which a pattern has taken the place of the brain.
+
+    Grey and white matter in lumps, fluid in sheets as in sulci. Where brains look like anything,
+    what a network can rely on is the skull around them: dark fluid, a strange lesion or an empty
+    hemisphere are then neither bone nor air.
+    """
+    lumps = lattice_noise(tissue.shape, rng.uniform(5, 20), rng)
+    folds = np.abs(lattice_noise(tissue.shape, rng.uniform(5, 16), rng))
+    pattern = np.where(lumps > rng.normal(0, 0.5), Tissue.GREY_MATTER, Tissue.WHITE_MATTER)
+    pattern[folds < rng.uniform(0.05, 0.5)] = Tissue.CSF
+    if rng.uniform() < 0.3:
+        pattern[lattice_noise(tissue.shape, 40, rng) > rng.uniform(0.5, 1.5)] = Tissue.CSF
+    return np.where(np.isin(tissue, WITHIN), pattern, tissue).astype(tissue.dtype)

@@ -11,13 +11,20 @@ from mrtoct.phantom.tissues import TISSUES, Tissue
 from mrtoct.volume import Array
 
 SEQUENCES = ("t1", "mprage", "t2", "pd", "flair", "t1-contrast", "gre")
-SHARES = (0.2, 0.22, 0.22, 0.08, 0.12, 0.1, 0.06)
+SHARES = (0.17, 0.24, 0.2, 0.06, 0.2, 0.08, 0.05)
 ANY = "any"
 """Random signals: what is not foreseen here."""
 PHYSICAL = 0.6
 """Share of the scans whose contrast is that of a sequence."""
 
+NULLING = ("mprage", "flair")
+"""Sequences whose inversion is often timed so that fluid has no signal, as bone and air have none."""
+
+NULLED = 0.5
+"""Share of their scans in which the fluid's own relaxation time was met."""
+
 SILENT = (Tissue.AIR, Tissue.INNER_AIR, Tissue.METAL)
+FLUID = (Tissue.CSF, Tissue.VITREOUS)
 DARK = (Tissue.CORTICAL_BONE, Tissue.ENAMEL, Tissue.DENTINE)
 ENHANCED = (Tissue.BLOOD, Tissue.MUCOSA, Tissue.DURA)
 """Where contrast agent stays, of healthy tissue."""
@@ -55,6 +62,8 @@ def draw_signals(
         signals[Tissue.LESION] *= rng.uniform(1.0, 2.5)
     elif rng.uniform() < 0.4:
         signals[Tissue.BLOOD] = rng.uniform(0, 1.5) * signals[Tissue.WHITE_MATTER]  # it flows
+    if sequence in NULLING and rng.uniform() < NULLED:
+        signals[[*FLUID]] *= rng.uniform(0, 0.3)
     if rng.uniform() < fat_saturation:
         signals[[Tissue.FAT, Tissue.DIPLOE]] *= rng.uniform(0.05, 0.4)  # fat saturation
     signals = signals / max(float(np.delete(signals, _NOT_BRIGHTEST).max()), 1e-3)

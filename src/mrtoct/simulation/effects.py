@@ -35,6 +35,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "fillings": ("bone.teeth", "bone.metal"),
         "atrophy": ("brain.atrophy",),
         "lesions": ("brain.lesions",),
+        "redrawn-brain": ("scan.redrawn",),
         "fat-saturation": ("scan.fat_saturation",),
         "hair": ("scan.hair",),
         "headphones": ("scan.headphones",),

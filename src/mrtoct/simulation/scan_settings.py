@@ -43,3 +43,5 @@ class ScanSettings:
     headphones: Share = 0.0
     frame: Share = 0.0
     """Of a stereotactic or fixation device around the head."""
+    redrawn: Share = 0.0
+    """Of scans in which the brain is a pattern: only the skull tells what lies within it."""
