@@ -18,8 +18,7 @@ PHYSICAL = 0.6
 """Share of the scans whose contrast is that of a sequence."""
 
 NULLING = ("mprage", "flair")
-"""Sequences whose inversion is often timed so that fluid has no signal, as bone and air have none."""
-
+"""Sequences whose inversion is often timed so that fluid is as dark as bone and air."""
 NULLED = 0.5
 """Share of their scans in which the fluid's own relaxation time was met."""
 
