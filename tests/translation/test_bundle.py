@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +229,20 @@ def test_the_shipped_bundle_has_sums() -> None:
     names = ("bundle.json", "seen.json", "weights.safetensors")
     assert (bundle_path("head") / "SHA256SUMS").is_file()
     assert changed_since(bundle_path("head"), names) == []
+
+
+def test_reading_a_bundle_draws_nothing_at_random() -> None:
+    """Where there is no memory behind weights, drawing them loads torch's compiler: seconds."""
+    code = """
+import sys, torch
+from mrtoct.translation.bundle import read_bundle
+from mrtoct.translation.pretrained.shipped import find_bundle
+before = torch.random.get_rng_state()
+read_bundle(find_bundle("head"))
+assert "torch._dynamo" not in sys.modules
+assert torch.equal(torch.random.get_rng_state(), before)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_weights_that_are_no_numbers(folder: Path) -> None:

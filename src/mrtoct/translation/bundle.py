@@ -9,6 +9,7 @@ BUNDLE/SHA256SUMS            of these files; without it only the weights are kno
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -18,6 +19,7 @@ import torch
 from pydantic import Field, InstanceOf
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from mrtoct.errors import BundleError, FileError
 from mrtoct.io.atomic import new_folder
@@ -93,6 +95,29 @@ def network_of(bundle: Bundle) -> nn.Module:
     return bundle.geometry.build(bundle.model)
 
 
+_DRAWING = (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leave weights as they are that would be drawn at random: those of a file take their place.
+
+    Where there is no memory behind weights, torch draws them by code that is interpreted, and
+    loading that code takes two seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func in _DRAWING:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
 def write_bundle(
     path: Path | str,
     bundle: Bundle,
@@ -138,7 +163,7 @@ def read_bundle(path: Path | str) -> tuple[Bundle, nn.Module]:
             for name, t in safetensors.torch.load(content).items()
         }
         # Nothing is allocated for what the description says before it is known to fit the weights.
-        with torch.device("meta"):
+        with torch.device("meta"), _NothingDrawn():
             network = network_of(record.translator)
         network.load_state_dict(weights, assign=True)
         if not all(bool(t.isfinite().all()) for t in weights.values()):
