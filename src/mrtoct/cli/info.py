@@ -29,6 +29,7 @@ from mrtoct.translation.bundle import read_bundle
 from mrtoct.translation.pretrained.shipped import NAMES, find_bundle
 from mrtoct.volume import Volume
 from mrtoct.volume.picture import summary
+from mrtoct.wording import counted
 
 MOST_LABELS = 100
 """Different values that a label map holds at most; an MR of 8 bits has up to 256."""
@@ -190,7 +191,7 @@ def _of_run(path: Path) -> Facts:
         "subjects": f"{len(split.train)} to learn from, {len(split.validation)} for validation, "
         f"{len(split.test)} for testing",
         "started": f"{record.started} by mrtoct {record.mrtoct}, torch {record.torch}",
-        "state": f"finished after {done.step} steps, {done.seconds / 60:.0f} minutes on "
+        "state": f"finished after {counted(done.step, 'step')}, {done.seconds / 60:.0f} minutes on "
         f"{done.device}"
         if done
         else f"not finished; last known step {points[-1].step if points else 0}: go on with "

@@ -21,6 +21,7 @@ from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
 from mrtoct.prepare.subject import Moved, PrepareSettings
 from mrtoct.training.recipe_file import load_recipe
+from mrtoct.wording import counted
 
 
 def prepare(
@@ -165,7 +166,7 @@ def run(
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
     ready = len(manifest.subjects)
-    say(f"{ready} subject{'' if ready == 1 else 's'} ready in {store}{failed}")
+    say(f"{counted(ready, 'subject')} ready in {store}{failed}")
     if any(calibration != UNKNOWN for calibration in manifest.cts):
         say(f"their CTs: {'; '.join(map(str, manifest.cts))}")
     if manifest.distrusted:

@@ -15,6 +15,7 @@ from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, choose_series, list_series, read_series
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import ending, write_volume
+from mrtoct.wording import counted
 
 
 def series(
@@ -98,7 +99,7 @@ def described(found: Series) -> str:
     apart = f"({found.apart})" if found.apart else ""
     lines = [
         " ".join(filter(None, (f"{found.name:<7}", found.modality, found.description, apart))),
-        f"{found.slices} slices of {columns} x {rows}, {spacing} mm, {lies}",
+        f"{counted(found.slices, 'slice')} of {columns} x {rows}, {spacing} mm, {lies}",
         ", ".join(f"{name} {value}" for name, value in found.contrast.items()),
         *(f"! {doubt}" for doubt in found.doubts),
     ]

@@ -29,6 +29,7 @@ from mrtoct.prepare.store import (
     write_subject,
 )
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
+from mrtoct.wording import counted
 
 Outcome = Literal["prepared", "unchanged", "failed"]
 
@@ -119,7 +120,9 @@ def prepare_cohort(
     write_manifest(store, manifest)
     if not ready:
         first = next(iter(failed.values()))
-        raise CohortError(f"none of {total} subjects could be prepared; the first: {first}")
+        raise CohortError(
+            f"none of {counted(total, 'subject')} could be prepared; the first: {first}"
+        )
     return manifest
 
 

@@ -29,6 +29,7 @@ from mrtoct.study.tables import (
     split_table,
     trainings,
 )
+from mrtoct.wording import counted
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def contents_of(results: Results, pictures: list[Picture]) -> Contents:
     ]
     introduction = [
         "The experiments of Kaiser & Albarqouni, MRI to CT Translation with GANs (2019), run again "
-        f"on {results.cohort}: {len(plan.fingerprints)} subjects, "
+        f"on {results.cohort}: {counted(len(plan.fingerprints), 'subject')}, "
         + (
             f"{len(plan.splits)}-fold cross-validation over subjects."
             if len(plan.splits) > 1
