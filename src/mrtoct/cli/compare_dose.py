@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mrtoct.cli.doses import MODALITIES, angles, show_doses, write_doses
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, Sct
 from mrtoct.cli.terminal import about, console, say, watching
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder, require_absent
@@ -39,12 +39,7 @@ from mrtoct.volume import Volume
 
 
 def compare_dose(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
+    sct: Sct,
     ct: Annotated[
         Path,
         typer.Argument(metavar="CT", help="The real CT of the same head, aligned, in HU."),

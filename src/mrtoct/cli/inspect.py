@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json as json_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mrtoct.cli.options import Sct
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import read_volume
 from mrtoct.properties.bone_hu import BoneHu
@@ -15,12 +15,7 @@ from mrtoct.properties.plausible import Plausibility, look_at_sct
 
 
 def inspect(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
+    sct: Sct,
     model: Annotated[
         str | None,
         typer.Option(

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mrtoct.hardware.processes import processors as processors
 
+FILES = ".nii.gz, .nii, .nrrd, .nhdr, .mha or .mhd"
+"""Endings of the volumes that are read and written; a test holds them to mrtoct.io.files, which is
+not imported here because help must not wait for it."""
+
+Sct = Annotated[
+    Path, typer.Argument(metavar="SCT", help=f"A synthetic CT in HU: {FILES}, or a DICOM folder.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Workers = Annotated[
     int,

@@ -83,7 +83,7 @@ def prepare(
 ) -> None:
     """Register, mask, clean and resample MR/CT pairs into a store that trains fast.
 
-    SOURCE/SUBJECT/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
+    SOURCE/SUBJECT/ holds mr and ct, each a volume or a DICOM folder; the CT in HU. The MR is
     registered rigidly to the CT by mutual information, unless a known transform lies beside them
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
     that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import FILES, Overwrite
 from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
@@ -32,7 +32,7 @@ def series(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it to this file: .nii.gz, .nii, .mha or .mhd.", dir_okay=False),
+        typer.Option(help=f"Write it to this file: {FILES}.", dir_okay=False),
     ] = None,
     uneven: Annotated[
         Uneven,

@@ -11,7 +11,7 @@ import typer
 
 from mrtoct.cli.many_heads import show, translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
-from mrtoct.cli.options import Device, Model, Overwrite, listed
+from mrtoct.cli.options import FILES, Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import about, console, say, tell
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.datasets.heads import studies_in
@@ -29,7 +29,7 @@ def translate(
         Path,
         typer.Argument(
             metavar="MR",
-            help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files; or a folder of "
+            help=f"Head MR: {FILES}, or a folder of DICOM files; or a folder of "
             "heads: volumes, subjects' folders, DICOM studies, or a BIDS data set.",
         ),
     ],
@@ -56,7 +56,7 @@ def translate(
         typer.Option(
             metavar="FILE|FOLDER",
             help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
-            "its grid: .nii.gz, .nii, .mha or .mhd. Of a folder of heads one each into FOLDER, "
+            f"its grid: {FILES}. Of a folder of heads, one each into FOLDER, "
             "which may be SCT.",
             show_default=False,
         ),
