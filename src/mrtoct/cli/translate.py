@@ -18,6 +18,7 @@ from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.records import own_folder
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
 from mrtoct.translation.pretrained.shipped import find_bundle
@@ -217,6 +218,8 @@ def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
         return len(studies_in(mr, outputs.paths)) > 1
     if not outputs.sct.name.lower().endswith(VOLUME_ENDINGS):
         return True
+    if own := own_folder(mr):
+        raise FileError(f"{mr} is {own}, not a scan; a model is named by --model")
     if not studies_in(mr, outputs.paths):
         raise FileError(
             f"{mr} holds no DICOM files, and {outputs.sct} is one file; of a folder of heads name "

@@ -19,6 +19,7 @@ from mrtoct.datasets.subject_files import KINDS, name_fault, named_after
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.headers import first_image
 from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
+from mrtoct.io.records import own_folder
 from mrtoct.io.scan import Scan
 
 
@@ -50,6 +51,8 @@ def list_heads(folder: Path, series: str | None = None, *, aside: Collection[Pat
     """
     if is_bids(folder):
         return _of_bids(folder)
+    if own := own_folder(folder):
+        raise CohortError(f"{folder} is {own}, not a folder of heads")
     files, folders = _contents(folder, aside)
     mixed = [f for f in folders if _volumes(f) or first_image(f)] if files else []
     if mixed:

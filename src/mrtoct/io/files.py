@@ -238,8 +238,9 @@ def require_volume_absent(path: Path, *, overwrite: bool) -> None:
             f"{path}: a name that ends in {SUFFIX} is kept for what was measured of a volume; "
             "choose another"
         )
+    record = measured_file(path, ending(path))  # or it is no file's name, whether there or not
     require_absent(path, overwrite=overwrite)
-    require_absent(measured_file(path, ending(path)), overwrite=overwrite)
+    require_absent(record, overwrite=overwrite)
 
 
 def as_int16(volume: Volume) -> Volume:
