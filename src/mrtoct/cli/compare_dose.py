@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +16,7 @@ from mrtoct.cli.terminal import about, console, say, watching
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder, require_absent
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.curves.find import find_curve
 from mrtoct.properties.dose.compare import (
     GANTRY,
@@ -144,7 +144,7 @@ def compare_dose(
         told = result.facts()
         if doses:
             told["doses"] = {found.plan.modality: found.facts() for found in doses}
-        typer.echo(json_module.dumps(told, indent=1))
+        typer.echo(json_text(told))
     else:
         show(result)
         if doses:
@@ -203,7 +203,7 @@ def _write(
     """Write all files at once, and return their names."""
     with new_folder(folder, overwrite=overwrite) as part:
         (part / "ranges.png").write_bytes(range_figure(result))
-        (part / "ranges.json").write_text(json_module.dumps(result.facts(), indent=1) + "\n")
+        (part / "ranges.json").write_text(json_text(result.facts()) + "\n")
         with (part / "rays.csv").open("w", newline="") as stream:
             table = csv.writer(stream)
             table.writerow(("beam", "across_mm", "up_mm", "real_mm", "synthetic_mm", "error_mm"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from mrtoct.cli.translation import model_facts
 from mrtoct.errors import FileError
 from mrtoct.io.dicom import list_series
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.io.records import BUNDLE, MANIFEST, PLAN, RUN, read_record
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.transforms import ENDINGS as TRANSFORM_ENDINGS
@@ -56,7 +56,7 @@ def info(
     """
     facts = facts_of(what)
     if json:
-        typer.echo(json_module.dumps(facts, indent=1))
+        typer.echo(json_text(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():

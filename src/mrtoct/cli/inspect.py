@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from mrtoct.cli.options import Sct
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.bone_hu import BoneHu
 from mrtoct.properties.plausible import Plausibility, look_at_sct
 
@@ -39,7 +39,7 @@ def inspect(
     with console.status("looking"), about(sct):
         found = look_at_sct(read_volume(sct, "HU"), trained)
     if json:
-        typer.echo(json_module.dumps(found.facts(), indent=1))
+        typer.echo(json_text(found.facts()))
     else:
         show(found)
     if any(finding.weight != "note" for finding in found.findings):

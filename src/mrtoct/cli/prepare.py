@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
 from mrtoct.io.calibration import UNKNOWN
+from mrtoct.io.json_text import json_text
 from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
 from mrtoct.prepare.subject import Moved, PrepareSettings
@@ -107,7 +107,7 @@ def prepare(
         overwrite=overwrite,
     )
     if json:
-        typer.echo(json_module.dumps(verdicts(manifest), indent=1))
+        typer.echo(json_text(verdicts(manifest)))
     else:
         show(manifest)
     if manifest.failed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, choose_series, list_series, read_series
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import ending, write_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.wording import counted
 
 
@@ -55,7 +55,7 @@ def series(
     if wanted is not None or out is not None:
         found = [choose_series(found, wanted)]
     if json:
-        typer.echo(json_module.dumps([_facts(s) for s in found], indent=1))
+        typer.echo(json_text([_facts(s) for s in found]))
     else:
         for one in found:
             typer.echo(described(one))

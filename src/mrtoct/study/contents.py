@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mrtoct._version import __version__
+from mrtoct.io.json_text import json_text
 from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.report.headline import number
 from mrtoct.study.answers import (
@@ -164,7 +162,7 @@ def as_json(results: Results, contents: Contents) -> str:
             for a in each
         ],
     }
-    return json.dumps(_finite(record), indent=1)
+    return json_text(record)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
@@ -177,14 +175,3 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "p": answer.p,
         **asdict(answer.paired),
     }
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not know, by null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
