@@ -10,7 +10,7 @@ import pytest
 from doc_examples import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-FROM_ELSEWHERE = ("mrtoct: command not found",)
+FROM_ELSEWHERE = ("command not found: mrtoct",)
 QUOTED = [
     quote
     for quote in re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)

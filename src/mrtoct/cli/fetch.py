@@ -78,7 +78,7 @@ def model(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|ADDRESS",
+            metavar="MODEL",
             help="An address (https://..., file://...) or path of an archive (.tar.gz) or of a "
             "folder with bundle.json; https://huggingface.co/OWNER/REPOSITORY; with --from, a "
             "name.",
