@@ -108,7 +108,7 @@ def test_wrong_usage_is_told_with_status_2(mrtoct):
 
 
 def test_a_group_has_its_own_commands(mrtoct):
-    assert list(functions("fetch")) == ["fetch rire"]
+    assert list(functions("fetch")) == ["fetch rire", "fetch model"]
     assert "rire" in mrtoct("fetch", "--help").out
     assert "--accept-license" in mrtoct("fetch", "rire", "--help").out
 

@@ -10,6 +10,7 @@ import typer
 
 from mrtoct.check.signal import check_modality
 from mrtoct.check.values import find_peaks
+from mrtoct.cli.options import model_names
 from mrtoct.cli.series import described
 from mrtoct.cli.translation import model_facts
 from mrtoct.errors import FileError
@@ -26,7 +27,7 @@ from mrtoct.training.curves import read_curves
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.run import read_run
 from mrtoct.translation.bundle import read_bundle
-from mrtoct.translation.pretrained.shipped import NAMES, find_bundle
+from mrtoct.translation.pretrained.shipped import find_bundle, known_names
 from mrtoct.volume import Volume
 from mrtoct.volume.picture import summary
 from mrtoct.wording import counted
@@ -42,8 +43,9 @@ def info(
         str,
         typer.Argument(
             metavar="WHAT",
+            autocompletion=model_names,
             help="A volume, transform or recipe; a folder of DICOM files; a bundle or the name of "
-            "a shipped model; a store, run or study.",
+            "a model; a store, run or study.",
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -69,10 +71,12 @@ def info(
 def facts_of(what: str) -> Facts:
     """Return what is known of a path or a shipped model's name; its "kind" comes first."""
     path = Path(what)
-    if what in NAMES:
+    if what in known_names():
         return _of_bundle(find_bundle(what), what)
     if not path.exists():
-        raise FileError(f"{path} does not exist, and mrtoct ships no model of that name")
+        raise FileError(
+            f"{path} does not exist, and no model of that name comes with mrtoct or was fetched"
+        )
     if path.is_dir():
         for file, describe in _FOLDERS.items():
             if (path / file).is_file():

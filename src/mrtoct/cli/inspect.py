@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Sct
+from mrtoct.cli.options import Sct, model_names
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import read_volume
 from mrtoct.io.json_text import json_text
@@ -20,6 +20,7 @@ def inspect(
         str | None,
         typer.Option(
             metavar="NAME|BUNDLE",
+            autocompletion=model_names,
             help="The model that made it: its bone is then compared with that of the CTs that the "
             "model learnt from, if the model knows it.",
             show_default=False,

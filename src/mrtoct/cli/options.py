@@ -23,12 +23,30 @@ Workers = Annotated[
     int,
     typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
 ]
+
+
+def model_names() -> list[str]:
+    """Return what a shell can complete a model to; a folder it completes by itself."""
+    from mrtoct.translation.pretrained.shipped import known_names
+
+    return known_names()
+
+
+def recipes_at_hand() -> list[str]:
+    """Return what a shell can complete a recipe to."""
+    from mrtoct.training.recipe_file import recipe_names
+
+    return recipe_names()
+
+
 Model = Annotated[
     str,
     typer.Option(
         metavar="NAME|BUNDLE",
-        help="A model that comes with mrtoct (head), or a folder with bundle.json, such as "
-        "RUN/best; a folder that has a model's name is written ./head.",
+        help="A model that comes with mrtoct (head) or was fetched (see mrtoct models), or a "
+        "folder with bundle.json, such as RUN/best; a folder that has a model's name is written "
+        "./head.",
+        autocompletion=model_names,
     ),
 ]
 Device = Annotated[

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mrtoct.cli.options import Workers, listed, processors
+from mrtoct.cli.options import Workers, listed, processors, recipes_at_hand
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
@@ -42,8 +42,9 @@ def prepare(
     recipe: Annotated[
         str,
         typer.Option(
+            autocompletion=recipes_at_hand,
             help="Recipe to prepare for, which sets voxel spacing and MR scaling: a built-in "
-            "name (see mrtoct train) or a .toml file."
+            "name (see mrtoct train) or a .toml file.",
         ),
     ] = "unet",
     channels: Annotated[
