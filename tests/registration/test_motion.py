@@ -44,7 +44,9 @@ def test_what_moved_is_found_and_nothing_else(jaw: float, neck: float) -> None:
         assert 0.6 < motion.mean_mm / mean < 1.6
         # Its own map explains more of what happened than the skull's does.
         own = np.linalg.inv(head.ct_to_mr) @ motion.transform
-        moved = held(found.regions, points)[:, None] * (points @ own[:3, :3].T + own[:3, 3] - points)
+        moved = held(found.regions, points)[:, None] * (
+            points @ own[:3, :3].T + own[:3, 3] - points
+        )
         assert np.linalg.norm(moved - truth, axis=1).mean() < 0.7 * mean
 
 

@@ -63,12 +63,14 @@ def test_the_gradient_is_that_of_the_value() -> None:
 
 def test_hinged_points_go_part_of_the_way() -> None:
     rng = np.random.default_rng(5)
-    volume = Volume(rng.uniform(size=(9, 8, 7)).astype(np.float32), Grid((9, 8, 7), np.eye(4)))
+    volume = Volume(
+        rng.uniform(size=(9, 8, 7)).astype(np.float32), Grid((9, 8, 7), np.eye(4)), "a.u."
+    )
     center = np.array([4.0, 3.5, 3.0])
     points = rng.uniform(2, 5, (1, 400, 3))
     share = rng.uniform(size=(1, 400))
     pose, still = np.eye(4), np.eye(4)
-    pose[:3, 3], still[:3, 3] = center + [1.0, 0.5, 0.0], center
+    pose[:3, 3], still[:3, 3] = center + np.array([1.0, 0.5, 0.0]), center
     # By hand: each point shifted by its share, and all of it followed.
     by_hand = make_pair(volume, volume, points, center)
     shifted = points + share[..., None] * np.array([1.0, 0.5, 0.0])

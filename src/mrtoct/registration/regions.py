@@ -34,6 +34,9 @@ ENCLOSED = 0.6
 """Part of the braincase's sides that must be bone within 6 mm: heads 0.9 and more."""
 FLOOR_CM2 = 12.0
 """The lowest section of the braincase so large is its floor; the foramen magnum has 7 to 10."""
+BETWEEN = 0.72
+"""Sections by which the lowest whole one lies, in the mean, above where the area falls to that:
+BELOW_FLOOR_MM was measured from the former, on six phantoms."""
 EDGE_SPREADS = 2.0
 """Standard deviations from a section's middle to its edge: of an ellipse."""
 NOD_DEGREES = 23.0
@@ -126,7 +129,7 @@ def find_regions(ct: Volume) -> Regions | None:
 
 
 def _floor_edge(forward: Array, down: Array) -> tuple[float, float]:
-    """Return how far in front and how deep the floor's front edge lies, mm, of a braincase's voxels.
+    """Return how far in front and how deep a braincase's voxels have the floor's front edge, mm.
 
     Means and spreads of sections and what lies between two of them, not single voxels: another
     grid moves these by a voxel and more.
@@ -137,11 +140,13 @@ def _floor_edge(forward: Array, down: Array) -> tuple[float, float]:
     lowest = int(np.flatnonzero(sizes >= FLOOR_CM2)[-1])
     below = sizes[lowest + 1] if lowest + 1 < len(sizes) else 0.0
     share = float((sizes[lowest] - FLOOR_CM2) / (sizes[lowest] - below))
+    middle_of = first + lowest + share - 0.5
+    depth = first + lowest + share - BETWEEN
     near = np.abs(numbers - first - lowest) <= 1
-    weight = np.maximum(0, 1 - np.abs(down[near] / SPACING_MM - first - lowest - share + 0.5) / 1.5)
+    weight = np.maximum(0, 1 - np.abs(down[near] / SPACING_MM - middle_of) / 1.5)
     middle = np.average(forward[near], weights=weight)
     spread = np.sqrt(np.average((forward[near] - middle) ** 2, weights=weight))
-    return float(middle + EDGE_SPREADS * spread), SPACING_MM * (first + lowest + share - 0.5)
+    return float(middle + EDGE_SPREADS * spread), SPACING_MM * depth
 
 
 def _braincase(work: Volume) -> Array:
