@@ -21,8 +21,9 @@ METAIMAGE_ENDINGS = (".mha", ".mhd")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 VOLUME_ENDINGS = NIFTI_ENDINGS + METAIMAGE_ENDINGS + NRRD_ENDINGS
 
+UNPACK = "unpack it, and name the folder"
 REMEDIES = {
-    ".zip": "unpack it, and name the folder",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"), UNPACK),
     ".hdr": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
     ".img": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
     ".mgz": "convert it to NIfTI, as by mri_convert",
