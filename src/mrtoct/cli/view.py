@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import webbrowser
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,10 @@ import typer
 
 from mrtoct.cli.any_volume import AnyVolume, find_any
 from mrtoct.cli.options import listed
+from mrtoct.cli.shown import scans_to_show, titles_of
 from mrtoct.cli.terminal import about, say, warn
-from mrtoct.errors import FileError, ValueRangeError
-from mrtoct.io.files import is_dicom, read_volume
+from mrtoct.errors import ValueRangeError
+from mrtoct.io.files import read_volume
 from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
 from mrtoct.report.apart import MOST_APART_MM, heads_apart
@@ -44,8 +44,8 @@ def view(
         list[str],
         typer.Option(
             metavar="SD,...",
-            help="Standard deviations in HU, as 'mrtoct translate --uncertainty' writes them; needed "
-            "only for files whose header or name does not say so.",
+            help="Standard deviations in HU, as 'mrtoct translate --uncertainty' writes them; "
+            "needed only for files whose header or name does not say so.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -107,9 +107,7 @@ def view(
         if is_deviation or is_real:
             with about(scan.path):
                 volume = _in_hu(found, "standard deviation" if is_deviation else "CT")
-        volumes.append(
-            NamedVolume("", volume, matrix, found.deviation or is_deviation, is_real)
-        )
+        volumes.append(NamedVolume("", volume, matrix, found.deviation or is_deviation, is_real))
     masks = [Path(name) for name in listed(mask)]
     for path in masks:
         with about(path):
@@ -138,42 +136,6 @@ def view(
         pass  # how it is meant to end
     finally:
         server.server_close()
-
-
-def scans_to_show(paths: Sequence[Path], series: Sequence[str]) -> list[Scan]:
-    """Return what is shown in turn: several series of the one DICOM folder, or one of each."""
-    folders = [path for path in paths if path.exists() and is_dicom(path)]
-    if not series:
-        return [Scan(path) for path in paths]
-    if not folders:
-        raise FileError("--series is of a DICOM folder, and none is named")
-    if len(folders) > 1 and len(series) != len(folders):
-        raise ValueRangeError(
-            f"--series takes one for each of {len(folders)} DICOM folders, got {len(series)}"
-        )
-    wanted = dict(zip(folders, [[name] for name in series], strict=False))
-    if len(folders) == 1:
-        wanted = {folders[0]: list(series)}
-    return [
-        Scan(path, name) for path in paths for name in (wanted[path] if path in wanted else [None])
-    ]
-
-
-def titles_of(scans: Sequence[Scan]) -> list[str]:
-    """Return short names that differ: files' own, with as many folders as tell them apart."""
-    names = [scan.path.resolve().parts for scan in scans]
-    titles = []
-    for scan, parts in zip(scans, names, strict=True):
-        others = [n for n in names if n != parts]
-        length = 1
-        while length < len(parts) and any(n[-length:] == parts[-length:] for n in others):
-            length += 1
-        title = "/".join(parts[-length:])
-        titles.append(title if scan.series is None else f"{title}, series {scan.series}")
-    return [
-        title if titles.count(title) == 1 else f"{title} ({titles[: n + 1].count(title)})"
-        for n, title in enumerate(titles)
-    ]
 
 
 def _is_ct(named: NamedVolume) -> bool:

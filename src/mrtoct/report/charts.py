@@ -96,7 +96,7 @@ def line_chart(
     xs = [x for s in series for x, _ in s.points]
     ys = [y for s in series for _, y in s.points]
     frame = Frame(
-        width, height, 66, 14, 12, 48, x_range or _span(xs), y_range or _span(ys, zero=True)
+        width, height, 84, 14, 12, 48, x_range or _span(xs), y_range or _span(ys, zero=True)
     )
     parts = [_axes(frame, x_label, y_label)]
     if identity:
@@ -128,7 +128,7 @@ def dot_plot(rows: Sequence[DotRow], *, label: str, unit: str, width: float = 56
     if not values:
         return Markup('<p class="quiet">Not defined for these subjects.</p>')
     height = 34.0 * len(rows) + 52
-    frame = Frame(width, height, 130, 16, 6, 46, _span(values, zero=True), (0, len(rows)))
+    frame = Frame(width, height, 142, 16, 6, 46, _span(values, zero=True), (0, len(rows)))
     parts = [_axes(frame, unit, "", y_ticks=False)]
     for n, row in enumerate(rows):
         middle = len(rows) - n - 0.5

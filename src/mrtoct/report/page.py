@@ -64,7 +64,8 @@ PROFILE_WIDTHS = (1180.0, 560.0)
 """Of the same chart on a screen and on a phone, where text of the wide one would be too small."""
 
 VIEWER_SCRIPTS = tuple(
-    f"viewer/{name}.js" for name in ("codes", "paint", "viewer", "render3d", "save", "link", "controls")
+    f"viewer/{name}.js"
+    for name in ("codes", "paint", "viewer", "render3d", "save", "link", "controls")
 )
 
 

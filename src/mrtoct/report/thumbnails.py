@@ -93,7 +93,12 @@ def subject_thumbnails(subject: SubjectResult, deviation_limit: float) -> list[T
         told = f"standard deviation, from 0 to {deviation_limit:g} HU at the brightest"
         made.append(("deviation", "Standard deviation", told, spread))
     return [
-        Thumbnail(kind, title, f"{subject.name}: {told}; two transverse, a coronal and a sagittal slice", _jpeg(pixels))  # type: ignore[arg-type]  # noqa: E501
+        Thumbnail(
+            kind,
+            title,
+            f"{subject.name}: {told}; two transverse, a coronal and a sagittal slice",
+            _jpeg(pixels),
+        )  # type: ignore[arg-type]
         for kind, title, told, pixels in made
     ]
 

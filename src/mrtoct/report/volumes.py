@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
 from mrtoct.errors import GeometryError, ValueRangeError
-from mrtoct.report.scales import MAP_WINDOWS, WRITTEN, deviation_limit
-from mrtoct.report.scene import Layer, LayerUnit, Overlay, Scene
+from mrtoct.report.coding import HIGHEST_CODE, coded
+from mrtoct.report.scene import Layer, Overlay, Scene
 from mrtoct.report.voxels import to_ras
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Array, Grid, Unit, Volume
@@ -18,7 +17,6 @@ from mrtoct.volume import Array, Grid, Unit, Volume
 MOST_LABELS = 255
 DARKEST_SIGNAL = -500.0
 """A volume that goes lower is CT in HU: air is -1000 HU, and signal is hardly ever so negative."""
-HIGHEST_CODE = 65535
 DIFFERENCE_HU = 400.0
 
 
@@ -73,7 +71,9 @@ def scene_of_volumes(volumes: Sequence[NamedVolume]) -> CodedScene:
     floor = _common_floor(volumes, placed)
     for number, (named, (volume, inside)) in enumerate(zip(volumes, placed, strict=True)):
         key = f"layer{number}"
-        layer, stored = _coded(key, named, volume, inside, floor)
+        layer, stored = coded(
+            key, named.title, volume, inside, deviation=named.deviation, floor=floor
+        )
         layers.append(layer)
         unmeasured |= inside is not None and volume.unit != "label"
         codes[key] = stored.ravel(order="F").astype("<u2").tobytes()
@@ -152,57 +152,6 @@ def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Ar
         return kept, inside
     moved = resample(volume, grid, fill=0.0, transform=named.transform)
     return moved, moved.measured
-
-
-def _coded(
-    key: str, named: NamedVolume, volume: Volume, inside: Array | None, floor: float | None
-) -> tuple[Layer, Array]:
-    """Return the layer of a volume and its codes, which begin at floor for a CT if it is given."""
-    voxels = np.asarray(volume.voxels, dtype=np.float32)
-    known = voxels if inside is None else voxels[inside]
-    low, high = float(known.min()), float(known.max())
-    unit = _layer_unit(named, volume)
-    if unit == "label":
-        low, high = 0.0, max(high, 1.0)
-    if unit == "deviation":
-        low = 0.0  # from which its colours begin
-    if unit == "HU" and floor is not None:
-        low = floor
-    # Whole numbers stay whole where they fit, so that a readout says what the file says.
-    whole = volume.voxels.dtype.kind in "iub" or unit in ("HU", "label")
-    fits = high - low < HIGHEST_CODE - 1
-    step = 1.0 if whole and fits else max((high - low) / (HIGHEST_CODE - 1), 1e-30)
-    stored = np.rint((voxels - low) / step).clip(0, HIGHEST_CODE - 1).astype(np.uint16) + 1
-    if inside is not None:
-        stored[~inside] = 0
-    levels = int(stored.max(initial=0)) + 1
-    measure = WRITTEN.get(volume.unit, "")
-    window = _first_window(unit, volume.unit, known, low)
-    layer = Layer(key, named.title, named.title, unit, low, step, levels, 2, window,
-                  measure=measure)  # fmt: skip
-    return layer, stored
-
-
-def _layer_unit(named: NamedVolume, volume: Volume) -> LayerUnit:
-    if named.deviation:
-        return "deviation"
-    if volume.unit in ("HU", "a.u.", "label"):
-        return cast("LayerUnit", volume.unit)
-    return "map"
-
-
-def _first_window(
-    unit: LayerUnit, measure: Unit, known: Array, low: float
-) -> tuple[float, float]:
-    """Return what is black and what is white, or the ends of the colours, at first."""
-    if unit == "deviation" and measure == "HU":
-        return 0.0, deviation_limit(known)
-    if unit == "map" and measure in MAP_WINDOWS:
-        return MAP_WINDOWS[measure]
-    seen = known[known > low] if (known > low).any() else known
-    dark, bright = (float(q) for q in np.quantile(seen, (0.01, 0.995)))
-    dark = 0.0 if unit == "deviation" else min(dark, low)
-    return dark, bright if bright > dark else dark + 1.0
 
 
 def _overlays(layers: Sequence[Layer]) -> tuple[Overlay, ...]:
