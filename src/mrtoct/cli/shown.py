@@ -21,12 +21,10 @@ def scans_to_show(paths: Sequence[Path], series: Sequence[str]) -> list[Scan]:
         raise ValueRangeError(
             f"--series takes one for each of {len(folders)} DICOM folders, got {len(series)}"
         )
-    wanted = dict(zip(folders, [[name] for name in series], strict=False))
-    if len(folders) == 1:
-        wanted = {folders[0]: list(series)}
-    return [
-        Scan(path, name) for path in paths for name in (wanted[path] if path in wanted else [None])
-    ]
+    wanted: dict[Path, list[str | None]] = {folders[0]: [*series]}
+    if len(folders) > 1:
+        wanted = {folder: [name] for folder, name in zip(folders, series, strict=True)}
+    return [Scan(path, name) for path in paths for name in wanted.get(path, [None])]
 
 
 def titles_of(scans: Sequence[Scan]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -29,14 +28,11 @@ ERROR_HU = 400.0
 CONTOUR = (255, 150, 0)
 QUALITY = 84
 
-Kind = Literal["mr", "sct", "ct", "difference", "contours", "deviation"]
-
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture of a subject: what it is, in a few words and in a sentence, and its JPEG."""
+    """A picture of a subject: what it is, in a word or two and in a sentence, and its JPEG."""
 
-    kind: Kind
     title: str
     described: str
     jpeg: bytes
@@ -72,17 +68,15 @@ def subject_thumbnails(subject: SubjectResult, deviation_limit: float) -> list[T
     laid[outline] = CONTOUR
     bones = f"{bone.low:g} to {bone.high:g} HU"
     made = [
-        ("mr", "MR", "MR", mr),
-        ("sct", "Synthetic CT", f"synthetic CT, {bones}", shown(hu["sct"], bone.low, bone.high)),
-        ("ct", "Real CT", f"real CT, {bones}", shown(hu["ct"], bone.low, bone.high)),
+        ("MR", "MR", mr),
+        ("Synthetic CT", f"synthetic CT, {bones}", shown(hu["sct"], bone.low, bone.high)),
+        ("Real CT", f"real CT, {bones}", shown(hu["ct"], bone.low, bone.high)),
         (
-            "difference",
             "Synthetic − real",
             f"synthetic minus real CT, blue from -{ERROR_HU:g} to orange at +{ERROR_HU:g} HU",
             shown(hu["sct"] - hu["ct"], -ERROR_HU, ERROR_HU, error_table()),
         ),
         (
-            "contours",
             "Registration",
             f"contours of the real CT's bone, at {BONE_ABOVE_HU:g} HU, over the MR",
             laid,
@@ -91,15 +85,14 @@ def subject_thumbnails(subject: SubjectResult, deviation_limit: float) -> list[T
     if "deviation" in volumes:
         spread = shown(volumes["deviation"].voxels, 0, deviation_limit, deviation_table())
         told = f"standard deviation, from 0 to {deviation_limit:g} HU at the brightest"
-        made.append(("deviation", "Standard deviation", told, spread))
+        made.append(("Standard deviation", told, spread))
     return [
         Thumbnail(
-            kind,
             title,
             f"{subject.name}: {told}; two transverse, a coronal and a sagittal slice",
             _jpeg(pixels),
-        )  # type: ignore[arg-type]
-        for kind, title, told, pixels in made
+        )
+        for title, told, pixels in made
     ]
 
 
