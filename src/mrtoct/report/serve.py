@@ -60,7 +60,7 @@ def scene_answers(coded: CodedScene) -> dict[str, Answer]:
     scene, niivue = coded.scene, niivue_script()
     page = render_template(
         "viewer/standalone.html.j2",
-        title=", ".join(layer.title for layer in scene.layers),
+        title=", ".join(layer.title for layer in scene.layers if not layer.minus),
         grid=" x ".join(map(str, scene.shape))
         + " voxels of "
         + " x ".join(f"{s:.4g}" for s in scene.spacing)

@@ -113,7 +113,7 @@ def _common_floor(
 
 
 def _with_differences(layers: Sequence[Layer], volumes: Sequence[NamedVolume]) -> list[Layer]:
-    """Return the layers and, after each CT, how it differs from the reference if there is one.
+    """Return the layers and, behind them, how each CT differs from the reference if there is one.
 
     Levels of CTs that are compared are made equal, so that a difference has a colour.
     """
@@ -123,9 +123,8 @@ def _with_differences(layers: Sequence[Layer], volumes: Sequence[NamedVolume]) -
     levels = max(layer.levels for layer in layers if layer.unit == "HU")
     even = [replace(n, levels=levels) if n.unit == "HU" else n for n in layers]
     real = even[at]
-    made = []
+    made = list(even)
     for layer in even:
-        made.append(layer)
         if layer.unit != "HU" or layer is real:
             continue
         title = f"{layer.title} − {real.title}"

@@ -3,11 +3,13 @@
 const data = JSON.parse(document.getElementById("viewer-data").textContent);
 const find = (id) => document.getElementById(id);
 const viewer = find("viewer"), panels = find("panels"), slider = find("slice");
+// A mask that is there from the beginning must leave the picture to be seen.
+const FIRST_OPACITY = data.scenes[0].overlay < 0 ? 0.5 : 0.3;
 const THREE_D = "3d", STRIPES = data.tables.stripes.map((color) => pixel(...color, 255));
 const state = {
   scene: 0, plane: "transverse", at: [0, 0, 0], hover: null, crosshair: false, zoom: 1,
   hu: [-500, 1500], error: 400, deviation: data.deviation, signal: {}, smooth: true, lit: true,
-  overlay: data.scenes[0].overlay, opacity: 0.5, swipe: false, split: 0.5, cut: 0,
+  overlay: data.scenes[0].overlay, opacity: FIRST_OPACITY, swipe: false, split: 0.5, cut: 0,
 };
 const unpacked = new Map(), tables = new Map();
 let codes = null, drawn = [], pending = false, latest = 0;
@@ -61,6 +63,7 @@ function offerOverlays() {
   find("overlay").replaceChildren(...titles.map((title, n) => new Option(title, String(n - 1))));
   if (state.overlay >= overlays.length) state.overlay = -1;
   find("overlay").value = String(state.overlay);
+  find("opacity").value = String(Math.round(100 * state.opacity));
   find("opacity").disabled = state.overlay < 0;
 }
 
@@ -168,9 +171,10 @@ function crosshair(context, box, [u, v]) {
 }
 
 function edges(context, [left, right, top, bottom]) {
-  const { width, height } = context.canvas, inset = width * 0.025;
+  const { width, height } = context.canvas, size = Math.round(clamp(width / 32, 11, 15 * (window.devicePixelRatio || 1)));
+  const inset = Math.max(width * 0.025, 0.7 * size);
   context.fillStyle = "#aeb6c2";
-  context.font = `${Math.round(clamp(width / 32, 11, 15 * (window.devicePixelRatio || 1)))}px system-ui, sans-serif`;
+  context.font = `${size}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.fillText(left, inset, height / 2);
