@@ -356,8 +356,8 @@ def test_a_link_brings_back_the_view(page, report):
     choose(page, "overlay", 1, "change")
     choose(page, "opacity", 80)
     place, canvas = text(page, "position"), "canvas[data-layer=mr]"
-    page.evaluate("state.crosshair = true, redraw()")
-    settle(page)
+    page.focus("#viewer")
+    press(page, "x")  # a link points at a place
     before = pixels(page, canvas)
     page.evaluate("document.getElementById('link').click()")
     address = page.evaluate("location.href")
