@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from browser import (
     click,
@@ -50,6 +51,7 @@ def page(tab, wrong, report):
     tab.emulate_media(color_scheme="light")
     show(tab, report.address)
     tab.evaluate("document.getElementById('smooth').click(), viewer.focus()")
+    tab.evaluate("document.querySelector('[data-low^=\"-160\"]').click()")
     settle(tab)
     yield tab
     assert wrong == []
@@ -245,9 +247,23 @@ def test_light_and_dark_and_narrow(page):
     light = page.evaluate(background)
     page.emulate_media(color_scheme="dark")
     assert page.evaluate(background) != light
-    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_viewport_size({"width": 390, "height": 844})
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # In pixels of the screen, not of the drawing.
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('svg text')].filter(t => t.getClientRects().length)"
+        ".map(t => parseFloat(getComputedStyle(t).fontSize) * t.ownerSVGElement.getScreenCTM().a)"
+    )
+    assert len(sizes) > 50
+    assert min(sizes) >= 10
+    # What a table's caption says is seen without scrolling the table.
+    ends = page.evaluate(
+        "[...document.querySelectorAll('caption > span')].filter(s => s.getClientRects().length)"
+        ".map(s => s.getBoundingClientRect().right)"
+    )
+    assert len(ends) >= 3
+    assert max(ends) <= 390
     page.set_viewport_size({"width": 1400, "height": 1000})
 
 
@@ -281,8 +297,7 @@ def test_without_webgl_slices_are_shown_and_3d_is_explained(tab, report):
     )
     wrong = complaints(page)
     show(page, report.address)
-    # 40 HU is half way from -160 to 240.
-    assert grey(page, "ct", 0.6, 0.6) == pytest.approx(127, abs=15)
+    assert grey(page, "ct", 0.6, 0.6) == pytest.approx(255 * 540 / 2000, abs=4)
     if niivue_script() is not None:
         button = page.locator("[data-plane='3d']")
         assert button.is_disabled()
@@ -292,3 +307,126 @@ def test_without_webgl_slices_are_shown_and_3d_is_explained(tab, report):
         assert page.locator("button[data-plane=transverse]").get_attribute("aria-pressed") == "true"
     page.close()
     assert wrong == []
+
+
+def test_pictures_come_first_and_are_enlarged_by_keyboard(page, report):
+    tops = page.evaluate(
+        "['pictures', 'images', 'metrics'].map(i => document.getElementById(i)"
+        ".getBoundingClientRect().top + scrollY)"
+    )
+    assert tops == sorted(tops)
+    first = page.locator("#pictures button.enlarge").first
+    assert first.bounding_box()["y"] < 900
+    per_subject = page.locator("article.heads")
+    assert [per_subject.nth(n).locator("img").count() for n in range(3)] == [6, 5, 5]
+    first.focus()
+    press(page, "Enter")
+    dialog = page.locator("#enlarged")
+    assert dialog.is_visible()
+    assert dialog.locator("img").get_attribute("alt").startswith("sub-01: MR")
+    assert dialog.bounding_box()["height"] <= 1000
+    press(page, "ArrowRight")
+    press(page, "ArrowRight")
+    shown = dialog.locator("img")
+    assert shown.get_attribute("alt").startswith("sub-01: real CT")
+    assert shown.evaluate("image => image.naturalWidth") > 500
+    press(page, "ArrowLeft")
+    press(page, "Escape")
+    assert not dialog.is_visible()
+    focused = page.evaluate("document.activeElement.querySelector('img').alt")
+    assert focused.startswith("sub-01: synthetic CT")
+
+
+def test_a_first_look_is_in_the_bone_window_and_no_deviation_is_saturated(tab, report):
+    show(tab, report.address)
+    assert chosen_window(tab) == "Bone"
+    assert [tab.input_value(f"#{name}") for name in ("center", "width")] == ["500", "2000"]
+    # 100 HU everywhere: the least scale that holds it.
+    assert tab.input_value("#deviation-scale") == "100"
+    labels = tab.locator(".bar-labels[data-layer=deviation]").inner_text()
+    assert labels.split() == ["0", "HU", "100"]
+
+
+def test_a_link_brings_back_the_view(page, report):
+    page.evaluate("document.querySelector('[data-plane=coronal]').click()")
+    page.select_option("#scene", "1")
+    settle(page)
+    choose(page, "center", 300, "change")
+    choose(page, "slice", 6)
+    choose(page, "overlay", 1, "change")
+    choose(page, "opacity", 80)
+    place, canvas = text(page, "position"), "canvas[data-layer=mr]"
+    page.focus("#viewer")
+    press(page, "x")  # a link points at a place
+    before = pixels(page, canvas)
+    page.evaluate("document.getElementById('link').click()")
+    address = page.evaluate("location.href")
+    assert "plane=coronal" in address and "subject=sub-02" in address
+    page.goto("about:blank")
+    show(page, address)
+    page.locator("[data-plane=coronal][aria-pressed=true]").wait_for()
+    page.evaluate("document.getElementById('smooth').click()")
+    settle(page)
+    assert text(page, "position") == place
+    assert page.input_value("#scene") == "1"
+    assert page.input_value("#center") == "300"
+    assert page.locator("#overlay").evaluate("e => e.selectedOptions[0].text") == (
+        "difference over MR"
+    )
+    assert np.abs(np.subtract(pixels(page, canvas), before)).max() <= 2
+
+
+@pytest.mark.parametrize("odd", ["at=1,2", "at=x,y,z&window=9,1", "subject=%00&overlay=no&zoom=-3"])
+def test_an_odd_link_shows_the_beginning(page, report, odd):
+    page.goto("about:blank")
+    show(page, f"{report.address}#plane=nowhere&{odd}")
+    assert text(page, "position").startswith("Slice 9 of 17")
+    assert page.locator("#viewer-error").is_hidden()
+    assert page.locator("#panels canvas").count() == 5
+
+
+def test_a_picture_is_saved_as_it_is_shown(page, tmp_path):
+    with page.expect_download() as download:
+        page.evaluate("document.getElementById('save').click()")
+    assert download.value.suggested_filename == "sub-01-transverse-9.png"
+    path = tmp_path / "saved.png"
+    download.value.save_as(path)
+    saved = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    frame, box = (
+        page.locator(f).first.bounding_box() for f in ("#panels", "#panels canvas[data-layer=ct]")
+    )
+    assert saved.shape[1] == pytest.approx(2 * (frame["width"] + 24), abs=2)
+    # The point of 40 HU, half way from -160 to 240, where the page has it.
+    x = 2 * (12 + box["x"] - frame["x"] + 0.6 * box["width"])
+    y = 2 * (12 + box["y"] - frame["y"] + 0.6 * box["height"])
+    assert saved[round(y), round(x)] == pytest.approx([127] * 3, abs=15)
+
+
+def test_what_does_nothing_in_3d_is_not_there(page):
+    if niivue_script() is None:
+        pytest.skip("this installation was built without NiiVue")
+    flat = ("overlay", "opacity", "swipe", "smooth", "error-scale", "deviation-scale", "slice")
+    assert all(page.locator(f"#{name}").is_visible() for name in flat)
+    assert not page.locator("#lit").is_visible()
+    press(page, "3")
+    page.locator("#panels .square canvas").nth(2).wait_for()
+    settle(page)
+    assert not any(page.locator(f"#{name}").is_visible() for name in flat)
+    assert page.locator("#lit").is_checked()
+    assert page.locator("#cut").is_visible()
+    press(page, "t")
+    assert all(page.locator(f"#{name}").is_visible() for name in flat)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_axe_finds_nothing_inaccessible(page, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    settle(page)
+    try:
+        found = axe.run(page).response["violations"]
+    finally:
+        page.set_viewport_size({"width": 1400, "height": 1000})
+    assert [(f["id"], [n["html"] for n in f["nodes"]]) for f in found] == []

@@ -101,7 +101,7 @@ def test_the_served_page_works_in_a_browser(tab):
         press(tab, "PageUp")
         assert pixels(tab, "canvas[data-layer=layer0]") != first
         assert "Slice 19 of 19" in tab.evaluate("document.getElementById('position').textContent")
-        press(tab, "o")  # the mask, over everything: orange has no grey
+        # The mask lies over everything from the beginning: orange has no grey.
         painted = np.reshape(pixels(tab, "canvas[data-layer=layer1]"), (64, 64, 3)).astype(int)
         middle = painted[24:40, 24:40]
         assert (middle[..., 0] > middle[..., 2] + 40).all()

@@ -199,7 +199,8 @@ def translate_head(
         how += ", bias field corrected (N4)"
     sct = _write_sct(outputs.sct, sct, head.series, how, cts, drawn, manner.slices, overwrite)
     if outputs.deviation is not None and deviation is not None:
-        write_volume(outputs.deviation, deviation, overwrite=overwrite)
+        told = "SD of synthetic CT [HU]"
+        write_volume(outputs.deviation, deviation, overwrite=overwrite, description=told)
     if outputs.page is not None:
         write_page(
             outputs.page,

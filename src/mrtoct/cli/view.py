@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import signal
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from mrtoct.cli.any_volume import read_any
+from mrtoct.cli.any_volume import AnyVolume, find_any
 from mrtoct.cli.options import listed
+from mrtoct.cli.shown import scans_to_show, titles_of
 from mrtoct.cli.terminal import about, say, warn
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_volume
+from mrtoct.io.scan import Scan
 from mrtoct.io.transforms import read_transform
 from mrtoct.report.apart import MOST_APART_MM, heads_apart
 from mrtoct.report.serve import scene_server
@@ -27,7 +30,8 @@ def view(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="NIfTI or MetaImage files, or folders of DICOM or RIRE; the first gives the grid.",
+            help="NIfTI, MetaImage or NRRD files, or folders of DICOM or RIRE; the first gives the "
+            "grid.",
         ),
     ],
     mask: Annotated[
@@ -36,13 +40,40 @@ def view(
             metavar="A,B", help="Masks or labels to lay over the others.", show_default=False
         ),
     ] = [],  # noqa: B006
+    deviation: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SD,...",
+            help="Standard deviations in HU, as 'mrtoct translate --uncertainty' writes them; "
+            "needed only for files whose header or name does not say so.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CT",
+            help="The real CT: it is shown, too, and how the other CTs differ from it.",
+            show_default=False,
+        ),
+    ] = None,
+    series: Annotated[
+        list[str],
+        typer.Option(
+            metavar="A,B",
+            help="Of a DICOM folder, which series: number, UID or a part of the description (see "
+            "'mrtoct series'); several stand side by side. Of several folders, one for each in "
+            "turn.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     transform: Annotated[
         list[str],
         typer.Option(
             metavar="TFM,...",
             help="Lay the further files on the first: an ITK transform of the first's points to "
             "theirs, as 'mrtoct register CT MR --out TFM' finds it. One for all of them, or one "
-            "for each in turn, 'none' for one that lies right.",
+            "for each in turn, 'none' for one that is in place already.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -53,20 +84,38 @@ def view(
 ) -> None:
     """Show volumes side by side in three planes and 3-D, with linked slices, windows and overlays.
 
-    Volumes on other grids are brought to the first one's. What each holds is told by its voxels:
-    below -500 it is CT in HU, few whole numbers from 0 are labels, all else is MR. Where two heads
-    do not lie on each other it says so: --transform lays them so. The page is
-    served to this machine alone, at an address that is printed, until Ctrl-C; no file is written
-    and nothing leaves the machine.
+    Volumes on other grids are brought to the first one's. What each holds is told by its header,
+    such as those of the maps and standard deviations that mrtoct writes, or else by its voxels:
+    below -500 it is CT in HU, few whole numbers from 0 are labels, all else is MR. If two heads
+    are not aligned, a warning says so: --transform lays one on the other. The page is served to
+    this machine alone, at an address that is printed, until Ctrl-C; no file is written and nothing
+    leaves the machine.
     """
-    transforms = [None, *_transforms(listed(transform), len(files) - 1)]
+    scans = scans_to_show([*files, *map(Path, listed(deviation))], listed(series))
+    if against is not None:
+        scans.append(Scan(against))
+    further = _transforms(listed(transform), len(scans) - 1)
     volumes = []
-    for path, matrix in zip(files, transforms, strict=True):
+    spreads = {Path(name) for name in listed(deviation)}
+    for scan, matrix in zip(scans, [None, *further], strict=True):
+        with about(scan.path):
+            found = find_any(scan.path, scan.series)
+        if found.note:
+            warn(f"note: {found.note}; --series shows others")
+        is_deviation, is_real = scan.path in spreads, scan.path is against
+        volume = found.volume
+        if is_deviation or is_real:
+            with about(scan.path):
+                volume = _in_hu(found, "standard deviation" if is_deviation else "CT")
+        volumes.append(NamedVolume("", volume, matrix, found.deviation or is_deviation, is_real))
+    masks = [Path(name) for name in listed(mask)]
+    for path in masks:
         with about(path):
-            volumes.append(NamedVolume(_title(path), read_any(path), matrix))
-    for path in map(Path, listed(mask)):
-        with about(path):
-            volumes.append(NamedVolume(_title(path), _labels(path)))
+            volumes.append(NamedVolume("", _labels(path)))
+    titles = titles_of([*scans, *map(Scan, masks)])
+    volumes = [replace(one, title=title) for one, title in zip(volumes, titles, strict=True)]
+    if against is not None and not any(_is_ct(one) and not one.reference for one in volumes):
+        raise ValueRangeError(f"--against {against}: none of the other files is a CT in HU")
     for named in volumes[1:]:
         apart = heads_apart(volumes[0].volume, named.volume, named.transform)
         if apart is not None and apart > MOST_APART_MM:
@@ -87,6 +136,24 @@ def view(
         pass  # how it is meant to end
     finally:
         server.server_close()
+
+
+def _is_ct(named: NamedVolume) -> bool:
+    return named.volume.unit == "HU" and not named.deviation
+
+
+def _in_hu(found: AnyVolume, what: str) -> Volume:
+    """Return a volume as HU; ValueRangeError for what cannot be the CT or deviation it is named."""
+    volume = found.volume
+    if what == "CT":
+        if volume.unit != "HU" or found.deviation:
+            raise ValueRangeError("--against needs a CT in HU, and this is none")
+        return volume
+    if volume.known.min() < 0:
+        raise ValueRangeError(
+            f"a standard deviation is 0 or more, got values from {float(volume.known.min()):g}"
+        )
+    return volume if found.deviation else volume.with_voxels(volume.voxels, "HU")
 
 
 def _transforms(named: tuple[str, ...], further: int) -> list[Array | None]:
@@ -112,11 +179,6 @@ def _labels(path: Path) -> Volume:
             f"got values from {float(values[0]):g} to {float(values[-1]):g}"
         )
     return volume.with_voxels(volume.voxels.astype(np.uint16))
-
-
-def _title(path: Path) -> str:
-    """Return a short name: the file's own, or a folder's."""
-    return path.resolve().name
 
 
 def _open(address: str) -> None:

@@ -64,7 +64,9 @@ def judge_run(
         with new_folder(run / EVALUATION / case.subject, overwrite=True) as part:
             write_volume(part / SCT, made.sct.measured_where(covered))
             if made.deviation is not None:
-                write_volume(part / DEVIATION, made.deviation.measured_where(covered))
+                told = "SD of synthetic CT [HU]"
+                known = made.deviation.measured_where(covered)
+                write_volume(part / DEVIATION, known, description=told)
             write_text(part / METRICS_FILE, json.dumps(judged.to_json(), indent=1))
 
     judgement = judge_subjects(

@@ -96,7 +96,7 @@ def line_chart(
     xs = [x for s in series for x, _ in s.points]
     ys = [y for s in series for _, y in s.points]
     frame = Frame(
-        width, height, 58, 14, 12, 44, x_range or _span(xs), y_range or _span(ys, zero=True)
+        width, height, 84, 14, 12, 48, x_range or _span(xs), y_range or _span(ys, zero=True)
     )
     parts = [_axes(frame, x_label, y_label)]
     if identity:
@@ -127,8 +127,8 @@ def dot_plot(rows: Sequence[DotRow], *, label: str, unit: str, width: float = 56
     values = [v for row in rows for _, v in row.values if math.isfinite(v)]
     if not values:
         return Markup('<p class="quiet">Not defined for these subjects.</p>')
-    height = 34.0 * len(rows) + 46
-    frame = Frame(width, height, 112, 16, 6, 40, _span(values, zero=True), (0, len(rows)))
+    height = 34.0 * len(rows) + 52
+    frame = Frame(width, height, 142, 16, 6, 46, _span(values, zero=True), (0, len(rows)))
     parts = [_axes(frame, unit, "", y_ticks=False)]
     for n, row in enumerate(rows):
         middle = len(rows) - n - 0.5
@@ -194,7 +194,7 @@ def _axes(frame: Frame, x_label: str, y_label: str, *, y_ticks: bool = True) -> 
             ).format(x, top, bottom, " zero" if value == 0 else "")
             + Markup(
                 '<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'
-            ).format(x, bottom + 16, tick_text(value))
+            ).format(x, bottom + 18, tick_text(value))
         )
     for value in ticks(*frame.y, about=5) if y_ticks else ():
         _, y = frame.at(frame.x[0], value)

@@ -61,6 +61,14 @@ def deviation_table(size: int = 256) -> Array:
     return _table(DEVIATION_STOPS, np.linspace(0, 1, size))
 
 
+def gradient(stops: Sequence[tuple[float, tuple[int, int, int]]]) -> str:
+    """Return colours as a style sheet's gradient from left to right."""
+    first, last = stops[0][0], stops[-1][0]
+    at = [100 * (position - first) / (last - first) for position, _ in stops]
+    colors = [f"rgb({r} {g} {b}) {p:.4g}%" for p, (_, (r, g, b)) in zip(at, stops, strict=True)]
+    return f"linear-gradient(to right, {', '.join(colors)})"
+
+
 def error_table(size: int = 256) -> Array:
     """Return the diverging colour map as uint8 (size, 3), from most negative to most positive."""
     return _table(ERROR_STOPS, np.linspace(-1, 1, size))

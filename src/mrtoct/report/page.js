@@ -2,8 +2,10 @@
 
 // A line in the profile chart at the height of the slice that is shown.
 document.addEventListener("mrtoct:moved", ({ detail: { scene: number, height } }) => {
-  const chart = document.getElementById(`profile-${number}`);
-  if (!chart) return;
+  document.querySelectorAll(`svg[id^="profile-${number}-"]`).forEach((chart) => mark(chart, height));
+});
+
+function mark(chart, height) {
   const [low, high] = chart.dataset.x.split(" ").map(Number);
   const [left, right, top, bottom] = chart.dataset.plot.split(" ").map(Number);
   let cursor = chart.querySelector(".cursor");
@@ -15,7 +17,7 @@ document.addEventListener("mrtoct:moved", ({ detail: { scene: number, height } }
   const x = left + ((height - low) / (high - low)) * (right - left);
   for (const [key, value] of Object.entries({ x1: x, x2: x, y1: top, y2: bottom })) cursor.setAttribute(key, value);
   cursor.style.visibility = x >= left && x <= right ? "visible" : "hidden";
-});
+}
 
 // A click in the profile chart shows the slice at that height.
 document.querySelectorAll("svg[id^=profile-]").forEach((chart) => {

@@ -20,7 +20,13 @@ from mrtoct.judging.metrics.evaluation import DEFINITIONS
 from mrtoct.judging.metrics.metric import METRICS, Metric
 from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, Summary
 from mrtoct.report.charts import DotRow, Series, dot_plot, line_chart
-from mrtoct.report.colors import METHOD_COLORS, WINDOWS
+from mrtoct.report.colors import (
+    DEVIATION_STOPS,
+    ERROR_STOPS,
+    METHOD_COLORS,
+    WINDOWS,
+    gradient,
+)
 from mrtoct.report.contents import PageContents, SubjectResult
 from mrtoct.report.headline import (
     comparison,
@@ -32,7 +38,9 @@ from mrtoct.report.headline import (
     signed,
 )
 from mrtoct.report.niivue import packed_niivue
-from mrtoct.report.scene import subject_scene, viewer_data
+from mrtoct.report.scales import BONE_FIRST, DEVIATION_LIMITS_HU
+from mrtoct.report.scene import Scene, deviation_scale_of, subject_scene, viewer_data
+from mrtoct.report.thumbnails import ERROR_HU, subject_thumbnails
 from mrtoct.report.voxels import HU_STEP, pack_subjects
 
 TILES = ("body.mae", "bone.mae", "bone.dice", "synthrad_2023.ssim")
@@ -52,8 +60,12 @@ CURVE_TITLES = {"loss": "Loss", "mae": "Mean absolute error, HU", "rate": "Learn
 CAVEATS = ("soft_tissue.mae", "bone.mae", "air.mae", "bone.dice", "synthrad_2023.ssim")
 """Metrics on which a method of lower body MAE may be worse: the verdict then says so."""
 
+PROFILE_WIDTHS = (1180.0, 560.0)
+"""Of the same chart on a screen and on a phone, where text of the wide one would be too small."""
+
 VIEWER_SCRIPTS = tuple(
-    f"viewer/{name}.js" for name in ("codes", "paint", "viewer", "render3d", "controls")
+    f"viewer/{name}.js"
+    for name in ("codes", "paint", "viewer", "render3d", "save", "link", "controls")
 )
 
 
@@ -89,22 +101,40 @@ def render(contents: PageContents) -> str:
         definitions=DEFINITIONS,
         dot_plots=[_dots(subjects, methods, rows[key].metric, colors) for key in DOT_PLOTS],
         bias=_bias(subjects, methods, colors),
-        profiles=[_profile(s, methods, colors, n) for n, s in enumerate(contents.subjects)],
+        profiles=[
+            [_profile(s, methods, colors, n, width) for width in PROFILE_WIDTHS]
+            for n, s in enumerate(contents.subjects)
+        ],
         levels=_levels(subjects, methods, colors),
         calibration=_calibration(contents.calibration) if contents.calibration else None,
         curves=_curves(contents.curves),
         packed=packed,
+        thumbnails=[subject_thumbnails(s, deviation_scale_of(scenes)) for s in contents.subjects],
+        error_limit=ERROR_HU,
+        ramps={"error": gradient(ERROR_STOPS), "deviation": gradient(DEVIATION_STOPS)},
         viewer=script_json(viewer_data(scenes, served=False, niivue=niivue is not None)),
         niivue=niivue,
-        scripts=(*VIEWER_SCRIPTS, "tables.js", "page.js"),
+        scripts=(*VIEWER_SCRIPTS, "tables.js", "enlarge.js", "page.js"),
         titles=[f"{s.name} ({s.role})" for s in contents.subjects],
-        units={layer.unit for scene in scenes for layer in scene.layers},
-        has_overlays=True,
+        **controls_for(scenes),
         method_colors=METHOD_COLORS,
         fewest=FEWEST_FOR_A_CLAIM,
         hu_step=HU_STEP,
         as_measured=all(p.stored_as_measured for p in packed),
     )
+
+
+def controls_for(scenes: Sequence[Scene]) -> dict[str, Any]:
+    """Return what the viewer's controls depend on: kinds of layers, overlays, first scales."""
+    layers = [layer for scene in scenes for layer in scene.layers]
+    return {
+        "units": {layer.unit for layer in layers},
+        "has_deviation_hu": any(n.unit == "deviation" and n.measure == "HU" for n in layers),
+        "has_overlays": any(scene.overlays for scene in scenes),
+        "first_window": BONE_FIRST,
+        "deviation_limits": DEVIATION_LIMITS_HU,
+        "deviation_limit": deviation_scale_of(scenes),
+    }
 
 
 def render_template(name: str, **values: Any) -> str:
@@ -190,7 +220,11 @@ def _summarised(
 
 
 def _profile(
-    subject: SubjectResult, methods: Sequence[str], colors: Mapping[str, str], index: int
+    subject: SubjectResult,
+    methods: Sequence[str],
+    colors: Mapping[str, str],
+    index: int,
+    width: float,
 ) -> Markup:
     """Return the in-mask error of each transverse slice against its height, RAS mm."""
     middle = (np.array(subject.ct.grid.shape) - 1) / 2
@@ -204,10 +238,10 @@ def _profile(
     return line_chart(
         series,
         label=f"{subject.name}: mean absolute error of each transverse slice",
-        x_label="height of the slice, mm (superior to the right)",
+        x_label="height, mm (superior to the right)",
         y_label="MAE, HU",
-        identifier=f"profile-{index}",
-        width=1180,
+        identifier=f"profile-{index}-{width:g}",
+        width=width,
         height=210,
     )
 

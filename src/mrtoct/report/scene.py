@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mrtoct.report.colors import deviation_table, error_table
+from mrtoct.report.scales import DEVIATION_LIMITS_HU
 from mrtoct.report.voxels import PackedSubject, PackedVolume
 from mrtoct.volume.picture import STRIPES
 
-LayerUnit = Literal["HU", "a.u.", "label", "difference", "deviation"]
-"""How a layer is coloured: HU by the window, signal by its own, the last two on fixed scales."""
+LayerUnit = Literal["HU", "a.u.", "label", "map", "difference", "deviation"]
+"""How a layer is coloured: HU by the window, signal and maps by their own, the last two by colour
+scales."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Layer:
     """Black and white at first, in the layer's unit; of HU the viewer's own window holds."""
     minus: tuple[str, str] | None = None
     """Not stored: the first of these layers minus the second."""
+    measure: str = ""
+    """The unit that is written behind values, such as HU; signal and labels have none."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Scene:
     overlays: tuple[Overlay, ...]
     unmeasured: bool = False
     """Where a picture is nothing, nothing was measured: striped. Else it is outside the mask."""
+    overlay: int = -1
+    """Which overlay lies over the pictures at first; -1: none."""
 
 
 def subject_scene(packed: PackedSubject) -> Scene:
@@ -76,6 +82,7 @@ def subject_scene(packed: PackedSubject) -> Scene:
             bytes=0,
             window=(-400.0, 400.0),
             minus=("sct", "ct"),
+            measure="HU",
         ),
     ]
     overlays = [
@@ -85,16 +92,15 @@ def subject_scene(packed: PackedSubject) -> Scene:
         Overlay("synthetic CT over MR", "mr", "sct"),
     ]
     if packed.deviation is not None:
-        layers.append(
-            stored_layer(
-                "deviation",
-                "Standard deviation",
-                "standard deviation",
-                "deviation",
-                packed.deviation,
-                packed.deviation.highest + 2,
-            )
+        layer = stored_layer(
+            "deviation",
+            "Standard deviation",
+            "standard deviation",
+            "deviation",
+            packed.deviation,
+            packed.deviation.highest + 2,
         )
+        layers.append(replace(layer, window=(0.0, packed.deviation_limit)))
         overlays.append(Overlay("standard deviation over MR", "mr", "deviation"))
     return Scene(
         packed.name, packed.shape, packed.spacing, packed.affine, tuple(layers), tuple(overlays)
@@ -106,6 +112,7 @@ def viewer_data(scenes: Sequence[Scene], *, served: bool, niivue: bool) -> dict[
     return {
         "served": served,
         "niivue": niivue,
+        "deviation": deviation_scale_of(scenes),
         "scenes": [asdict(scene) for scene in scenes],
         "tables": {
             "error": error_table().ravel().tolist(),
@@ -120,6 +127,19 @@ def stored_layer(
 ) -> Layer:
     """Return the layer of a packed volume, shown over its whole range at first."""
     window = (volume.low, volume.low + volume.highest * volume.step)
+    measure = "HU" if unit in ("HU", "deviation") else ""
     return Layer(
-        key, title, short, unit, volume.low, volume.step, levels, volume.bytes_per_voxel, window
-    )
+        key, title, short, unit, volume.low, volume.step, levels, volume.bytes_per_voxel, window,
+        measure=measure,
+    )  # fmt: skip
+
+
+def deviation_scale_of(scenes: Sequence[Scene]) -> float:
+    """Return how far the colours of standard deviations in HU go: far enough for every scene."""
+    limits = [
+        layer.window[1]
+        for scene in scenes
+        for layer in scene.layers
+        if layer.unit == "deviation" and layer.measure == "HU"
+    ]
+    return max(limits, default=float(DEVIATION_LIMITS_HU[2]))

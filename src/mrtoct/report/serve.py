@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from mrtoct.errors import FileError
 from mrtoct.report.niivue import niivue_script
-from mrtoct.report.page import VIEWER_SCRIPTS, render_template, script_json
+from mrtoct.report.page import VIEWER_SCRIPTS, controls_for, render_template, script_json
 from mrtoct.report.scene import viewer_data
 from mrtoct.report.volumes import CodedScene
 
@@ -60,7 +60,7 @@ def scene_answers(coded: CodedScene) -> dict[str, Answer]:
     scene, niivue = coded.scene, niivue_script()
     page = render_template(
         "viewer/standalone.html.j2",
-        title=", ".join(layer.title for layer in scene.layers),
+        title=", ".join(layer.title for layer in scene.layers if not layer.minus),
         grid=" x ".join(map(str, scene.shape))
         + " voxels of "
         + " x ".join(f"{s:.4g}" for s in scene.spacing)
@@ -69,8 +69,7 @@ def scene_answers(coded: CodedScene) -> dict[str, Answer]:
         niivue=niivue is not None,
         scripts=VIEWER_SCRIPTS,
         titles=[scene.name],
-        units={layer.unit for layer in scene.layers},
-        has_overlays=bool(scene.overlays),
+        **controls_for([scene]),
     )
     answers = {"": Answer(page.encode(), "text/html; charset=utf-8")}
     if niivue:

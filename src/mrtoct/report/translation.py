@@ -7,7 +7,7 @@ what the guard found, what the model is for, and what no picture can show.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.report.niivue import packed_niivue
-from mrtoct.report.page import VIEWER_SCRIPTS, render_template, script_json
+from mrtoct.report.page import VIEWER_SCRIPTS, controls_for, render_template, script_json
+from mrtoct.report.scales import deviation_limit
 from mrtoct.report.scene import Overlay, Scene, stored_layer, viewer_data
 from mrtoct.report.voxels import (
     HU_STEP,
@@ -90,8 +91,7 @@ def render_translation(shown: Translation) -> str:
         niivue=niivue,
         scripts=VIEWER_SCRIPTS,
         titles=[packed.scene.name],
-        units={layer.unit for layer in packed.scene.layers},
-        has_overlays=True,
+        **controls_for([packed.scene]),
         hu_step=HU_STEP,
     )
 
@@ -125,7 +125,7 @@ def pack_translation(shown: Translation) -> PackedTranslation:
         layer = stored_layer(
             "deviation", "Standard deviation", name, "deviation", volume, volume.highest + 2
         )
-        layers.append(layer)
+        layers.append(replace(layer, window=(0.0, deviation_limit(deviation))))
         overlays += [Overlay(f"{name} over MR", "mr", "deviation")]
         overlays += [Overlay(f"{name} over synthetic CT", "sct", "deviation")]
     affine = np.round(grid.affine, 5).tolist()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mrtoct.errors import GeometryError
-from mrtoct.report.scene import Layer, LayerUnit, Overlay, Scene
+from mrtoct.errors import GeometryError, ValueRangeError
+from mrtoct.report.coding import HIGHEST_CODE, coded
+from mrtoct.report.scene import Layer, Overlay, Scene
 from mrtoct.report.voxels import to_ras
 from mrtoct.resample import coverage, resample
 from mrtoct.volume import Array, Grid, Unit, Volume
@@ -16,7 +17,7 @@ from mrtoct.volume import Array, Grid, Unit, Volume
 MOST_LABELS = 255
 DARKEST_SIGNAL = -500.0
 """A volume that goes lower is CT in HU: air is -1000 HU, and signal is hardly ever so negative."""
-HIGHEST_CODE = 65535
+DIFFERENCE_HU = 400.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class NamedVolume:
     volume: Volume
     transform: Array | None = None
     """4 x 4, RAS mm: points of the first volume to points of this one; None: one world."""
+    deviation: bool = False
+    """Whether the values are a standard deviation, in the volume's unit."""
+    reference: bool = False
+    """Whether it is the real CT that the other CTs are compared with."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +67,73 @@ def scene_of_volumes(volumes: Sequence[NamedVolume]) -> CodedScene:
     """
     first = to_ras(volumes[0].volume)
     layers, codes, unmeasured = [], {}, False
-    for number, named in enumerate(volumes):
+    placed = [_on_grid(named, first.grid, volumes[0].title) for named in volumes]
+    floor = _common_floor(volumes, placed)
+    for number, (named, (volume, inside)) in enumerate(zip(volumes, placed, strict=True)):
         key = f"layer{number}"
-        volume, inside = _on_grid(named, first.grid, volumes[0].title)
-        layer, stored = _coded(key, named.title, volume, inside)
+        layer, stored = coded(
+            key, named.title, volume, inside, deviation=named.deviation, floor=floor
+        )
         layers.append(layer)
         unmeasured |= inside is not None and volume.unit != "label"
         codes[key] = stored.ravel(order="F").astype("<u2").tobytes()
+    layers = _with_differences(layers, volumes)
+    overlays = _overlays(layers)
     scene = Scene(
         volumes[0].title,
         first.grid.shape,
         first.grid.spacing,
         np.round(first.affine, 5).tolist(),
         tuple(layers),
-        _overlays(layers),
+        overlays,
         unmeasured,
+        # A mask was named to be seen.
+        overlay=0 if overlays and overlays[0].base is None else -1,
     )
     return CodedScene(scene, codes)
+
+
+def _common_floor(
+    volumes: Sequence[NamedVolume], placed: Sequence[tuple[Volume, Array | None]]
+) -> float | None:
+    """Return the HU at which the codes of all CTs begin where they are compared; None: nowhere."""
+    if not any(named.reference for named in volumes):
+        return None
+    known = [
+        volume.voxels if inside is None else volume.voxels[inside]
+        for named, (volume, inside) in zip(volumes, placed, strict=True)
+        if volume.unit == "HU" and not named.deviation
+    ]
+    low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
+    if high - low >= HIGHEST_CODE - 1:
+        raise ValueRangeError(
+            f"CTs from {low:g} to {high:g} HU cannot be compared: one of them is no CT in HU"
+        )
+    return low
+
+
+def _with_differences(layers: Sequence[Layer], volumes: Sequence[NamedVolume]) -> list[Layer]:
+    """Return the layers and, behind them, how each CT differs from the reference if there is one.
+
+    Levels of CTs that are compared are made equal, so that a difference has a colour.
+    """
+    at = next((n for n, named in enumerate(volumes) if named.reference), None)
+    if at is None:
+        return list(layers)
+    levels = max(layer.levels for layer in layers if layer.unit == "HU")
+    even = [replace(n, levels=levels) if n.unit == "HU" else n for n in layers]
+    real = even[at]
+    made = list(even)
+    for layer in even:
+        if layer.unit != "HU" or layer is real:
+            continue
+        title = f"{layer.title} − {real.title}"
+        pair, scale = (layer.key, real.key), (-DIFFERENCE_HU, DIFFERENCE_HU)
+        made.append(
+            Layer(f"{layer.key}-minus", title, title, "difference", 0.0, layer.step, levels, 0,
+                  scale, pair, "HU")
+        )  # fmt: skip
+    return made
 
 
 def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Array | None]:
@@ -98,29 +153,6 @@ def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Ar
     return moved, moved.measured
 
 
-def _coded(key: str, title: str, volume: Volume, inside: Array | None) -> tuple[Layer, Array]:
-    voxels = np.asarray(volume.voxels, dtype=np.float32)
-    known = voxels if inside is None else voxels[inside]
-    low, high = float(known.min()), float(known.max())
-    # The viewer knows no windows for the maps that follow from a CT: it shows them like signal.
-    unit: LayerUnit = "HU" if volume.unit == "HU" else "a.u."
-    if volume.unit == "label":
-        unit = "label"
-        low, high = 0.0, max(high, 1.0)
-    # Whole numbers stay whole where they fit, so that a readout says what the file says.
-    whole = volume.voxels.dtype.kind in "iub" or unit in ("HU", "label")
-    fits = high - low < HIGHEST_CODE - 1
-    step = 1.0 if whole and fits else max((high - low) / (HIGHEST_CODE - 1), 1e-30)
-    stored = np.rint((voxels - low) / step).clip(0, HIGHEST_CODE - 1).astype(np.uint16) + 1
-    if inside is not None:
-        stored[~inside] = 0
-    levels = int(stored.max(initial=0)) + 1
-    seen = known[known > low] if (known > low).any() else known
-    dark, bright = (float(q) for q in np.quantile(seen, (0.01, 0.995)))
-    window = (min(dark, low), bright if bright > min(dark, low) else low + 1.0)
-    return Layer(key, title, title, unit, low, step, levels, 2, window), stored
-
-
 def _overlays(layers: Sequence[Layer]) -> tuple[Overlay, ...]:
     """Return each label over everything, and the other volumes over one another's first."""
     pictures = [layer for layer in layers if layer.unit != "label"]
@@ -132,5 +164,13 @@ def _overlays(layers: Sequence[Layer]) -> tuple[Overlay, ...]:
     overlays += [
         Overlay(f"{over.title} over {pictures[0].title}", pictures[0].key, over.key)
         for over in pictures[1:]
+    ]
+    # What a CT is unsure of, or wrong in, is looked for on the CT, too.
+    cts = [layer for layer in pictures[1:] if layer.unit == "HU"]
+    overlays += [
+        Overlay(f"{over.title} over {ct.title}", ct.key, over.key)
+        for ct in cts[:1]
+        for over in pictures
+        if over.unit == "deviation" or (over.minus and over.minus[0] == ct.key)
     ]
     return tuple(overlays)

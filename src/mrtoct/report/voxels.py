@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrtoct.report.contents import SubjectResult
+from mrtoct.report.scales import deviation_limit
 from mrtoct.resample import resample, resample_mask
 from mrtoct.volume import AIR_HU, Array, Grid, Volume
 
@@ -51,6 +52,8 @@ class PackedSubject:
     ct: PackedVolume
     sct: PackedVolume
     deviation: PackedVolume | None
+    deviation_limit: float
+    """Up to where the colours of the deviation go, HU."""
 
 
 def pack_subjects(subjects: Sequence[SubjectResult], *, budget: int) -> list[PackedSubject]:
@@ -152,6 +155,7 @@ def _pack(subject: SubjectResult, box: tuple[slice, slice, slice], grid: Grid) -
         ct=pack_hu(ct.voxels, inside),
         sct=pack_hu(sct.voxels, inside),
         deviation=pack_in_a_byte(deviation.voxels, inside, 0.0) if deviation else None,
+        deviation_limit=deviation_limit(deviation.voxels[inside] if deviation else np.zeros(0)),
     )
 
 

@@ -36,7 +36,7 @@ async function embeddedCodes(scene, number) {
 
 async function servedCodes(scene) {
   const codes = {};
-  for (const layer of scene.layers) {
+  for (const layer of scene.layers.filter((one) => !one.minus)) {
     const answer = await fetch(`voxels/${layer.key}`);
     if (!answer.ok) throw new Error(`the server answered ${answer.status} for ${layer.title}`);
     codes[layer.key] = new Uint16Array(await answer.arrayBuffer());

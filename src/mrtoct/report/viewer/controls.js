@@ -33,6 +33,11 @@ function setWindow(low, high) {
   redraw();
 }
 
+function fullScreen() {
+  if (!document.fullscreenEnabled) return;
+  (document.fullscreenElement ? document.exitFullscreen() : viewer.requestFullscreen()).catch(trouble);
+}
+
 function nextWindow() {
   const now = windowButtons.findIndex((button) => button.getAttribute("aria-pressed") === "true");
   windowButtons[(now + 1) % windowButtons.length]?.click();
@@ -67,7 +72,8 @@ function showHeight(height) {
 
 // Drag to the right for a wider window, upwards for a darker picture, as on a radiology station.
 function dragWindow(layer, event) {
-  if (layer.unit !== "HU" && layer.unit !== "a.u.") return;
+  if (layer.unit === "label" || layer.unit === "difference") return;
+  if (layer.unit === "deviation" && layer.measure === "HU") return; // its scale is chosen from a list
   const [low, high] = windowOf(layer), width = high - low;
   const wider = Math.max(width * Math.exp(event.movementX / 200), layer.step * 2);
   const center = (low + high) / 2 - (event.movementY * width) / 300;
@@ -121,6 +127,7 @@ const keys = {
   x: () => { state.crosshair = !state.crosshair; redraw(); },
   "+": () => setZoom(state.zoom * 1.25), "=": () => setZoom(state.zoom * 1.25), "-": () => setZoom(state.zoom / 1.25), 0: () => setZoom(1),
   n: () => open((state.scene + 1) % data.scenes.length), p: () => open((state.scene + data.scenes.length - 1) % data.scenes.length),
+  f: fullScreen, l: copyLink,
   "?": () => { find("keys").open = !find("keys").open; },
 };
 
@@ -156,10 +163,20 @@ find("swipe").addEventListener("change", (event) => {
   redraw();
 });
 find("smooth").addEventListener("change", (event) => { state.smooth = event.target.checked; redraw(); });
+find("lit")?.addEventListener("change", (event) => { state.lit = event.target.checked; light3d().catch(trouble); });
+find("full").addEventListener("click", fullScreen);
+find("full").hidden = !document.fullscreenEnabled; // as on an iPhone
+document.addEventListener("fullscreenchange", () => {
+  find("full").setAttribute("aria-pressed", String(document.fullscreenElement === viewer));
+  if (codes) fit();
+});
+find("save").addEventListener("click", () => savePicture().catch(trouble));
+find("link").addEventListener("click", copyLink);
 find("cut").addEventListener("input", (event) => { state.cut = Number(event.target.value) / 100; update3d(); });
 slider.addEventListener("input", () => { state.at[PLANES[shownPlanes()[0]].normal] = Number(slider.value); state.hover = null; redraw(); });
 find("scene")?.addEventListener("change", (event) => open(Number(event.target.value)));
 document.querySelectorAll("[data-show]").forEach((link) => link.addEventListener("click", () => open(Number(link.dataset.show))));
 window.addEventListener("resize", () => { if (codes) fit(); });
+window.addEventListener("hashchange", () => openLink(location.hash));
 
-open(0);
+if (!openLink(location.hash)) open(0);

@@ -52,6 +52,12 @@ function niftiOf(layer) {
   return bytes;
 }
 
+const LIGHT = 0.6; // of the brightness, the part that surfaces turned to the light have
+
+async function light3d() {
+  for (const { viewer3d } of rendered) await viewer3d.setVolumeRenderIllumination(state.lit ? LIGHT : 0);
+}
+
 // A wide CT window shows bone alone, and brightly: soft tissue would be a fog before it.
 function window3d(layer) {
   const [low, high] = windowOf(layer);
@@ -88,6 +94,7 @@ async function show3d(layers) {
   const all = rendered.map(({ viewer3d }) => viewer3d);
   for (const one of all) one.broadcastTo(all.filter((other) => other !== one), { "3d": true, "2d": false });
   update3d();
+  await light3d();
 }
 
 function update3d() {

@@ -3,11 +3,13 @@
 const data = JSON.parse(document.getElementById("viewer-data").textContent);
 const find = (id) => document.getElementById(id);
 const viewer = find("viewer"), panels = find("panels"), slider = find("slice");
+// A mask that is there from the beginning must leave the picture to be seen.
+const FIRST_OPACITY = data.scenes[0].overlay < 0 ? 0.5 : 0.3;
 const THREE_D = "3d", STRIPES = data.tables.stripes.map((color) => pixel(...color, 255));
 const state = {
   scene: 0, plane: "transverse", at: [0, 0, 0], hover: null, crosshair: false, zoom: 1,
-  hu: [-160, 240], error: 400, deviation: 200, signal: {}, smooth: true,
-  overlay: -1, opacity: 0.5, swipe: false, split: 0.5, cut: 0,
+  hu: [-500, 1500], error: 400, deviation: data.deviation, signal: {}, smooth: true, lit: true,
+  overlay: data.scenes[0].overlay, opacity: FIRST_OPACITY, swipe: false, split: 0.5, cut: 0,
 };
 const unpacked = new Map(), tables = new Map();
 let codes = null, drawn = [], pending = false, latest = 0;
@@ -22,7 +24,7 @@ const text = (value) => `${value}`.replace("-", "−");
 function windowOf(layer) {
   if (layer.unit === "HU") return state.hu;
   if (layer.unit === "difference") return [-state.error, state.error];
-  if (layer.unit === "deviation") return [0, state.deviation];
+  if (layer.unit === "deviation" && layer.measure === "HU") return [0, state.deviation];
   return state.signal[`${state.scene} ${layer.key}`] || layer.window;
 }
 
@@ -61,15 +63,16 @@ function offerOverlays() {
   find("overlay").replaceChildren(...titles.map((title, n) => new Option(title, String(n - 1))));
   if (state.overlay >= overlays.length) state.overlay = -1;
   find("overlay").value = String(state.overlay);
+  find("opacity").value = String(Math.round(100 * state.opacity));
   find("opacity").disabled = state.overlay < 0;
 }
 
 async function layOut() {
   hide3d();
   const flat = state.plane !== THREE_D, layers = shownLayers(), names = shownPlanes();
-  find("slice-row").hidden = !flat;
-  find("cut-row").hidden = flat;
-  find("readout").hidden = !flat;
+  // What does nothing to a picture of this kind is not there.
+  viewer.querySelectorAll("[data-flat]").forEach((part) => { part.hidden = !flat; });
+  viewer.querySelectorAll("[data-solid]").forEach((part) => { part.hidden = flat; });
   find("unmeasured").hidden = !flat || !scene().unmeasured;
   const [dark, light] = data.tables.stripes.map((color) => `rgb(${color.join(" ")})`);
   find("unmeasured").firstElementChild.style.background = `repeating-linear-gradient(135deg, ${dark} 0 3px, ${light} 3px 6px)`;
@@ -80,7 +83,7 @@ async function layOut() {
   panels.replaceChildren();
   drawn = [];
   if (!flat) {
-    await show3d(layers.filter((layer) => layer.unit === "HU" || layer.unit === "a.u."));
+    await show3d(layers.filter((layer) => layer.unit === "HU" || layer.unit === "a.u." || layer.unit === "map"));
     return;
   }
   for (const name of names) for (const layer of layers) drawn.push(addPanel(name, layer, layers));
@@ -168,9 +171,10 @@ function crosshair(context, box, [u, v]) {
 }
 
 function edges(context, [left, right, top, bottom]) {
-  const { width, height } = context.canvas, inset = width * 0.025;
+  const { width, height } = context.canvas, size = Math.round(clamp(width / 32, 11, 15 * (window.devicePixelRatio || 1)));
+  const inset = Math.max(width * 0.025, 0.7 * size);
   context.fillStyle = "#aeb6c2";
-  context.font = `${Math.round(clamp(width / 32, 11, 15 * (window.devicePixelRatio || 1)))}px system-ui, sans-serif`;
+  context.font = `${size}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.fillText(left, inset, height / 2);
@@ -188,13 +192,14 @@ function line(context, [x0, y0, x1, y1], color, width) {
   context.stroke();
 }
 
+const tableOf = (layer) => ({ difference: data.tables.error, deviation: data.tables.deviation })[layer.unit];
+
 function legend(layer) {
   const bar = document.createElement("div"), labels = document.createElement("div");
   bar.className = "bar";
   labels.className = "bar-labels";
   bar.dataset.layer = labels.dataset.layer = layer.key;
-  const table = { difference: data.tables.error, deviation: data.tables.deviation }[layer.unit];
-  bar.style.background = layer.unit === "label" ? "none" : gradient(table);
+  bar.style.background = layer.unit === "label" ? "none" : gradient(tableOf(layer));
   return [bar, labels];
 }
 
@@ -202,9 +207,9 @@ function drawLegends() {
   panels.querySelectorAll(".bar-labels").forEach((labels) => {
     const layer = layerOf(labels.dataset.layer), [low, high] = windowOf(layer);
     if (layer.unit === "label") return;
-    const unit = layer.unit === "a.u." ? "" : " HU";
-    const round = (value) => text(Number(value.toPrecision(unit ? 5 : 3)));
-    const values = [`${round(low)}${unit}`, layer.unit === "a.u." ? "arbitrary units" : round((low + high) / 2), `${high > 0 && low < 0 && layer.unit === "difference" ? "+" : ""}${round(high)}${unit}`];
+    const round = (value) => text(Number(value.toPrecision(layer.measure === "HU" ? 5 : 3)));
+    const plus = high > 0 && low < 0 && layer.unit === "difference" ? "+" : "";
+    const values = [round(low), layer.measure || "arbitrary units", `${plus}${round(high)}`];
     labels.replaceChildren(...values.map((value) => { const span = document.createElement("span"); span.textContent = value; return span; }));
   });
 }
@@ -225,8 +230,8 @@ function readOut() {
     const value = valueAt(layer, scene(), codes, index);
     if (value === null) return scene().unmeasured && layer.unit !== "label" ? `${layer.short} not measured` : null;
     const sign = layer.unit === "difference" && value > 0 ? "+" : "";
-    if (layer.unit === "a.u." || layer.unit === "label") return `${layer.short} ${text(Number(value.toPrecision(4)))}`;
-    return `${layer.short} ${sign}${text(Math.round(value))} HU`;
+    if (layer.measure === "HU") return `${layer.short} ${sign}${text(Math.round(value))} HU`;
+    return `${layer.short} ${text(Number(value.toPrecision(4)))}${layer.measure ? ` ${layer.measure}` : ""}`;
   }).filter(Boolean);
   find("readout").textContent = `${place(at)}   ${parts.join("   ") || "outside the mask"}`;
 }
