@@ -26,7 +26,7 @@ from mrtoct.errors import MrtoctError
 
 SECONDS = 5.0
 """Of the processor, for a case."""
-STUCK_SECONDS = 60.0
+STUCK_SECONDS = 300.0
 """Without an end of a case, processor or not."""
 MEMORY = 1 << 30
 """Bytes of address space beyond what the worker begins with."""
