@@ -20,7 +20,8 @@ Model = Annotated[
     typer.Option(
         metavar="NAME|BUNDLE",
         help="A model that comes with mrtoct (head), or a folder with bundle.json, such as "
-        "RUN/best; a folder that has a model's name is written ./head.",
+        "RUN/best; a folder that has a model's name is written ./head. Several, A,B,C, are an "
+        "ensemble: the mean of what they make, and their differences add to the deviation.",
     ),
 ]
 Device = Annotated[
