@@ -32,7 +32,8 @@ def tiny(**sections: Any) -> Recipe:
         "data": {"spacing": [8, 8, 8]},
         "model": {"width": 8, "blocks": [1, 1, 1], "supervised": 2},
         "patches": {"part": [16, 16, 16]},
-        "training": {"steps": 40, "validate_every": 20, "precision": "float32", "average": 0.9},
+        "optimizer": {"learning_rate": 5e-3},
+        "training": {"steps": 24, "validate_every": 12, "precision": "float32", "average": 0.8},
     }
     for change in (small, sections):
         for name, values in change.items():
@@ -71,30 +72,7 @@ def test_it_translates_in_tiles_onto_the_mrs_grid(run: Path, tiny_store: Path) -
     assert (deviation.voxels[inside] >= 1).all()
     real = np.asarray(subject.ct.voxels)[inside]
     error = np.abs(sct.voxels[inside] - real).mean()
-    assert error < np.abs(real + 1024).mean()  # after 40 steps it knows at least that it is no air
-
-
-def test_a_resumed_training_ends_with_the_same_weights(
-    run: Path, tiny_store: Path, tmp_path: Path
-) -> None:
-    stopped = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_store, stopped, tiny(), watcher=_stop_after(25))
-    train(tiny_store, stopped, tiny(), resume=True)
-    ours, theirs = (
-        safetensors.torch.load_file(folder / "last" / "weights.safetensors")
-        for folder in (stopped, run)
-    )
-    for name, tensor in ours.items():
-        np.testing.assert_array_equal(tensor.numpy(), theirs[name].numpy(), err_msg=name)
-
-
-def _stop_after(steps: int) -> Any:
-    def watcher(update: Any) -> None:
-        if update.done >= steps:
-            raise KeyboardInterrupt
-
-    return watcher
+    assert error < np.abs(real + 1024).mean()  # after 24 steps it knows at least that it is no air
 
 
 def test_info_names_it_and_onnx_cannot_hold_its_tiles(run: Path, tmp_path: Path) -> None:

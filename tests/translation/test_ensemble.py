@@ -124,7 +124,7 @@ def test_what_it_says_of_itself() -> None:
 
 def test_one_that_cannot_say_how_sure_it_is_is_named(mr: Volume) -> None:
     unsure = ensemble((bundle(), 0.5), (bundle(sd=None), 0.6))
-    with pytest.raises(BundleError, match="^model 2: this bundle cannot estimate"):
+    with pytest.raises(BundleError, match=r"^model 2: this bundle cannot estimate"):
         unsure.translate_with_deviation(mr)
     assert 100 in unsure.translate(mr).voxels  # the mean of 0 and 200 HU needs no deviation
 

@@ -152,10 +152,10 @@ def translate(
     """Translate a head MR, or a folder of them, into synthetic CTs.
 
     The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
-    as one of your own training, or several at once. The MR may have any orientation, spacing and slice thickness. The
-    output lies on exactly its grid: int16 HU, -1024 where the head is not. What is odd about the
-    MR, or unlike what the model was trained on, is said in a warning; what is no head MR at all is
-    refused. For research only.
+    as one of your own training, or several at once. The MR may have any orientation, spacing and
+    slice thickness. The output lies on exactly its grid: int16 HU, -1024 where the head is not.
+    What is odd about the MR, or unlike what the model was trained on, is said in a warning; what
+    is no head MR at all is refused. For research only.
 
     Where MR is a folder and SCT is no file's name, every head in MR is translated: a volume, a
     subject's folder or a DICOM study each, into SCT/NAME_sct.nii.gz; or a session each of a BIDS

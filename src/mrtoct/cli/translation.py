@@ -1,4 +1,4 @@
-"""What a translation says beside its volumes: its models, a refusal, or a page with words about them."""
+"""What a translation is made with, and says beside its volumes: a refusal, a page with words."""
 
 from __future__ import annotations
 

@@ -65,7 +65,11 @@ class HeadUNet(nn.Module):
             nn.Conv3d(8 * config.in_channels, widths[0], 3, padding=1), ResidualBlock3d(widths[0])
         )
         self.encoder = nn.ModuleList(
-            nn.Sequential(nn.Conv3d(before, after, 2, stride=2), ResidualBlock3d(after), ResidualBlock3d(after))
+            nn.Sequential(
+                nn.Conv3d(before, after, 2, stride=2),
+                ResidualBlock3d(after),
+                ResidualBlock3d(after),
+            )
             for before, after in pairwise(widths)
         )
         # Normed, so that what comes from below does not drown the detail that it is added to.

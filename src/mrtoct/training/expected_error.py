@@ -44,7 +44,9 @@ class RegressionWithError:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the network on a batch; return its loss, that of the CT alone."""
         self._model.train()
-        made, *coarser = self._model(batch.mr, every=True) if self._deep else [self._model(batch.mr)]
+        made, *coarser = (
+            self._model(batch.mr, every=True) if self._deep else [self._model(batch.mr)]
+        )
         ct, log_error = made[:, :1], made[:, 1:]
         loss = supervised_loss(self._recipe, [ct, *coarser], batch)
         error = (ct.detach() - batch.ct).abs() * THOUSAND_HU

@@ -16,7 +16,12 @@ from mrtoct.sampling.subjects import Plane
 from mrtoct.simulation.anatomy import AnatomySettings
 from mrtoct.simulation.scan import ScanSettings
 from mrtoct.training.losses import LOSSES
-from mrtoct.translation.geometry import MOST_NEIGHBOURS, MOST_STAGES, require_exponents, require_size
+from mrtoct.translation.geometry import (
+    MOST_NEIGHBOURS,
+    MOST_STAGES,
+    require_exponents,
+    require_size,
+)
 from mrtoct.volume import BONE_ABOVE_HU
 
 Precision = Literal["auto", "float32", "bfloat16"]

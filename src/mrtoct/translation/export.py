@@ -1,8 +1,8 @@
 """A bundle as an ONNX file, for programs that run networks without Python or torch.
 
 The graph takes what a program has that resampled a head: the MR's signal, the head mask, and the
-signal's percentiles in it. Scaling, the mean over mirror images, planes and contrasts, and the map to HU
-are inside. What a program must do before and after is written into the file's metadata.
+signal's percentiles in it. Scaling, the mean over mirror images, planes and contrasts, and the map
+to HU are inside. What a program must do before and after is written into the file's metadata.
 
     mr    (C, I, J, K) float32   signal on an upright grid (RAS) of the stated voxel spacing
     head  (I, J, K)    float32   1 in the head, 0 elsewhere
@@ -88,8 +88,8 @@ def export_onnx(folder: Path, out: Path, *, overwrite: bool = False) -> Exported
         )
     if isinstance(bundle.geometry, Heads) and bundle.geometry.tile:
         raise BundleError(
-            f"{folder} translates in tiles that overlap, which ONNX cannot hold; a network that was "
-            "trained with patches.whole = true can be exported"
+            f"{folder} translates in tiles that overlap, which ONNX cannot hold; a network that "
+            "was trained with patches.whole = true can be exported"
         )
     multiples = sides_of(bundle)
     graph = Graph(network, bundle).eval()
