@@ -51,7 +51,7 @@ def bundle(sd: float | None = 30.0, **settings: object) -> Bundle:
 
 @pytest.fixture(scope="module")
 def mr() -> Volume:
-    return make_subject("a", seed=3, settings=TINY).mr
+    return make_subject([1, 0], TINY).mr["T1"]
 
 
 def ensemble(*models: tuple[Bundle, float]) -> Translator:

@@ -36,6 +36,15 @@ class ResidualBlock3d(nn.Module):
         return x + change
 
 
+def joining_3d(joined: int) -> nn.Sequential:
+    """From what was decoded and what was encoded, side by side, to half as many channels."""
+    return nn.Sequential(
+        nn.GroupNorm(joined // GROUP_CHANNELS, joined),
+        nn.SiLU(),
+        nn.Conv3d(joined, joined // 2, 3, padding=1),
+    )
+
+
 def initialise_3d(network: nn.Module) -> None:
     """Begin with normal weights that keep the size of a signal, and blocks that change nothing."""
     for module in network.modules():

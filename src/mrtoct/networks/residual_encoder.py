@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mrtoct.networks.block_3d import GROUP_CHANNELS, ResidualBlock3d, initialise_3d
+from mrtoct.networks.block_3d import GROUP_CHANNELS, ResidualBlock3d, initialise_3d, joining_3d
 from mrtoct.networks.config import NetworkConfig, Sees, require_within
 
 MOST_CHANNELS = 320
@@ -89,7 +89,7 @@ class ResidualEncoderUNet(nn.Module):
         )
         upwards = [*reversed([*pairwise(channels)])]
         self.up = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in upwards)
-        self.decoder = nn.ModuleList(_norm_and_convolution(2 * here) for here, _ in upwards)
+        self.decoder = nn.ModuleList(joining_3d(2 * here) for here, _ in upwards)
         # CT and its expected error at full resolution; further down the CT alone, to learn by.
         self.last = nn.ModuleList(
             _Drawing(channels[level], 1 if level else 2) for level in range(config.supervised)
@@ -150,12 +150,3 @@ class _Drawing(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             x = self.convolution(x.float())
         return torch.cat([0.25 * (1 + x[:, :1]), x[:, 1:]], dim=1)
-
-
-def _norm_and_convolution(joined: int) -> nn.Sequential:
-    """From what was decoded and what was encoded, side by side, to half as many channels."""
-    return nn.Sequential(
-        nn.GroupNorm(joined // GROUP_CHANNELS, joined),
-        nn.SiLU(),
-        nn.Conv3d(joined, joined // 2, 3, padding=1),
-    )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mrtoct.networks.config import NetworkConfig
 from mrtoct.sampling.slices import Batch
-from mrtoct.training.distance import distance_loss
+from mrtoct.training.distance import at_full_resolution, distance_loss
 from mrtoct.training.recipe import Recipe
 
 
@@ -30,13 +30,17 @@ def supervised_loss(recipe: Recipe, made: Sequence[Tensor], batch: Batch) -> Ten
     """Return the mean over resolutions of a recipe's loss, each with half the weight of the finer.
 
     made are CTs (N, 1, I, J, K), (N, 1, I / 2, J / 2, K / 2) and so on. Coarse ones are compared
-    with the mean of the CT's voxels and weigh as these were measured and lie in the head.
+    with the mean of the CT's voxels and weigh as these were measured and lie in the head. A term
+    that needs the voxels themselves, such as anatomy, counts in the finest alone.
     """
+    fine = at_full_resolution(recipe)
+    coarse = [term for term in recipe.loss if term not in fine]
     total, weights = made[0].new_zeros(()), 0.0
     for level, ct in enumerate(made):
         if level:
             batch = halved(batch)
-        total = total + 0.5**level * distance_loss(recipe, ct, batch)
+        terms = coarse if level else recipe.loss
+        total = total + 0.5**level * distance_loss(recipe, ct, batch, terms)
         weights += 0.5**level
     return total / weights
 

@@ -269,6 +269,17 @@ class Recipe(_Section):
             )
         if sees != "patches" and self.auto_context.iterations > 1:
             raise ValueError("auto_context.iterations above 1 needs a network that sees patches")
+        if any(term.term == "anatomy" for term in self.loss):
+            if sees != "heads":
+                raise ValueError(
+                    "the loss term anatomy sees in three dimensions and needs a network that does, "
+                    f"such as residual_encoder or head_unet, got a {kind}"
+                )
+            if self.data.hu_window != HuWindow():
+                raise ValueError(
+                    "the loss term anatomy knows the HU window -1024 to 3071 alone, got "
+                    f"{self.data.hu_window.low:g} to {self.data.hu_window.high:g}"
+                )
         if sees != "heads" and self.simulation is not None:
             raise ValueError("simulation needs a network that sees heads, such as head_unet")
         if self.simulation is not None:
