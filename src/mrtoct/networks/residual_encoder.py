@@ -2,7 +2,7 @@
 
 Most layers lie in the encoder, where they are cheap, and the decoder is one convolution at each
 resolution (Isensee et al. 2024, the residual encoder of nnU-Net). Unlike head_unet it works at full
-resolution from its first layer on: a finer drawing for about ten times the arithmetic.
+resolution from its first layer on: a finer drawing for about nine times the arithmetic.
 """
 
 from __future__ import annotations
