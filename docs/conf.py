@@ -17,19 +17,28 @@ author = "The mrtoct developers"
 project_copyright = author
 version = release = mrtoct.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 extensions += ["sphinx_copybutton", "site_math", "site_pages"]
 napoleon_google_docstring = False  # ours are numpydoc's
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["images"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# The gallery's notebooks are executed whenever the site is built; one that fails fails the build.
+# While you write other pages: sphinx-build -D nb_execution_mode=off docs build/site
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_merge_streams = True
+nb_execution_show_tb = True
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
-add_module_names = False
+add_module_names = True  # a signature shows what to import
 # Types in signatures are named without a link: most are other packages', or have no page.
 nitpick_ignore_regex = [(r"py:.*", r".*")]
 
@@ -37,6 +46,7 @@ html_theme = "furo"
 html_title = f"mrtoct {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "search_scorer.js")
 html_show_sphinx = False
 html_math_renderer = "mathml"
 pygments_style = "a11y-high-contrast-light"

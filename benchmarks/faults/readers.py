@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from mrtoct.datasets.rire.archive import Limits, extract
 from mrtoct.datasets.table import list_table
+from mrtoct.io.archive import Limits, extract
 from mrtoct.io.dicom.read import find_series, read_series
 from mrtoct.io.dicom.source import copied_from
 from mrtoct.io.files import files_of, read_volume

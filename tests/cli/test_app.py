@@ -8,7 +8,9 @@ import sys
 import pytest
 
 import mrtoct as package
+from mrtoct.cli import options
 from mrtoct.cli.app import COMMANDS, GROUPS, functions
+from mrtoct.io.files import VOLUME_ENDINGS
 
 HEAVY = {
     "torch", "numpy", "SimpleITK", "nibabel", "scipy", "skimage", "matplotlib", "pydantic",
@@ -106,7 +108,7 @@ def test_wrong_usage_is_told_with_status_2(mrtoct):
 
 
 def test_a_group_has_its_own_commands(mrtoct):
-    assert list(functions("fetch")) == ["fetch rire"]
+    assert list(functions("fetch")) == ["fetch rire", "fetch model"]
     assert "rire" in mrtoct("fetch", "--help").out
     assert "--accept-license" in mrtoct("fetch", "rire", "--help").out
 
@@ -139,3 +141,8 @@ def test_a_list_is_one_word_with_commas():
     assert listed(["a", "b,a"]) == ("a", "b")  # a repeated option adds, the last does not win
     assert listed(["mask\\, left.nii,right.nii"]) == ("mask, left.nii", "right.nii")
     assert listed([]) == listed([""]) == listed([" , "]) == ()
+
+
+def test_help_names_the_files_that_are_read() -> None:
+    named = options.FILES.replace(" or ", ", ").split(", ")
+    assert sorted(named) == sorted(VOLUME_ENDINGS)

@@ -275,6 +275,19 @@ def test_translate_refuses(made, mrtoct, tmp_path, arguments, reason):
     assert contents(tmp_path) == {"there.nii.gz": b"precious"}
 
 
+def test_folders_of_mrtocts_own_are_no_scans(made, mrtoct, tmp_path):
+    swapped = mrtoct("translate", made.best, tmp_path / "sct.nii.gz").sentence
+    assert f"{made.best} is a model (bundle.json), not a scan; a model is named by" in swapped
+    many = mrtoct("translate", made.store, tmp_path / "scts").sentence
+    assert f"{made.store} is a store (manifest.json), not a folder of heads" in many
+    seen = mrtoct("view", made.run, "--no-browser").sentence
+    assert f"{made.run} is a run of a training (run.json), not a scan" in seen
+    named = mrtoct("translate", made.mr, made.best, "--overwrite").sentence
+    assert "is not a volume mrtoct knows" in named
+    assert (made.best / "bundle.json").is_file()
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("file", ["bundle.json", "weights.safetensors"])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "changed"])
 def test_translate_names_the_damaged_file_of_a_bundle(made, mrtoct, tmp_path, file, damage):

@@ -45,6 +45,21 @@ def test_names_that_say_what_is_in_a_file(tmp_path):
     assert list_heads(tmp_path).passed == ["overview.nii", "x_ct.nii.gz", "y-mask.nii"]
 
 
+def test_what_is_packed_or_of_another_kind_is_not_lost_without_a_word(tmp_path):
+    touch(tmp_path, "a.nii.gz", "b.zip", "c.TAR.GZ", "d.img", "d.hdr", "e.mgz", "list.csv")
+    heads = list_heads(tmp_path)
+    assert [head.name for head in heads.heads] == ["a"]
+    assert sorted(heads.rejected) == ["b.zip", "c.TAR.GZ", "d.hdr", "d.img", "e.mgz"]
+    assert heads.rejected["c.TAR.GZ"].endswith(
+        "c.TAR.GZ is not read; unpack it, and name the folder"
+    )
+    assert "mri_convert" in heads.rejected["e.mgz"]
+    alone = tmp_path / "alone"
+    touch(alone, "b.zip")
+    with pytest.raises(CohortError, match=r"b\.zip is not read; unpack it"):
+        list_heads(alone)
+
+
 def test_a_name_given_twice_is_nobodys(tmp_path):
     touch(tmp_path, "a.nii", "a.nii.gz", "a.mha", "b.nii")
     heads = list_heads(tmp_path)

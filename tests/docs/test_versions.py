@@ -65,3 +65,36 @@ def test_the_guide_to_gpus_names_the_range_of_torch() -> None:
     [torch] = [r for r in PROJECT["project"]["dependencies"] if r.startswith("torch")]
     low, above = re.findall(r"2\.(\d+)", torch)
     assert f"the range (2.{low} to 2.{int(above) - 1})" in text("docs/gpu.md")
+
+
+CONDA = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+"""Packages that conda-forge calls otherwise."""
+
+
+def test_the_conda_recipe_asks_for_what_the_package_does() -> None:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    recipe = text("conda/recipe/recipe.yaml")
+    [run] = re.findall(r"^  run:\n((?:    - .+\n)+)", recipe, re.MULTILINE)
+    [python, *asked] = re.findall(r"^    - (\S+) ?(.*)$", run, re.MULTILINE)
+    assert python == ("python", ">=${{ python_min }}")
+    wanted = {}
+    for requirement in map(Requirement, PROJECT["project"]["dependencies"]):
+        name = canonicalize_name(requirement.name)
+        wanted[CONDA.get(name, name)] = set(str(requirement.specifier).split(","))
+    assert {name: set(range_.split(",")) for name, range_ in asked} == wanted
+
+    project = PROJECT["project"]
+    context = dict(re.findall(r'^  (\w+): "?([\w.]+)"?$', recipe.partition("\npackage:")[0], re.M))
+    assert context == {
+        "name": project["name"],
+        "version": project["version"],
+        "python_min": project["requires-python"].removeprefix(">="),
+    }
+    [build] = PROJECT["build-system"]["requires"]
+    assert f"    - {build.replace('>', ' >', 1)}\n" in recipe
+    [(command, target)] = project["scripts"].items()
+    assert f"      - {command} = {target}\n" in recipe
+    assert project["description"].partition(":")[0] in recipe
+    assert f"license: {project['license']}\n" in recipe

@@ -146,7 +146,7 @@ def test_a_record_of_another_volume_and_a_damaged_one_are_refused(tmp_path) -> N
     with pytest.raises(GeometryError, match=r"ct_measured.* of ct\.nii\.gz, but on another grid"):
         read_volume(path, "HU")
     record.write_bytes(b"no mask")
-    with pytest.raises(FileError, match=r"ct_measured\.nii\.gz is not a readable NIfTI"):
+    with pytest.raises(FileError, match=r"ct_measured\.nii\.gz: not a NIfTI file"):
         read_volume(path, "HU")
 
 

@@ -281,16 +281,38 @@ def test_an_impossible_header_is_refused(tmp_path, recwarn, capfd, suffix, chang
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_plain_file_named_gz_and_the_reverse(tmp_path):
+def test_a_plain_file_named_gz_and_the_reverse_are_read(tmp_path):
     volume = random_volume(oblique_grid())
     write_volume(tmp_path / "a.nii", volume)
     write_volume(tmp_path / "b.nii.gz", volume)
     (tmp_path / "a.nii").rename(tmp_path / "plain.nii.gz")
     (tmp_path / "b.nii.gz").rename(tmp_path / "packed.nii")
-    with pytest.raises(FileError, match="Not a gzipped file"):
-        read_volume(tmp_path / "plain.nii.gz", "HU")
-    with pytest.raises(FileError, match="does not begin with a NIfTI header"):
-        read_volume(tmp_path / "packed.nii", "HU")
+    for name in ("plain.nii.gz", "packed.nii"):
+        np.testing.assert_array_equal(read_volume(tmp_path / name, "HU").voxels, volume.voxels)
+
+
+def test_empty_and_cut_off_files_say_what_to_do(tmp_path):
+    write_volume(tmp_path / "a.nii.gz", random_volume(oblique_grid()))
+    content = (tmp_path / "a.nii.gz").read_bytes()
+    for size, message in (
+        (0, r"a\.nii\.gz: the file is empty; copy or export it again"),
+        (len(content) // 2, r"a\.nii\.gz was cut off while written; copy or export it again"),
+        (len(content) - 3, r"a\.nii\.gz was cut off while written; copy or export it again"),
+    ):
+        (tmp_path / "a.nii.gz").write_bytes(content[:size])
+        with pytest.raises(FileError, match=message):
+            read_volume(tmp_path / "a.nii.gz", "HU")
+
+
+def test_colours_and_complex_numbers_say_what_to_export(tmp_path):
+    colours = np.zeros((3, 4, 5), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    for voxels, remedy in (
+        (colours, "export grey values, not colours"),
+        (np.ones((3, 4, 5), np.complex64), "export the magnitude"),
+    ):
+        nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / "a.nii")
+        with pytest.raises(FileError, match=rf"voxels must be real numbers.*; {remedy}"):
+            read_volume(tmp_path / "a.nii", "a.u.")
 
 
 def test_header_extensions_are_skipped(tmp_path):

@@ -20,7 +20,9 @@ from mrtoct.prepare.store import (
     write_manifest,
     write_subject,
 )
-from mrtoct.volume import Volume
+from mrtoct.registration.deformation import Deformation
+from mrtoct.registration.regions import Regions
+from mrtoct.volume import Grid, Volume
 from volumes import oblique_grid
 
 MASKS = ("head", "mr_head", "covered", "mask")
@@ -163,6 +165,17 @@ def test_one_flipped_bit_is_noticed_when_voxels_are_read(tmp_path, array):
     assert open_subject(tmp_path, "a").fingerprint == "print-0"
 
 
+def test_a_flipped_bit_of_what_carried_the_neck_is_noticed(tmp_path):
+    grid = Grid((3, 4, 5), np.diag([25.0, 25.0, 25.0, 1.0]))
+    control = np.ones((3, 4, 5, 3), np.float32)
+    carried = Deformation(grid, control, Regions((0.0, 0.0, 0.0), 1.0))
+    write_subject(tmp_path, replace(random_subject(), deformation=carried))
+    assert read_subject(tmp_path, "a").deformation is not None
+    flip_one_bit(tmp_path / "a" / "deformation.npy")
+    with pytest.raises(CohortError, match=r"deformation\.npy is not as it was written"):
+        read_subject(tmp_path, "a")
+
+
 def test_a_store_of_before_sums_were_kept_is_read(tmp_path):
     write_subject(tmp_path, random_subject())
     path = tmp_path / "a" / "subject.json"
@@ -243,6 +256,38 @@ def test_the_manifest_comes_back(tmp_path):
     write_manifest(tmp_path, Manifest({}, ("mr",), [], {}))
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
+
+
+def test_any_flipped_bit_of_a_manifest_is_noticed(tmp_path):
+    manifest = Manifest({"spacing": [1.0]}, ("T1",), ["a", "b"], {"c": "why"})
+    write_manifest(tmp_path, manifest)
+    path = tmp_path / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(CohortError, match=r"manifest\.json .*prepare the store again"):
+            read_manifest(tmp_path)
+    path.write_bytes(whole)
+    sums = tmp_path / "SHA256SUMS"
+    sums.write_text("z" + sums.read_text()[1:])
+    with pytest.raises(CohortError, match=r"SHA256SUMS is damaged.*prepare the store again"):
+        read_manifest(tmp_path)
+    sums.unlink()  # a store of before manifests had sums
+    assert read_manifest(tmp_path) == manifest
+
+
+def test_a_manifest_whose_writing_was_cut_off_is_not_called_changed(tmp_path, monkeypatch):
+    write_manifest(tmp_path, Manifest({}, ("T1",), ["a"], {}))
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mrtoct.prepare.store.write_sums", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_manifest(tmp_path, Manifest({}, ("T1",), ["a", "b"], {}))
+    assert read_manifest(tmp_path).subjects == ["a", "b"]
 
 
 def test_what_is_no_store_is_told_so(tmp_path):

@@ -152,6 +152,15 @@ def test_a_scan_without_the_vault_is_looked_at_without_it(clean):
     assert found.thickness_mm is not None
 
 
+def test_a_vault_without_bone_is_one_hole_and_has_no_sides_to_compare(clean):
+    at = away(clean)
+    bare = (at[..., 2] > 0) & (clean.voxels > 200)
+    found = look_at_sct(clean.with_voxels(np.where(bare, 40, clean.voxels).astype(np.int16)))
+    assert "hole" in {finding.kind for finding in found.findings}
+    assert np.isnan(found.sides_mm).all() and np.isnan(found.sides_hu).all()
+    assert found.holes_cm2[0] > 150
+
+
 def test_rays_are_even():
     directions = upper_directions(2500)
     assert np.allclose(np.linalg.norm(directions, axis=1), 1)

@@ -31,17 +31,7 @@ def some_deformation(seed: int = 1, size: float = 5.0) -> Deformation:
     return Deformation(grid, control, regions_of())
 
 
-@pytest.mark.parametrize(
-    ("jaw", "neck"),
-    [
-        (5.0, 0.0),
-        (10.0, 0.0),
-        pytest.param(
-            0.0, -10.0, marks=pytest.mark.xfail(reason="a neck bent back is found too late")
-        ),
-        (7.0, 7.0),
-    ],
-)
+@pytest.mark.parametrize(("jaw", "neck"), [(5.0, 0.0), (10.0, 0.0), (0.0, -10.0), (7.0, 7.0)])
 def test_jaw_and_neck_come_within_a_millimetre_and_a_half(jaw: float, neck: float) -> None:
     head = bent_head(jaw, neck)
     mr = head.mr["T1"]

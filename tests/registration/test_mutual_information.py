@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from scipy.interpolate import BSpline
 from scipy.spatial.transform import Rotation
@@ -8,6 +11,7 @@ from mrtoct.registration.mutual_information import (
     Poses,
     climb,
     evaluate,
+    hinged,
     information,
     make_pair,
     rotation_matrices,
@@ -55,6 +59,29 @@ def test_the_gradient_is_that_of_the_value() -> None:
     # Away from the clipped ends, where the value may not move.
     inner = torch.from_numpy(np.clip(values, 0.05, 0.95))[None].requires_grad_(True)
     assert torch.autograd.gradcheck(metric, (inner,), atol=1e-6)
+
+
+def test_hinged_points_go_part_of_the_way() -> None:
+    rng = np.random.default_rng(5)
+    volume = Volume(
+        rng.uniform(size=(9, 8, 7)).astype(np.float32), Grid((9, 8, 7), np.eye(4)), "a.u."
+    )
+    center = np.array([4.0, 3.5, 3.0])
+    points = rng.uniform(2, 5, (1, 400, 3))
+    share = rng.uniform(size=(1, 400))
+    pose, still = np.eye(4), np.eye(4)
+    pose[:3, 3], still[:3, 3] = center + np.array([1.0, 0.5, 0.0]), center
+    # By hand: each point shifted by its share, and all of it followed.
+    by_hand = make_pair(volume, volume, points, center)
+    shifted = points + share[..., None] * np.array([1.0, 0.5, 0.0])
+    moved = replace(by_hand, points=make_pair(volume, volume, shifted, center).points)
+    one = slice(0, 1)
+    expected, _ = evaluate(moved, torch.from_numpy(still[None].astype(np.float32)), one)
+    pair = hinged(by_hand, share, still)
+    found, _ = evaluate(pair, torch.from_numpy(pose[None].astype(np.float32)), one)
+    rigid, _ = evaluate(by_hand, torch.from_numpy(pose[None].astype(np.float32)), one)
+    assert float(found) == pytest.approx(float(expected), abs=1e-4)
+    assert abs(float(rigid) - float(expected)) > 0.01
 
 
 def test_rotation_vectors_follow_rodrigues() -> None:

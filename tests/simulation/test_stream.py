@@ -47,7 +47,7 @@ def shelf(
 
 def equal(one: Scan, other: Scan) -> bool:
     return all(
-        np.allclose(getattr(one, name), getattr(other, name), rtol=1e-3, atol=1e-3)
+        np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("mr", "hu", "head", "trusted")
     )
 

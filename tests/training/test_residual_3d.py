@@ -32,7 +32,7 @@ def tiny(**sections: Any) -> Recipe:
         "data": {"spacing": [8, 8, 8]},
         "model": {"width": 8, "blocks": [1, 1, 1], "supervised": 2},
         "patches": {"part": [16, 16, 16]},
-        "optimizer": {"learning_rate": 5e-3},
+        "optimizer": {"learning_rate": 3e-3, "schedule": "constant"},
         "training": {"steps": 24, "validate_every": 12, "precision": "float32", "average": 0.8},
     }
     for change in (small, sections):

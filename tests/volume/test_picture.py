@@ -75,6 +75,17 @@ def test_the_picture_is_the_slices_in_the_units_window() -> None:
     assert found and base64.b64decode(found[1]) == png(volume)
 
 
+def test_a_deviation_is_shown_from_nothing_to_its_largest() -> None:
+    """Between air and dense bone it would be all of one grey."""
+    sd = np.zeros((20, 20, 20), np.int16)
+    sd[:, 10:, :] = 150
+    volume = Volume(sd, Grid(sd.shape, np.eye(4)), "HU")
+    shown = matplotlib.image.imread(io.BytesIO(png(volume)))[..., 0]
+    left = shown[:, : shown.shape[1] // 3]
+    assert left[left.shape[0] // 4].max() == 1
+    assert left[3 * left.shape[0] // 4].max() == 0
+
+
 def test_a_notebook_needs_no_torch_to_show_a_volume() -> None:
     script = (
         "import sys, numpy, mrtoct\n"

@@ -51,7 +51,8 @@ COMMANDS = {
     "evaluate": "Compare synthetic CTs with real CTs, in HU inside a mask.",
     "report": "Translate and evaluate a run's held-out subjects and show them on one page.",
     "reproduce": "Run the paper's experiments on a prepared store and compare them.",
-    "fetch": "Fetch public data sets.",
+    "fetch": "Fetch public data sets, or a model.",
+    "models": "List the models that --model finds by name, and where each came from.",
     "export": "Write a model as ONNX, for programs that run networks without Python or torch.",
     "recipes": "List the recipes that come with mrtoct, or show one to begin your own with.",
     "info": "Say what a file or folder is, and what it holds.",
@@ -60,7 +61,7 @@ COMMANDS = {
 """Each command and its line in the overview. mrtoct.cli.NAME holds the function NAME; it is
 imported when the command is called, so that the overview waits for no library."""
 
-GROUPS = {"fetch": ("rire",)}
+GROUPS = {"fetch": ("rire", "model")}
 """Commands with commands of their own: the functions in their module."""
 
 _PANEL = "What is said"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import FileError
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.json_text import json_text
 from mrtoct.io.scan import Scan
 
 
@@ -58,7 +58,7 @@ def check(
     with watching("check") as watcher:
         result = check_cohort(listing, workers=workers, watcher=watcher)
     if json:
-        typer.echo(json_module.dumps(result.to_json(), indent=1))
+        typer.echo(json_text(result.to_json()))
     else:
         show(result)
     if not result.usable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mrtoct.cli.doses import MODALITIES, angles, show_doses, write_doses
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, Sct
 from mrtoct.cli.terminal import about, console, say, watching
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.atomic import new_folder, require_absent
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.curves.find import find_curve
 from mrtoct.properties.dose.compare import (
     GANTRY,
@@ -39,12 +39,7 @@ from mrtoct.volume import Volume
 
 
 def compare_dose(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
+    sct: Sct,
     ct: Annotated[
         Path,
         typer.Argument(metavar="CT", help="The real CT of the same head, aligned, in HU."),
@@ -149,7 +144,7 @@ def compare_dose(
         told = result.facts()
         if doses:
             told["doses"] = {found.plan.modality: found.facts() for found in doses}
-        typer.echo(json_module.dumps(told, indent=1))
+        typer.echo(json_text(told))
     else:
         show(result)
         if doses:
@@ -208,7 +203,7 @@ def _write(
     """Write all files at once, and return their names."""
     with new_folder(folder, overwrite=overwrite) as part:
         (part / "ranges.png").write_bytes(range_figure(result))
-        (part / "ranges.json").write_text(json_module.dumps(result.facts(), indent=1) + "\n")
+        (part / "ranges.json").write_text(json_text(result.facts()) + "\n")
         with (part / "rays.csv").open("w", newline="") as stream:
             table = csv.writer(stream)
             table.writerow(("beam", "across_mm", "up_mm", "real_mm", "synthetic_mm", "error_mm"))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.calibrated import curve_for
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import FILES, Overwrite, Sct
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import ending, read_volume
 from mrtoct.properties.convert import convert as convert_volume
@@ -19,15 +19,8 @@ QUANTITIES = "density, red, spr, mu511, sound-speed or attenuation"
 
 
 def convert(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The map to write: .nii.gz, .nii, .mha or .mhd.")
-    ],
+    sct: Sct,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help=f"The map to write: {FILES}.")],
     to: Annotated[str, typer.Option(metavar="QUANTITY", help=f"What to make: {QUANTITIES}.")],
     curve: Annotated[
         str | None,

@@ -15,6 +15,7 @@ from mrtoct.errors import ValueRangeError
 from mrtoct.properties.curves.find import CURVES, find_curve, find_quantity
 from mrtoct.properties.quantity import QUANTITIES
 from mrtoct.properties.tables.files import write_table
+from mrtoct.wording import counted
 
 
 def curves(
@@ -61,7 +62,7 @@ def curves(
     chosen = find_curve(wanted, curve)
     if out is not None:
         write_table(out, chosen, wanted, overwrite=overwrite)
-        say(f"{out}: {wanted.title} by {chosen.name}, {len(chosen.hu)} points")
+        say(f"{out}: {wanted.title} by {chosen.name}, {counted(len(chosen.hu), 'point')}")
         return
     console.print(f"{wanted.title} [{wanted.unit}]; {chosen.source}", markup=False)
     table = Table("HU", str(wanted.unit))

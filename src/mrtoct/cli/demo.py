@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Device, Overwrite
+from mrtoct.cli.options import FILES, Device, Overwrite
 from mrtoct.cli.terminal import console, say
 from mrtoct.cli.translate import translate
 from mrtoct.errors import FileError
@@ -35,8 +35,8 @@ def demo(
         Path | None,
         typer.Argument(
             metavar="MR",
-            help="A head MR of any contrast: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files. "
-            "None named: a head that mrtoct makes of shapes.",
+            help=f"A head MR of any contrast: {FILES}, or a folder of DICOM files. Without one: a "
+            "head that mrtoct makes of shapes.",
             show_default=False,
         ),
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import platform
 import shutil
@@ -26,6 +25,7 @@ from mrtoct.cli.terminal import console
 from mrtoct.errors import MrtoctError
 from mrtoct.hardware.fact import Fact
 from mrtoct.hardware.machine import GIB, describe_machine
+from mrtoct.io.json_text import json_text
 from mrtoct.translation.pretrained.shipped import DEFAULT
 from mrtoct.translation.translator import Translator
 
@@ -59,7 +59,7 @@ def doctor(
     with console.status("looking"):
         facts = [*_software(), *describe_machine(), *_disk(), *_model()]
     if json:
-        typer.echo(json_module.dumps([asdict(fact) for fact in facts], indent=1))
+        typer.echo(json_text([asdict(fact) for fact in facts]))
     else:
         _show(facts)
     if any(fact.broken for fact in facts):

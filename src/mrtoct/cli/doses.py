@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from mrtoct.cli.options import listed
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import write_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.dose.compare import BONELESS, CRITERIA, REAL, SYNTHETIC, DoseComparison
 from mrtoct.properties.dose.dvh import cumulative
 from mrtoct.properties.dose.engine import Modality
@@ -67,7 +67,7 @@ def write_doses(folder: Path, comparisons: Sequence[DoseComparison]) -> list[str
     """Write picture, numbers, curves and the doses into a folder that is being made."""
     (folder / "doses.png").write_bytes(dose_figure(comparisons))
     told = {found.plan.modality: found.facts() for found in comparisons}
-    (folder / "doses.json").write_text(json.dumps(told, indent=1) + "\n")
+    (folder / "doses.json").write_text(json_text(told) + "\n")
     with (folder / "dvh.csv").open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(("dose", "on", "structure", "dose_gy", "volume_percent"))

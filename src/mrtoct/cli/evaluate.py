@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +15,7 @@ from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
+from mrtoct.io.json_text import json_text
 from mrtoct.judging.judge import Terms
 from mrtoct.judging.judgement import Judgement, chosen
 from mrtoct.judging.metrics.seams import TileGrid
@@ -144,7 +144,7 @@ def evaluate(
     if json:
         one = pair and against is None
         plain = chosen(result.of(str(sct))[0].to_json(), synthrad) if one else result.to_json()
-        typer.echo(json_module.dumps(plain, indent=1))
+        typer.echo(json_text(plain))
     elif pair:
         show_pair(result)
     else:

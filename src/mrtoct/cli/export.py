@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, model_names
 from mrtoct.cli.terminal import console, say
 from mrtoct.translation.export import export_onnx
 from mrtoct.translation.pretrained.shipped import find_bundle
@@ -16,7 +16,11 @@ from mrtoct.translation.pretrained.shipped import find_bundle
 def export(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model that comes with mrtoct (head), or a bundle."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A model that comes with mrtoct (head) or was fetched, or a bundle.",
+            autocompletion=model_names,
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx.")],
     to: Annotated[Literal["onnx"], typer.Option(help="What to write.")] = "onnx",

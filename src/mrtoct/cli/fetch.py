@@ -1,4 +1,4 @@
-"""mrtoct fetch: public data sets from the network."""
+"""mrtoct fetch: public data sets and models."""
 
 from __future__ import annotations
 
@@ -72,6 +72,67 @@ def rire(
             f"{len(result.failed)} of {len(archives)} scans failed; run the command again to go on"
         )
     say(f"\nPlease say so where you use them:\n{ACKNOWLEDGEMENT}\n(also in {folder / NOTICE})")
+
+
+def model(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="An address (https://..., file://...) or path of an archive (.tar.gz) or of a "
+            "folder with bundle.json; https://huggingface.co/OWNER/REPOSITORY; with --from, a "
+            "name.",
+        ),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            envvar="MRTOCT_MODEL_SOURCE",
+            help="A folder or address whose models.json lists models by name, with their sums.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What to call it here.", show_default="the end of the address"),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUM",
+            help="Take it only with this SHA-256: of the archive, or of SHA256SUMS in the folder.",
+            show_default="what models.json says",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fetch a model, so that --model NAME finds it.
+
+    Its checksums are compared and its weights read before it is there; otherwise nothing is kept.
+    Without --sha256 the sum of what came is printed, to be compared with what its makers publish.
+    Models lie in a folder of yours, or in $MRTOCT_MODELS: mrtoct models lists them. A model is
+    weights and settings, no program: none of it is executed.
+    """
+    # Reading a bundle takes torch, for which other data need not wait.
+    from mrtoct.translation.pretrained.catalogue import choose_offer
+    from mrtoct.translation.pretrained.fetch import fetch_model
+    from mrtoct.translation.pretrained.place import NAME, origin_of
+
+    address, wanted = what, sha256
+    if source is not None and NAME.fullmatch(what):
+        offer = choose_offer(what, source)
+        address, wanted, name = offer.address, sha256 or offer.sha256, name or what
+    with watching("fetch") as watcher:
+        target = fetch_model(
+            address, name=name, sha256=wanted, overwrite=overwrite, watcher=watcher
+        )
+    origin = origin_of(target)
+    assert origin is not None  # it was just written
+    compared = "as asked for" if wanted else "not compared: no --sha256 was given"
+    say(f"{target}: SHA-256 {origin.sha256} ({compared})")
+    say(f"next: mrtoct info {target.name}, mrtoct translate MR SCT --model {target.name}")
 
 
 def _ask() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +10,13 @@ import typer
 
 from mrtoct.check.signal import check_modality
 from mrtoct.check.values import find_peaks
+from mrtoct.cli.options import model_names
 from mrtoct.cli.series import described
 from mrtoct.cli.translation import model_facts
 from mrtoct.errors import FileError
 from mrtoct.io.dicom import list_series
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.io.records import BUNDLE, MANIFEST, PLAN, RUN, read_record
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.transforms import ENDINGS as TRANSFORM_ENDINGS
@@ -26,9 +27,10 @@ from mrtoct.training.curves import read_curves
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.run import read_run
 from mrtoct.translation.bundle import read_bundle
-from mrtoct.translation.pretrained.shipped import NAMES, find_bundle
+from mrtoct.translation.pretrained.shipped import find_bundle, known_names
 from mrtoct.volume import Volume
 from mrtoct.volume.picture import summary
+from mrtoct.wording import counted
 
 MOST_LABELS = 100
 """Different values that a label map holds at most; an MR of 8 bits has up to 256."""
@@ -41,8 +43,9 @@ def info(
         str,
         typer.Argument(
             metavar="WHAT",
+            autocompletion=model_names,
             help="A volume, transform or recipe; a folder of DICOM files; a bundle or the name of "
-            "a shipped model; a store, run or study.",
+            "a model; a store, run or study.",
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -55,7 +58,7 @@ def info(
     """
     facts = facts_of(what)
     if json:
-        typer.echo(json_module.dumps(facts, indent=1))
+        typer.echo(json_text(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -68,10 +71,12 @@ def info(
 def facts_of(what: str) -> Facts:
     """Return what is known of a path or a shipped model's name; its "kind" comes first."""
     path = Path(what)
-    if what in NAMES:
+    if what in known_names():
         return _of_bundle(find_bundle(what), what)
     if not path.exists():
-        raise FileError(f"{path} does not exist, and mrtoct ships no model of that name")
+        raise FileError(
+            f"{path} does not exist, and no model of that name comes with mrtoct or was fetched"
+        )
     if path.is_dir():
         for file, describe in _FOLDERS.items():
             if (path / file).is_file():
@@ -190,7 +195,7 @@ def _of_run(path: Path) -> Facts:
         "subjects": f"{len(split.train)} to learn from, {len(split.validation)} for validation, "
         f"{len(split.test)} for testing",
         "started": f"{record.started} by mrtoct {record.mrtoct}, torch {record.torch}",
-        "state": f"finished after {done.step} steps, {done.seconds / 60:.0f} minutes on "
+        "state": f"finished after {counted(done.step, 'step')}, {done.seconds / 60:.0f} minutes on "
         f"{done.device}"
         if done
         else f"not finished; last known step {points[-1].step if points else 0}: go on with "

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json as json_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mrtoct.cli.options import Sct, model_names
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.bone_hu import BoneHu
 from mrtoct.properties.plausible import Plausibility, look_at_sct
 
 
 def inspect(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
+    sct: Sct,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|BUNDLE",
+            autocompletion=model_names,
             help="The model that made it: its bone is then compared with that of the CTs that the "
             "model learnt from, if the model knows it.",
             show_default=False,
@@ -44,7 +40,7 @@ def inspect(
     with console.status("looking"), about(sct):
         found = look_at_sct(read_volume(sct, "HU"), trained)
     if json:
-        typer.echo(json_module.dumps(found.facts(), indent=1))
+        typer.echo(json_text(found.facts()))
     else:
         show(found)
     if any(finding.weight != "note" for finding in found.findings):

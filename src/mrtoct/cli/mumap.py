@@ -9,7 +9,7 @@ import typer
 
 from mrtoct._version import __version__
 from mrtoct.cli.calibrated import curve_for
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import FILES, Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import FileError
 from mrtoct.io import interfile
@@ -26,8 +26,8 @@ def mumap(
         Path,
         typer.Argument(
             metavar="SCT",
-            help="A synthetic CT in HU, in the world of the PET/MR scan: .nii.gz, .nii, .mha, .mhd "
-            "or a DICOM folder.",
+            help=f"A synthetic CT in HU, in the world of the PET/MR scan: {FILES}, or a DICOM "
+            "folder.",
         ),
     ],
     umap: Annotated[

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mrtoct.hardware.processes import processors as processors
 
+FILES = ".nii.gz, .nii, .nrrd, .nhdr, .mha or .mhd"
+"""Endings of the volumes that are read and written; a test holds them to mrtoct.io.files, which is
+not imported here because help must not wait for it."""
+
+Sct = Annotated[
+    Path, typer.Argument(metavar="SCT", help=f"A synthetic CT in HU: {FILES}, or a DICOM folder.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Workers = Annotated[
     int,
     typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
 ]
+
+
+def model_names() -> list[str]:
+    """Return what a shell can complete a model to; a folder it completes by itself."""
+    from mrtoct.translation.pretrained.shipped import known_names
+
+    return known_names()
+
+
+def recipes_at_hand() -> list[str]:
+    """Return what a shell can complete a recipe to."""
+    from mrtoct.training.recipe_file import recipe_names
+
+    return recipe_names()
+
+
 Model = Annotated[
     str,
     typer.Option(
         metavar="NAME|BUNDLE",
-        help="A model that comes with mrtoct (head), or a folder with bundle.json, such as "
-        "RUN/best; a folder that has a model's name is written ./head. Several, A,B,C, are an "
-        "ensemble: the mean of what they make, and their differences add to the deviation.",
+        help="A model that comes with mrtoct (head) or was fetched (see mrtoct models), or a "
+        "folder with bundle.json, such as RUN/best; a folder that has a model's name is written "
+        "./head. Several, A,B,C, are an ensemble: the mean of what they make, and their "
+        "differences add to the deviation.",
+        autocompletion=model_names,
     ),
 ]
 Device = Annotated[

@@ -12,6 +12,7 @@ from mrtoct.cli.options import Overwrite, Workers, processors
 from mrtoct.cli.terminal import say, watching
 from mrtoct.phantom import DEMO, RIRE, TINY
 from mrtoct.phantom.cohort import write_cohort
+from mrtoct.wording import counted
 
 
 class Format(StrEnum):
@@ -68,4 +69,5 @@ def phantom(
             overwrite=overwrite,
             watcher=watcher,
         )
-    say(f"{subjects} subjects in {folder}; next: mrtoct prepare {folder} STORE --recipe demo")
+    made = counted(subjects, "subject")
+    say(f"{made} in {folder}; next: mrtoct prepare {folder} STORE --recipe demo")

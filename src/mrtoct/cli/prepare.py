@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mrtoct.cli.options import Workers, listed, processors
+from mrtoct.cli.options import Workers, listed, processors, recipes_at_hand
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
 from mrtoct.io.calibration import UNKNOWN
+from mrtoct.io.json_text import json_text
 from mrtoct.prepare.cohort import prepare_cohort
 from mrtoct.prepare.store import Manifest
 from mrtoct.prepare.subject import Moved, PrepareSettings
 from mrtoct.training.recipe_file import load_recipe
+from mrtoct.wording import counted
 
 
 def prepare(
@@ -41,8 +42,9 @@ def prepare(
     recipe: Annotated[
         str,
         typer.Option(
+            autocompletion=recipes_at_hand,
             help="Recipe to prepare for, which sets voxel spacing and MR scaling: a built-in "
-            "name (see mrtoct train) or a .toml file."
+            "name (see mrtoct train) or a .toml file.",
         ),
     ] = "unet",
     channels: Annotated[
@@ -82,7 +84,7 @@ def prepare(
 ) -> None:
     """Register, mask, clean and resample MR/CT pairs into a store that trains fast.
 
-    SOURCE/SUBJECT/ holds mr and ct, each as .nii.gz, .nii, .mha or .mhd; the CT in HU. The MR is
+    SOURCE/SUBJECT/ holds mr and ct, each a volume or a DICOM folder; the CT in HU. The MR is
     registered rigidly to the CT by mutual information, unless a known transform lies beside them
     as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
     that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so
@@ -106,7 +108,7 @@ def prepare(
         overwrite=overwrite,
     )
     if json:
-        typer.echo(json_module.dumps(verdicts(manifest), indent=1))
+        typer.echo(json_text(verdicts(manifest)))
     else:
         show(manifest)
     if manifest.failed:
@@ -165,7 +167,7 @@ def run(
         )
     failed = f", {len(manifest.failed)} failed and skipped" if manifest.failed else ""
     ready = len(manifest.subjects)
-    say(f"{ready} subject{'' if ready == 1 else 's'} ready in {store}{failed}")
+    say(f"{counted(ready, 'subject')} ready in {store}{failed}")
     if any(calibration != UNKNOWN for calibration in manifest.cts):
         say(f"their CTs: {'; '.join(map(str, manifest.cts))}")
     if manifest.distrusted:

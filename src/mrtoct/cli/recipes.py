@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, recipes_at_hand
 from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
@@ -18,7 +18,12 @@ from mrtoct.training.recipe_file import load_recipe, recipe_names
 def recipes(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Print this recipe's file.", show_default=False),
+        typer.Argument(
+            metavar="NAME",
+            help="Print this recipe's file.",
+            show_default=False,
+            autocompletion=recipes_at_hand,
+        ),
     ] = None,
     out: Annotated[
         Path | None,

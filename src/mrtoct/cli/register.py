@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import math
 import re
 from dataclasses import fields, replace
@@ -22,6 +21,7 @@ from mrtoct.hardware.devices import device_named
 from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.io.displacement import require_field_name
 from mrtoct.io.files import read_volume, require_volume_absent, write_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.io.rire.transform import Heading, write_rire_transform
 from mrtoct.io.transforms import ENDINGS, read_transform, write_transform
 from mrtoct.registration.assess import Assessment, assess_registration
@@ -170,7 +170,7 @@ def register(
             )
 
     if json:
-        typer.echo(json_module.dumps(record, indent=1))
+        typer.echo(json_text(record))
     else:
         typer.echo(f"{result.verdict}: {result.reason}")
         typer.echo("\n".join(region_lines(motion.motions)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from mrtoct.cli.terminal import about
 from mrtoct.errors import FileError, GeometryError
 from mrtoct.io.files import read_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.io.points import read_points
 from mrtoct.io.rire.transform import (
     CORNER_TOLERANCE_MM,
@@ -75,7 +75,7 @@ def score(
         names, points = read_points(targets) if targets else (None, None)
     result = transform_errors(matrix, reference_matrix, corners, head=head, targets=points)
     if json:
-        typer.echo(json_module.dumps(result.to_json() | {"target_names": names}, indent=1))
+        typer.echo(json_text(result.to_json() | {"target_names": names}))
         return
 
     table = Table("error in mm", "mean", "median", "largest")

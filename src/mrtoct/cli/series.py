@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import FILES, Overwrite
 from mrtoct.cli.terminal import say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.dicom import Series, choose_series, list_series, read_series
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import ending, write_volume
+from mrtoct.io.json_text import json_text
+from mrtoct.wording import counted
 
 
 def series(
@@ -31,7 +32,7 @@ def series(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it to this file: .nii.gz, .nii, .mha or .mhd.", dir_okay=False),
+        typer.Option(help=f"Write it to this file: {FILES}.", dir_okay=False),
     ] = None,
     uneven: Annotated[
         Uneven,
@@ -54,7 +55,7 @@ def series(
     if wanted is not None or out is not None:
         found = [choose_series(found, wanted)]
     if json:
-        typer.echo(json_module.dumps([_facts(s) for s in found], indent=1))
+        typer.echo(json_text([_facts(s) for s in found]))
     else:
         for one in found:
             typer.echo(described(one))
@@ -98,7 +99,7 @@ def described(found: Series) -> str:
     apart = f"({found.apart})" if found.apart else ""
     lines = [
         " ".join(filter(None, (f"{found.name:<7}", found.modality, found.description, apart))),
-        f"{found.slices} slices of {columns} x {rows}, {spacing} mm, {lies}",
+        f"{counted(found.slices, 'slice')} of {columns} x {rows}, {spacing} mm, {lies}",
         ", ".join(f"{name} {value}" for name, value in found.contrast.items()),
         *(f"! {doubt}" for doubt in found.doubts),
     ]

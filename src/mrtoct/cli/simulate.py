@@ -12,6 +12,7 @@ from mrtoct.cli.options import Overwrite, Workers, processors
 from mrtoct.cli.terminal import say, watching
 from mrtoct.simulation.pairs import write_pairs
 from mrtoct.simulation.sources import find_sources
+from mrtoct.wording import counted
 
 
 class Contrast(StrEnum):
@@ -81,5 +82,4 @@ def simulate(
             overwrite=overwrite,
             watcher=watcher,
         )
-    heads = "1 subject" if total == 1 else f"{total} subjects"
-    say(f"{heads} in {out}; next: mrtoct prepare {out} STORE")
+    say(f"{counted(total, 'subject')} in {out}; next: mrtoct prepare {out} STORE")

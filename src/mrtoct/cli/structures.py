@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import FILES, Overwrite
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import require_absent
@@ -24,7 +24,7 @@ def structures(
         typer.Argument(
             metavar="SCT",
             help="A synthetic CT in HU: a folder of DICOM files as 'mrtoct translate --format "
-            "dicom' writes it; with --on also .nii.gz, .nii, .mha or .mhd.",
+            f"dicom' writes it; with --on also {FILES}.",
         ),
     ],
     output: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mrtoct.cli.options import Device, Overwrite, listed
+from mrtoct.cli.options import Device, Overwrite, listed, model_names, recipes_at_hand
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.prepare.store import read_manifest
 from mrtoct.training.recipe import Recipe
@@ -30,9 +30,10 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
+            autocompletion=recipes_at_hand,
             help="What to train and how: a built-in recipe (finetune, any-contrast, demo, unet, "
             "modern, paper-unet-mae, paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, "
-            "paper-context-gan) or a .toml file."
+            "paper-context-gan) or a .toml file.",
         ),
     ],
     start: Annotated[
@@ -40,6 +41,7 @@ def train(
         typer.Option(
             "--from",
             metavar="NAME|BUNDLE",
+            autocompletion=model_names,
             help="Begin with the weights of a shipped model (head) or of this bundle; from "
             "RUN/last the discriminator's, too.",
             show_default=False,

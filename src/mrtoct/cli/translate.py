@@ -11,7 +11,7 @@ import typer
 
 from mrtoct.cli.many_heads import show, translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
-from mrtoct.cli.options import Device, Model, Overwrite, listed
+from mrtoct.cli.options import FILES, Device, Model, Overwrite, listed
 from mrtoct.cli.terminal import console, say, tell
 from mrtoct.cli.translation import load_translator, models_named
 from mrtoct.cli.unmeasured import say_unmeasured
@@ -19,6 +19,7 @@ from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.records import own_folder
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
 
@@ -28,7 +29,7 @@ def translate(
         Path,
         typer.Argument(
             metavar="MR",
-            help="Head MR: .nii.gz, .nii, .mha, .mhd or a folder of DICOM files; or a folder of "
+            help=f"Head MR: {FILES}, or a folder of DICOM files; or a folder of "
             "heads: volumes, subjects' folders, DICOM studies, or a BIDS data set.",
         ),
     ],
@@ -55,7 +56,7 @@ def translate(
         typer.Option(
             metavar="FILE|FOLDER",
             help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
-            "its grid: .nii.gz, .nii, .mha or .mhd. Of a folder of heads one each into FOLDER, "
+            f"its grid: {FILES}. Of a folder of heads, one each into FOLDER, "
             "which may be SCT.",
             show_default=False,
         ),
@@ -216,6 +217,8 @@ def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
         return len(studies_in(mr, outputs.paths)) > 1
     if not outputs.sct.name.lower().endswith(VOLUME_ENDINGS):
         return True
+    if own := own_folder(mr):
+        raise FileError(f"{mr} is {own}, not a scan; a model is named by --model")
     if not studies_in(mr, outputs.paths):
         raise FileError(
             f"{mr} holds no DICOM files, and {outputs.sct} is one file; of a folder of heads name "

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrtoct.cli.options import Overwrite
+from mrtoct.cli.options import Overwrite, Sct
 from mrtoct.cli.terminal import about, console, say
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent
@@ -23,12 +23,7 @@ from mrtoct.properties.ultrasound import (
 
 
 def ultrasound(
-    sct: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SCT", help="A synthetic CT in HU: .nii.gz, .nii, .mha, .mhd or a DICOM folder."
-        ),
-    ],
+    sct: Sct,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to write.")],
     frequency: Annotated[
         float, typer.Option(metavar="MHZ", help="The transducer's frequency in MHz, such as 0.5.")

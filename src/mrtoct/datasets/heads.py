@@ -9,7 +9,7 @@ FOLDER/sub-01/anat/                a BIDS data set: a head a session
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,8 @@ from mrtoct.datasets.plain import mr_of, scans_of, visible
 from mrtoct.datasets.subject_files import KINDS, name_fault, named_after
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.headers import first_image
-from mrtoct.io.files import VOLUME_ENDINGS, scan_stem
+from mrtoct.io.files import REMEDIES, VOLUME_ENDINGS, scan_stem
+from mrtoct.io.records import own_folder
 from mrtoct.io.scan import Scan
 
 
@@ -50,6 +51,8 @@ def list_heads(folder: Path, series: str | None = None, *, aside: Collection[Pat
     """
     if is_bids(folder):
         return _of_bids(folder)
+    if own := own_folder(folder):
+        raise CohortError(f"{folder} is {own}, not a folder of heads")
     files, folders = _contents(folder, aside)
     mixed = [f for f in folders if _volumes(f) or first_image(f)] if files else []
     if mixed:
@@ -63,12 +66,23 @@ def list_heads(folder: Path, series: str | None = None, *, aside: Collection[Pat
             "sct.nii.gz, or a folder of several studies"
         )
     found = _of_files(folder, files) if files else _of_folders(folder, folders, series)
+    found = replace(found, rejected=found.rejected | _unreadable(folder))
     if not found.heads:
         why = "; ".join([*found.rejected.values()][:3]) or (
             f"no volume ({', '.join(VOLUME_ENDINGS)}), no subject's folder, no DICOM study"
         )
         raise CohortError(f"{folder} holds no head MR: {why}")
     return found
+
+
+def _unreadable(folder: Path) -> dict[str, str]:
+    """Return what may well be a head in a folder, in a form that is not read, and what to do."""
+    return {
+        path.name: f"{path} is not read; {remedy}"
+        for path in visible(folder)
+        for ending, remedy in REMEDIES.items()
+        if path.name.lower().endswith(ending) and path.is_file()
+    }
 
 
 def studies_in(folder: Path, aside: Collection[Path] = ()) -> set[str]:

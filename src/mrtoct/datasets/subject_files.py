@@ -63,7 +63,7 @@ def name_fault(name: str) -> str | None:
     bad = [c for c in name if c in '/\\:*?"<>|' or not c.isprintable()]
     if bad:
         return f"a subject's name becomes a folder's; {bad[0]!r} is not allowed in it"
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json", name):
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json|sha256sums", name):
         return "this name is reserved"
     return None
 

@@ -16,6 +16,7 @@ from typing import Any
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
 from mrtoct.io.files import VOLUME_ENDINGS, is_dicom, sidecar
+from mrtoct.io.json_text import json_text
 from mrtoct.io.scan import Scan
 
 KVP_KEYS = ("KVP", "TubeVoltage")
@@ -99,7 +100,7 @@ def write_calibration(
     told = {"Modality": "CT", "KVP": calibration.kvp, "ConvolutionKernel": calibration.kernel}
     told |= {"Description": description}
     known = {key: value for key, value in told.items() if value is not None}
-    write_text(sidecar(path), json.dumps(known, indent=1) + "\n", overwrite=overwrite)
+    write_text(sidecar(path), json_text(known) + "\n", overwrite=overwrite)
 
 
 def _told(path: Path) -> dict[str, Any]:

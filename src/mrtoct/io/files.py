@@ -21,8 +21,9 @@ METAIMAGE_ENDINGS = (".mha", ".mhd")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 VOLUME_ENDINGS = NIFTI_ENDINGS + METAIMAGE_ENDINGS + NRRD_ENDINGS
 
+UNPACK = "unpack it, and name the folder"
 REMEDIES = {
-    ".zip": "unpack it, and name the folder",
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"), UNPACK),
     ".hdr": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
     ".img": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
     ".mgz": "convert it to NIfTI, as by mri_convert",
@@ -238,8 +239,9 @@ def require_volume_absent(path: Path, *, overwrite: bool) -> None:
             f"{path}: a name that ends in {SUFFIX} is kept for what was measured of a volume; "
             "choose another"
         )
+    record = measured_file(path, ending(path))  # or it is no file's name, whether there or not
     require_absent(path, overwrite=overwrite)
-    require_absent(measured_file(path, ending(path)), overwrite=overwrite)
+    require_absent(record, overwrite=overwrite)
 
 
 def as_int16(volume: Volume) -> Volume:

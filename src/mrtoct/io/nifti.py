@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MOST_BEHIND = 64 << 20
 """Bytes that may follow the voxels in a gzip file: a small one may unpack to fill the disk."""
 
+GZIP = b"\x1f\x8b"
+"""What each gzip file begins with (RFC 1952)."""
+
 NIFTI_ERRORS = (HeaderDataError, WrapStructError, zlib.error)
 
 
@@ -43,7 +46,9 @@ def read(path: Path, unit: Unit) -> Volume:
             _require_end(stream)
     except (FileError, GeometryError) as error:
         raise type(error)(f"{path}: {error}") from error
-    except (OSError, EOFError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
+    except EOFError as error:
+        raise FileError(f"{path} was cut off while written; copy or export it again") from error
+    except (OSError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
         raise FileError(f"{path} is not a readable NIfTI file: {_one_line(error)}") from error
     if contradiction:
         log.warning("%s: %s", path.name, contradiction.sentence)
@@ -83,7 +88,12 @@ def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "")
 
 
 def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+    # By what it holds, not by its name: browsers and servers unpack .nii.gz and keep the name.
+    with path.open("rb") as stream:
+        first = stream.read(len(GZIP))
+    if not first:
+        raise FileError("the file is empty; copy or export it again")
+    return gzip.open(path) if first == GZIP else path.open("rb")
 
 
 def _require_end(stream: IO[bytes] | gzip.GzipFile) -> None:
@@ -128,7 +138,8 @@ def _voxels(
     except KeyError:
         raise FileError(f"data type {code} is unknown to NIfTI") from None
     if dtype.kind not in "iuf":
-        raise FileError(f"voxels must be real numbers, got data type {code} ({dtype})")
+        remedy = "export the magnitude" if dtype.kind == "c" else "export grey values, not colours"
+        raise FileError(f"voxels must be real numbers, got data type {code} ({dtype}); {remedy}")
     start = int(header["vox_offset"])
     if start < header.single_vox_offset:
         raise FileError(f"voxels cannot begin at byte {start}, inside the header")

@@ -20,6 +20,7 @@ from mrtoct.io.atomic import write_text
 
 MANIFEST, RUN, BUNDLE, PLAN = "manifest.json", "run.json", "bundle.json", "plan.json"
 """The files by which a store, a run, a bundle and a study are known to be one."""
+OWN = {BUNDLE: "a model", RUN: "a run of a training", MANIFEST: "a store", PLAN: "a study"}
 
 MOST_SHOWN = 60
 """Characters of a wrong value in a message."""
@@ -39,6 +40,12 @@ class Record:
 
 
 R = TypeVar("R", bound=Record)
+
+
+def own_folder(folder: Path) -> str | None:
+    """Say what a folder is that mrtoct made, and by which file: "a model (bundle.json)"."""
+    found = (f"{what} ({file})" for file, what in OWN.items() if (folder / file).is_file())
+    return next(found, None)
 
 
 def read_record(folder: Path, kind: type[R]) -> R:

@@ -23,10 +23,13 @@ def sha256_of(path: Path) -> str:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def write_sums(folder: Path) -> None:
-    """Write the sums of the files that are in a folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    write_text(folder / SUMS, "".join(f"{sha256_of(path)}  {path.name}\n" for path in files))
+def write_sums(
+    folder: Path, names: Iterable[str] | None = None, *, overwrite: bool = False
+) -> None:
+    """Write the sums of some files of a folder; without names, of all that are in it."""
+    files = [folder / name for name in names] if names is not None else list(folder.iterdir())
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(files) if path.is_file()]
+    write_text(folder / SUMS, "".join(lines), overwrite=overwrite)
 
 
 def changed_since(folder: Path, names: Iterable[str]) -> list[str]:

@@ -24,6 +24,7 @@ from mrtoct.judging.roles import Role
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Unit, Volume, require_same_grid
+from mrtoct.wording import counted
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def judge_subjects(
         watcher(Update(done, len(names), outcome.subject))
     if not judged:
         name, reason = next(iter(failed.items()))
-        raise CohortError(f"none of {len(names)} subjects could be judged; {name}: {reason}")
+        raise CohortError(
+            f"none of {counted(len(names), 'subject')} could be judged; {name}: {reason}"
+        )
     return Judgement([judged[name] for name in names if name in judged], failed=failed)
 
 

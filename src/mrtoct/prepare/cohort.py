@@ -18,6 +18,7 @@ from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.calibration import distinct, read_calibration, sidecar_of
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.records import MANIFEST, read_record
+from mrtoct.io.sums import SUMS
 from mrtoct.io.transforms import read_transform
 from mrtoct.prepare.left_out import in_words
 from mrtoct.prepare.store import (
@@ -29,6 +30,7 @@ from mrtoct.prepare.store import (
     write_subject,
 )
 from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
+from mrtoct.wording import counted
 
 Outcome = Literal["prepared", "unchanged", "failed"]
 
@@ -119,7 +121,9 @@ def prepare_cohort(
     write_manifest(store, manifest)
     if not ready:
         first = next(iter(failed.values()))
-        raise CohortError(f"none of {total} subjects could be prepared; the first: {first}")
+        raise CohortError(
+            f"none of {counted(total, 'subject')} could be prepared; the first: {first}"
+        )
     return manifest
 
 
@@ -204,6 +208,7 @@ def _require_store(store: Path, settings: PrepareSettings, overwrite: bool) -> N
             )
         return
     # Half redone it would be a mixture: without a manifest it is no store until all is.
+    (store / SUMS).unlink(missing_ok=True)
     (store / MANIFEST).unlink()
 
 

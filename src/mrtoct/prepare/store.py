@@ -1,6 +1,7 @@
 """The training store: one folder a prepared subject, read by memory map, and a manifest.
 
 STORE/manifest.json            settings, subjects, failures
+STORE/SHA256SUMS               of the manifest, compared when it is read
 STORE/<subject>/subject.json   grid, channels, registration, slices, fingerprint
 STORE/<subject>/SHA256SUMS     of the files beside it, compared when voxels are read
 STORE/<subject>/mr-<channel>.npy   float32, MR signal on the CT's side, 0 where not measured
@@ -222,14 +223,21 @@ def read_subject(store: Path, name: str) -> PreparedSubject:
     """
     subject = open_subject(store, name)
     folder = store / name
+    names = [SubjectRecord.file, *(f"{array}.npy" for array in _arrays(subject))]
+    if subject.deformation is not None:
+        names.append(DEFORMATION)
+    _require_unchanged(folder, names, REMEDY)
+    return subject
+
+
+def _require_unchanged(folder: Path, names: Sequence[str], remedy: str) -> None:
+    """Raise CohortError unless files are as their folder's sums say, where it has some."""
     try:
-        names = [SubjectRecord.file, *(f"{array}.npy" for array in _arrays(subject))]
         changed = changed_since(folder, names)
     except FileError as error:
-        raise CohortError(f"{error}; {REMEDY}") from error
+        raise CohortError(f"{error}; {remedy}") from error
     if changed:
-        raise CohortError(f"{folder / changed[0]} is not as it was written, says {SUMS}; {REMEDY}")
-    return subject
+        raise CohortError(f"{folder / changed[0]} is not as it was written, says {SUMS}; {remedy}")
 
 
 def open_subject(store: Path, name: str) -> PreparedSubject:
@@ -314,16 +322,24 @@ def stored_subject(store: Path, name: str) -> PreparedSubject | None:
 
 
 def write_manifest(store: Path, manifest: Manifest) -> None:
-    """Write or replace the manifest."""
+    """Write or replace the manifest and its sum."""
+    # Without sums a manifest is believed: a run killed in between leaves no wrong one.
+    (store / SUMS).unlink(missing_ok=True)
     write_record(store, manifest, overwrite=True)
+    write_sums(store, [MANIFEST])
 
 
 def read_manifest(store: Path) -> Manifest:
-    """Read a store's manifest; CohortError if the folder is not a store."""
+    """Read a store's manifest; CohortError if the folder is no store, or the manifest was changed.
+
+    Stores made before manifests had sums are read without.
+    """
     if not store.is_dir():
         raise CohortError(
             f"{store} is not a folder; make a store with: mrtoct prepare SOURCE STORE"
         )
     if not (store / MANIFEST).is_file():
         raise CohortError(f"{store} is not a store (no {MANIFEST}); make one with mrtoct prepare")
-    return read_record(store, Manifest)
+    manifest = read_record(store, Manifest)
+    _require_unchanged(store, [MANIFEST], Manifest.remedy)
+    return manifest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mrtoct.io.files import (
     sidecar,
     write_volume,
 )
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.convert import PropertyMap
 
 
@@ -44,4 +44,4 @@ def write_map(
         told["deviation"] = other.name
     described = f"{title} [{unit}], {made.facts['curve']}"
     write_volume(path, made.values, overwrite=overwrite, description=described)
-    write_text(sidecar(path), json.dumps(told, indent=1) + "\n", overwrite=overwrite)
+    write_text(sidecar(path), json_text(told) + "\n", overwrite=overwrite)

@@ -6,7 +6,6 @@ this name, and names its own maps density, sound_speed and alpha_coeff; k-Wave t
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from mrtoct._version import __version__
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import new_folder
 from mrtoct.io.files import as_int16, write_volume
+from mrtoct.io.json_text import json_text
 from mrtoct.properties.convert import beyond
 from mrtoct.properties.curve import Curve
 from mrtoct.properties.curves.density import K_PLAN, K_WAVE
@@ -134,7 +134,7 @@ def write_ultrasound(
     with new_folder(folder, overwrite=overwrite) as part:
         for name, (volume, what) in files.items():
             write_volume(part / f"{name}.nii.gz", volume, description=what)
-        (part / "ultrasound.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (part / "ultrasound.json").write_text(json_text(facts) + "\n", encoding="utf-8")
 
 
 def skull_on_path(

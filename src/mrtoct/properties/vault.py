@@ -24,6 +24,8 @@ SKIN_MM = 5.0
 """So near to the head's border air is that of the outside, in its folds and the mask's blur."""
 CLEAR_OF_SKULL_MM, BRAIN_BONE_HU = 8.0, 200.0
 """What is denser so far within the skull is no part of it: brain, blood and dura stay below 100."""
+FEWEST_BONY = 30
+"""Rays with bone from which a plane of symmetry is found."""
 FEWEST_SEEN = 0.3
 """Part of the rays that must leave the head within the scan."""
 TEMPLE_SIDE, TEMPLE_HEIGHT, TEMPLE_STEP = (55.0, 106.0), (-10.0, 12.0), 2.0
@@ -191,6 +193,8 @@ def mirrored(vault: Vault) -> tuple[Array, Array]:
     rays on the right of it are in the first array; those without a partner near are left out.
     """
     bony = np.flatnonzero(np.isfinite(vault.outer_mm))
+    if bony.size < FEWEST_BONY:  # too few to tell a plane by
+        return bony[:0], bony[:0]
     points = vault.directions[bony] * vault.outer_mm[bony, None]
     tree = cKDTree(points)
 

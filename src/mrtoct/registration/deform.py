@@ -104,7 +104,7 @@ def deform(
     pair = scaled_pair(ct, mr, settings.motion)
     transform = np.asarray(transform, dtype=np.float64)
     start = _start(ct.grid, pair, transform, motion, regions, settings.spacing)
-    check = _check_grid(ct.grid, pair, regions)
+    check = ct.grid.upright((CHECK_MM,) * 3)  # all that is carried, air as well
     for attempt in range(settings.attempts):
         cost = settings.bending * 4**attempt
         found, gain = _climb(pair, transform, start, replace(settings, bending=cost))
@@ -240,13 +240,6 @@ def _left(
     names: tuple[Name, ...] = ("face and jaw", "neck")
     left = measure_motion(ct, carried, np.eye(4), settings, regions=found.regions, names=names)
     return left.motions
-
-
-def _check_grid(ct: Grid, pair: ScaledPair, regions: Regions) -> Grid:
-    points = _below(pair, regions)
-    points = points[pyramid.inside(ct, points)]
-    margin = 2 * CHECK_MM
-    return Grid.from_box(points.min(axis=0) - margin, points.max(axis=0) + margin, (CHECK_MM,) * 3)
 
 
 def _below(pair: ScaledPair, regions: Regions) -> Array:

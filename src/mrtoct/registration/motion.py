@@ -1,6 +1,8 @@
 """Did jaw or neck move between two scans? Each region of a head is registered once more by itself.
 
 It starts at the rigid map of the whole and climbs the same mutual information, on its own points.
+Jaw and neck hang on the skull: their points follow the region's map by the weight of
+`mrtoct.registration.deformation.held`, from nothing at the skull to all of it below.
 Regions that did not move end within 0.4 mm (mean over the region) of where they started; a chin or
 a neck 5 mm off moves the mean of its region by 1.5 mm and more and gains 7 % of the mutual
 information at least (see docs/registration.md).
@@ -16,6 +18,7 @@ import numpy as np
 
 from mrtoct.errors import RegistrationError
 from mrtoct.registration import pyramid
+from mrtoct.registration.deformation import held
 from mrtoct.registration.regions import NAMES, Name, Regions, find_regions
 from mrtoct.registration.search import (
     MIXED_CHANGE,
@@ -25,7 +28,6 @@ from mrtoct.registration.search import (
     SearchSettings,
     centered,
     displaced,
-    distance,
     measure,
     scaled_pair,
     uncentered,
@@ -68,7 +70,8 @@ class Motion:
     verdict: MotionVerdict
     reason: str
     transform: Array
-    """The region's own map (4 x 4, RAS mm) of CT to MR points; the whole's where none is known."""
+    """The region's own map (4 x 4, RAS mm) of CT to MR points, well below the skull; the whole's
+    where none is known."""
     mean_mm: float = float("nan")
     """Over the region's points, from the one map to the other."""
     most_mm: float = float("nan")
@@ -217,23 +220,28 @@ def _search(
             )
             center = centers[name]
             radius = float(np.sqrt(((points - center) ** 2).sum(axis=1).mean()))
+            whole = centered(transform, center)
             seen = mi.make_pair(fixed, moving, samples, center, pair.device)
+            share = np.ones(len(points))
+            if regions and name != "skull":
+                seen = mi.hinged(seen, held(regions, samples), whole)
+                share = held(regions, points)
             pose = poses[name]
             start = mi.Poses.at(pose[None, :3, :3], pose[None, :3, 3], radius)
             end = mi.climb(seen, start, level.iterations, level.step)
             poses[name] = end.matrices()[0].double().cpu().numpy()
             if level is settings.levels[-1]:
-                whole = centered(transform, center)
                 ends = [whole, poses[name], *displaced(poses[name], CONTRAST_MM, radius)]
                 metric, _ = measure(seen, np.stack(ends))
                 moved = (points - center) @ (poses[name] - whole)[:3, :3].T
                 moved += (poses[name] - whole)[:3, 3]
+                moved_mm = share * np.linalg.norm(moved, axis=1)
                 found[name] = Motion(
                     "not known",
                     "",
                     uncentered(poses[name], center),
-                    mean_mm=distance(whole, poses[name], points - center),
-                    most_mm=float(np.percentile(np.linalg.norm(moved, axis=1), 95)),
+                    mean_mm=float(moved_mm.mean()),
+                    most_mm=float(np.percentile(moved_mm, 95)),
                     gain=float(metric[1] / metric[0] - 1),
                     contrast=float(1 - metric[2:].mean() / metric[1]),
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ class Pair:
     fixed_bins: torch.Tensor  # (B, N): the bin of the fixed value, times BINS
     moving: torch.Tensor  # (1, 1, I, J, K), values 0..1
     to_grid: torch.Tensor  # (4, 4): moving world (mm) to grid_sample's -1..1 in the order K, J, I
+    share: torch.Tensor | None = None  # (B, N): how much of a pose each point follows, None: all
+    still: torch.Tensor | None = None  # (B, N, 3): the rest stays here, grid_sample's coordinates
 
 
 @dataclass
@@ -99,6 +101,21 @@ def make_pair(
     )
 
 
+def hinged(pair: Pair, share: Array, still: Array) -> Pair:
+    """Return a pair whose points follow a pose in part only, as flesh between two bones does.
+
+    share (B, N) is 1 where a point follows the pose, 0 where it follows the map still (4 x 4, of
+    centred points to the moving world), between them on the line between both.
+    """
+    device = pair.points.device
+    rest = pair.to_grid @ torch.from_numpy(still.astype(np.float32)).to(device)
+    return replace(
+        pair,
+        share=torch.from_numpy(share.astype(np.float32)).to(device),
+        still=pair.points @ rest[:3].T,
+    )
+
+
 def evaluate(
     pair: Pair, matrices: torch.Tensor, batches: slice
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,6 +126,9 @@ def evaluate(
     """
     points = pair.points[batches].flatten(0, 1)
     places = points @ (pair.to_grid @ matrices)[:, :3].transpose(1, 2)  # (S, N, 3)
+    if pair.share is not None and pair.still is not None:
+        still = pair.still[batches].flatten(0, 1)
+        places = still + pair.share[batches].flatten()[:, None] * (places - still)
     inside = (places.detach().abs() <= 1).all(dim=2)
     values = _sample(pair.moving, places)
     return (

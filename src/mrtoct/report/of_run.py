@@ -22,6 +22,7 @@ from mrtoct.report.registration import registration_figure
 from mrtoct.training.curves import read_curves
 from mrtoct.training.run import RunRecord, read_run
 from mrtoct.translation.bundle import read_description
+from mrtoct.wording import counted
 
 
 def contents_of_run(
@@ -125,7 +126,9 @@ def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
         "model": f"{record.recipe.model.kind} of width {record.recipe.model.width}",
         "checkpoint": f"step {made['step']}, the best of the validated ones",
-        "training": f"{finished.step} steps in {finished.seconds:.0f} s on {finished.device}"
+        "training": (
+            f"{counted(finished.step, 'step')} in {finished.seconds:.0f} s on {finished.device}"
+        )
         if finished
         else "unfinished",
         "subjects": f"{len(split.train)} to train, {len(split.validation)} to validate, "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import csr_array
 
 from mrtoct.simulation.warp import lattice_noise
 from mrtoct.volume import Array
@@ -64,8 +65,10 @@ def sliced(image: Array, axis: int, thickness: float, spacing: float, offset: fl
     was resampled onto the fine grid.
     """
     matrix = slice_matrix(image.shape[axis], thickness, spacing, offset)
-    moved = np.tensordot(matrix, image, axes=(1, axis))
-    return np.asarray(np.moveaxis(moved, 0, axis))
+    lines = np.moveaxis(image, axis, 0)
+    # Few voxels enter a slice; and a dense product's sums would depend on the number of threads.
+    moved = csr_array(matrix) @ lines.reshape(len(lines), -1)
+    return np.asarray(np.moveaxis(moved.reshape(lines.shape), 0, axis))
 
 
 def slice_matrix(n: int, thickness: float, spacing: float, offset: float) -> Array:
@@ -80,7 +83,7 @@ def slice_matrix(n: int, thickness: float, spacing: float, offset: float) -> Arr
     beyond = np.eye(n)[nearest]  # beyond the ends the last voxel goes on
     profile = np.where(total > 1e-6, profile / np.maximum(total, 1e-6), beyond)
     back = np.maximum(0, 1 - np.abs(place[:, None] - centers[None, :]) / spacing)
-    return np.asarray((back / back.sum(axis=1, keepdims=True)) @ profile, dtype=np.float32)
+    return np.asarray(csr_array(back / back.sum(axis=1, keepdims=True)) @ profile, dtype=np.float32)
 
 
 def biased(image: Array, ratio: float, rng: np.random.Generator) -> Array:

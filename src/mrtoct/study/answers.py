@@ -13,6 +13,7 @@ from mrtoct.judging.summary import FEWEST_FOR_A_CLAIM, PairedDifference, compare
 from mrtoct.report.headline import number, signed
 from mrtoct.study.experiments import INTENSITY_MAP, QUESTIONS, Question, against_the_map
 from mrtoct.study.results import Results, metric_named
+from mrtoct.wording import counted
 
 MAIN = "body.mae"
 """The metric of the sentences."""
@@ -114,6 +115,6 @@ def warnings(results: Results) -> list[str]:
         found.append(
             f"{answer.question.method} does not {clearly}beat the intensity map: "
             f"{answer.metric.title} {of} HU against {best} HU, better in {d.better_in} of "
-            f"{d.difference.subjects} subjects."
+            f"{counted(d.difference.subjects, 'subject')}."
         )
     return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mrtoct._version import __version__
+from mrtoct.io.json_text import json_text
 from mrtoct.judging.metrics.metric import METRICS
 from mrtoct.report.headline import number
 from mrtoct.study.answers import (
@@ -29,6 +27,7 @@ from mrtoct.study.tables import (
     split_table,
     trainings,
 )
+from mrtoct.wording import counted
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def contents_of(results: Results, pictures: list[Picture]) -> Contents:
     ]
     introduction = [
         "The experiments of Kaiser & Albarqouni, MRI to CT Translation with GANs (2019), run again "
-        f"on {results.cohort}: {len(plan.fingerprints)} subjects, "
+        f"on {results.cohort}: {counted(len(plan.fingerprints), 'subject')}, "
         + (
             f"{len(plan.splits)}-fold cross-validation over subjects."
             if len(plan.splits) > 1
@@ -163,7 +162,7 @@ def as_json(results: Results, contents: Contents) -> str:
             for a in each
         ],
     }
-    return json.dumps(_finite(record), indent=1)
+    return json_text(record)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:
@@ -176,14 +175,3 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "p": answer.p,
         **asdict(answer.paired),
     }
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not know, by null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -19,6 +19,7 @@ from mrtoct.training.curves import read_curves
 from mrtoct.training.run import read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
+from mrtoct.wording import counted
 
 
 def run_study(
@@ -104,6 +105,6 @@ def _came_of(run: Path) -> str:
     finished = read_run(run).finished
     if finished is None:
         return "unfinished"
-    said = f"{finished.step} steps, {finished.seconds / 60:.1f} minutes"
+    said = f"{counted(finished.step, 'step')}, {finished.seconds / 60:.1f} minutes"
     errors = [p.validation_mae for p in read_curves(run) if p.validation_mae is not None]
     return said + (f", validation MAE {errors[-1]:.0f} HU" if errors else "")

@@ -41,6 +41,7 @@ from mrtoct.translation.guard.collect import seen_of
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.training_cts import TrainingCts
 from mrtoct.volume import Array, Grid, Volume
+from mrtoct.wording import counted
 
 CHANNEL = "MR"
 """Name of the one MR channel, whatever its contrast."""
@@ -80,7 +81,7 @@ def train_from_simulation(
     parts = recipe.split
     split = split_subjects(names, parts.validation, 0.0, parts.seed)
     if not split.validation:
-        count = f"{len(names)} label map{'' if len(names) == 1 else 's'}"
+        count = counted(len(names), "label map")
         raise CohortError(f"{sources} holds {count}; at least 2 are needed")
     learnt = [source for source in found if source.name not in split.validation]
     split = replace(split, train=[source.name for source in learnt])

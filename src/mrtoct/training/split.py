@@ -13,6 +13,7 @@ import numpy as np
 
 from mrtoct.datasets.subject_files import person_of
 from mrtoct.errors import CohortError
+from mrtoct.wording import counted
 
 CANDIDATES = 1000
 """Splits drawn before the most balanced one is taken."""
@@ -113,5 +114,5 @@ def _counted(patients: Patients) -> str:
     """Say how many there are: a subject each, or patients with several."""
     subjects = sum(map(len, patients.values()))
     if subjects == len(patients):
-        return f"{subjects} subjects"
-    return f"{len(patients)} patients (with {subjects} sessions)"
+        return counted(subjects, "subject")
+    return f"{counted(len(patients), 'patient')} (with {subjects} sessions)"

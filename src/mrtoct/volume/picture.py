@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 HU_SHOWN = (-1024.0, 2000.0)
 """Black and white of CT: air to dense bone."""
 SHOWN_PERCENTILES = (1.0, 99.5)
-"""Of the slices shown, black and white of MR, whose few brightest voxels say nothing."""
+"""Of the slices shown, black and white of MR, whose few brightest voxels say nothing; of HU that
+are never negative, which are no CT but a standard deviation or the size of an error, the white."""
 STRIPES = ((58, 74, 107), (92, 110, 148))
 """What was not measured, in two blues: neither the black of air nor any grey."""
 STRIPE = 3
@@ -134,8 +135,11 @@ def _range(voxels: Array) -> tuple[float, float, int]:
 
 def _window(volume: Volume, slices: list[Array]) -> tuple[float, float]:
     """Return what is black and what is white."""
-    if volume.unit == "HU":
+    if volume.unit == "HU" and _range(volume.voxels)[0] < 0:
         return HU_SHOWN
+    if volume.unit == "HU":
+        white = np.nanpercentile(np.concatenate([s.ravel() for s in slices]), SHOWN_PERCENTILES[1])
+        return 0.0, float(max(white, 1.0))
     if volume.unit == "a.u.":
         values = np.concatenate([s.ravel() for s in slices]).astype(np.float64)
         values = values[np.isfinite(values)]

@@ -16,10 +16,10 @@ from filelock import FileLock
 
 from loopback import Fault, Loopback, closed_port
 from mrtoct.datasets.rire.catalog import Archive
-from mrtoct.datasets.rire.download import DownloadSettings
 from mrtoct.datasets.rire.fetch import FetchResult, FetchSettings, fetch
 from mrtoct.errors import FileError
 from mrtoct.hardware.progress import Update
+from mrtoct.io.download import DownloadSettings
 from mrtoct.io.files import read_volume
 from mrtoct.phantom import PhantomSubject
 from rire_archives import tar_gz
@@ -299,7 +299,7 @@ def test_a_full_disk_is_one_of_our_errors(get: Fetch, monkeypatch: pytest.Monkey
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mrtoct.datasets.rire.download.os.fsync", full)
+    monkeypatch.setattr("mrtoct.io.download.os.fsync", full)
     error = get(ALL[:1]).failed["patient_001/ct"]
     assert type(error) is FileError
     assert str(error) == "patient_001/ct: No space left on device"

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import httpx
 from filelock import FileLock, Timeout
 
-from mrtoct.datasets.rire.archive import extract
 from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, TRANSFORMATIONS, Archive
-from mrtoct.datasets.rire.download import DownloadSettings, UnreachableError, download
 from mrtoct.errors import FileError, MrtoctError
 from mrtoct.hardware.progress import Update, Watcher, nobody
+from mrtoct.io.archive import extract
 from mrtoct.io.atomic import new_folder, write_text
+from mrtoct.io.download import DownloadSettings, UnreachableError, download
 from mrtoct.io.files import read_volume
 from mrtoct.io.rire.image import volume_file
 from mrtoct.io.rire.transform import is_rire_transform, read_rire_transform

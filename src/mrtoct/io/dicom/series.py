@@ -12,6 +12,7 @@ import numpy as np
 from mrtoct.errors import GeometryError
 from mrtoct.io.dicom.geometry import Stack, normal_of, stack_planes
 from mrtoct.io.dicom.headers import Frame
+from mrtoct.wording import counted
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Series:
     def __str__(self) -> str:
         apart = f" ({self.apart})" if self.apart else ""
         description = f" {self.description!r}" if self.description else ""
-        return f"{self.name} {self.modality}{description}{apart}, {self.slices} slices"
+        return f"{self.name} {self.modality}{description}{apart}, {counted(self.slices, 'slice')}"
 
 
 def frame_name(frame: Frame) -> str:

@@ -1,7 +1,8 @@
-"""Which bundles the package ships, where they lie, and what a name or a path means.
+"""Which bundles have a name, where they lie, and what a name or a path means.
 
-A folder NAME beside this file is the bundle of that name. A package that was built from a checkout
-without weights has none of them, and says so when one is wanted.
+A folder NAME beside this file is the shipped bundle of that name. A package that was built from a
+checkout without weights has none of them, and says so when one is wanted. Others can be fetched
+(`mrtoct fetch model`) and then have a name, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mrtoct.errors import BundleError
+from mrtoct.translation.pretrained.place import fetched_names, models_folder
 
 NAMES = ("head",)
 """head: a head MR of any contrast."""
@@ -18,14 +20,23 @@ DEFAULT = "head"
 FOLDER = Path(__file__).parent
 
 
+def known_names() -> list[str]:
+    """Return the names of all models at hand: those that are shipped, then those fetched."""
+    return [*NAMES, *(name for name in fetched_names() if name not in NAMES)]
+
+
 def bundle_path(name: str = DEFAULT) -> Path:
-    """Return the folder of a shipped bundle; BundleError if there is none of that name."""
+    """Return the folder of a shipped or fetched bundle; BundleError if there is none of it."""
     if name not in NAMES:
-        near = get_close_matches(name, NAMES, n=1, cutoff=0.5)
+        fetched = fetched_names()
+        if name in fetched:
+            return models_folder() / name
+        near = get_close_matches(name, [*NAMES, *fetched], n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
+        others = f"; fetched were {', '.join(fetched)}" if fetched else ""
         raise BundleError(
             f"mrtoct ships no model {name!r}, and there is no such folder; it ships "
-            f"{', '.join(NAMES)}{hint}"
+            f"{', '.join(NAMES)}{others}{hint}"
         )
     folder = FOLDER / name
     if not folder.is_dir():
@@ -37,14 +48,14 @@ def bundle_path(name: str = DEFAULT) -> Path:
 
 
 def find_bundle(model: str | Path = DEFAULT) -> Path:
-    """Return the folder that a shipped model's name or a path means.
+    """Return the folder that a model's name or a path means.
 
-    A string that is a shipped name is that model, whatever lies in the current folder; ./head is
-    the folder. A Path is always a folder.
+    A string that is the name of a shipped or fetched model is that model, whatever lies in the
+    current folder; ./head is the folder. A Path is always a folder.
     """
     if isinstance(model, Path):
         return model
-    if model not in NAMES and (_is_path(model) or Path(model).exists()):
+    if model not in known_names() and (_is_path(model) or Path(model).exists()):
         return Path(model)
     return bundle_path(model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -10,9 +11,16 @@ import httpx
 import numpy as np
 import pytest
 
-from loopback import Fault, Loopback, closed_port
-from mrtoct.datasets.rire.download import DownloadSettings, UnreachableError, download
+from loopback import Fault, Loopback, closed_port, serving
 from mrtoct.errors import FileError
+from mrtoct.io.download import DownloadSettings, UnreachableError, download
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with serving() as place:
+        yield place
+
 
 CONTENT = np.random.default_rng(8).bytes(700_000)
 OTHER = np.random.default_rng(9).bytes(650_000)

@@ -19,7 +19,7 @@ from mrtoct.io.unpack import COMPRESS_MAGIC, GZIP_MAGIC, unpack
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to; RIRE's largest are below 60 MB in a handful of files."""
+    """What an archive may unpack to. RIRE's largest are below 60 MB, in a handful of files."""
 
     bytes: int = 256 << 20
     """Of the whole archive, headers included."""
@@ -114,11 +114,14 @@ class _Counted(io.BufferedIOBase):
 
     def __init__(self, stream: io.BufferedIOBase, most: int) -> None:
         self.stream = stream
-        self.left = most
+        self.most = self.left = most
 
     def read(self, size: int | None = -1, /) -> bytes:
         content = self.stream.read(size)
         self.left -= len(content)
         if self.left < 0:
-            raise FileError("it unpacks to more than RIRE's scans can be; nothing was extracted")
+            raise FileError(
+                f"it unpacks to more than {self.most >> 20} MiB, the most that is taken; "
+                "nothing was extracted"
+            )
         return content

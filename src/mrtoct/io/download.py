@@ -19,6 +19,8 @@ from mrtoct.hardware.progress import Update, Watcher, nobody
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that another attempt may change."""
 
+GONE = frozenset({404, 410})
+
 
 @dataclass(frozen=True)
 class DownloadSettings:
@@ -37,6 +39,10 @@ class DownloadSettings:
 
 class UnreachableError(FileError):
     """Nobody answered at the address."""
+
+
+class AbsentError(FileError):
+    """There is no such file."""
 
 
 class _PassingError(Exception):
@@ -88,7 +94,8 @@ def download(
     What was received stays in TARGET.part and is continued, by the next attempt or the next run,
     if the server still has the same version (ETag or Last-Modified); otherwise it starts anew.
     wait(seconds) is called between attempts, and watcher told of the bytes on the way. Raises
-    FileError if the server refuses, and UnreachableError if none answers.
+    FileError if the server refuses, its kind AbsentError if it has no such file, and
+    UnreachableError if none answers.
     """
     part = _Part(target.with_name(f"{target.name}.part"))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +137,9 @@ def _receive(
                 raise FileError(f"{url} leads to an address without encryption; not followed")
             size = _require_answer(url, response, part, begun, held)
             if size is not None and size > settings.most_bytes:
-                raise FileError(f"{url} is {size} bytes long; no scan of RIRE is")
+                raise FileError(
+                    f"{url} is {size} bytes long; the most that is taken is {settings.most_bytes}"
+                )
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
             if not resumed:
                 held = 0
@@ -183,7 +192,8 @@ def _require_answer(
     if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and held:
         part.discard()
         raise _PassingError("the server's file is no longer the one that was begun", 0.0)
-    raise FileError(f"{url}: the server answers {_said(response)}")
+    kind = AbsentError if status in GONE else FileError
+    raise kind(f"{url}: the server answers {_said(response)}")
 
 
 def _note_version(part: _Part, response: httpx.Response, size: int | None) -> None:
