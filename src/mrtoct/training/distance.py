@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mrtoct.sampling.slices import Batch
 from mrtoct.training import losses
-from mrtoct.training.anatomy import require_segmenter
+from mrtoct.training.anatomy import anatomy, require_segmenter
 from mrtoct.training.recipe import LossTerm, Recipe
 
 
@@ -29,7 +29,7 @@ def distance_loss(
 
 def at_full_resolution(recipe: Recipe) -> tuple[LossTerm, ...]:
     """Return the terms that need voxels as they were prepared: no means of several."""
-    return tuple(term for term in recipe.loss if losses.LOSSES[term.term] is losses.anatomy)
+    return tuple(term for term in recipe.loss if losses.LOSSES[term.term] is anatomy)
 
 
 def require_terms(recipe: Recipe) -> None:

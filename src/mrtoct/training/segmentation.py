@@ -38,6 +38,8 @@ SIZE = (64, 80, 64)
 BATCH = 2
 VARIANTS = 8
 """Heads drawn from each source, of which every fourth is kept apart."""
+OF_ONE_HEAD = 16
+"""Steps before the next head: to draw one takes as long as several of them."""
 LEARNING_RATE = 3e-3
 _OF: dict[str, tuple[Tissue, ...]] = {
     "outside": (Tissue.AIR,),
@@ -80,13 +82,14 @@ def teach(
             if done >= 1:
                 break
             adam.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + np.cos(np.pi * done))
-            source = found[rng.integers(len(found))]
-            number = int(rng.integers(VARIANTS) // 4 * 4 + rng.integers(1, 4))
+            if step % OF_ONE_HEAD == 0:
+                source = found[rng.integers(len(found))]
+                number = int(rng.integers(VARIANTS) // 4 * 4 + rng.integers(1, 4))
             shown = _shown(shelf.anatomy(source, number), rng)
             ct, labels = (t.to(used) for t in shown)
             loss = segmentation_loss(network(ct), labels)
             adam.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             adam.step()
         network.eval()
         kept = [shelf.anatomy(source, n) for source in found[:4] for n in range(0, VARIANTS, 4)]
