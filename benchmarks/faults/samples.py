@@ -236,6 +236,10 @@ def bundles() -> list[Files]:
         ({"kind": "unet", "width": 2, "depth": 3}, {"kind": "slices", "size": (16, 16)}),
         ({"kind": "context", "width": 1}, {"kind": "patches", "stages": 2}),
         ({"kind": "head_unet", "widths": (8, 8), "detail": 4}, {"kind": "heads"}),
+        (
+            {"kind": "residual_encoder", "width": 8, "blocks": (1, 1), "supervised": 1},
+            {"kind": "heads", "tile": (8, 8, 8)},
+        ),
     )
     made = [made_in_a_folder(lambda f, m=m, g=g: _write_bundle(f / "b", m, g)) for m, g in models]
     for files in made[1:]:

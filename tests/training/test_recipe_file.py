@@ -43,6 +43,7 @@ def test_the_built_in_recipes() -> None:
         "paper-pix2pix-boost",
         "paper-unet-mae",
         "paper-unet-mae-gdl",
+        "residual-3d",
         "unet",
     ]
 

@@ -332,8 +332,8 @@ def test_a_value_of_the_wrong_kind(folder: Path, key: str, value: object) -> Non
 def test_an_unknown_kind_of_model(folder: Path) -> None:
     edit(folder, lambda record: record["model"].update(kind="transformer"))
     assert (
-        "'translator.model': kind must be one of unet, residual_unet, context, head_unet, got "
-        "'transformer'" in problem(folder)
+        "'translator.model': kind must be one of unet, residual_unet, context, head_unet, "
+        "residual_encoder, got 'transformer'" in problem(folder)
     )
     edit(folder, lambda record: record["model"].pop("kind"))
     assert "kind must be one of" in problem(folder)

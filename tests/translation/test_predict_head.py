@@ -110,6 +110,44 @@ def test_tiles_of_a_large_head_are_blended_in_place() -> None:
     assert max(map(math.prod, seen)) <= most
 
 
+def test_tiles_of_a_size_share_half_of_themselves_and_are_blended_in_place() -> None:
+    """Each tile adds its own number: its weight falls evenly to its border, where none is left."""
+    seen: list[tuple[int, ...]] = []
+
+    class Numbered(Voxelwise):
+        def forward(self, mr: Tensor) -> Tensor:
+            seen.append(tuple(mr.shape[2:]))
+            return torch.full((1, 2, *mr.shape[2:]), 0.25 * len(seen))
+
+    mr = np.random.default_rng(3).random((1, 64, 8, 20), dtype=np.float32)
+    ct, _ = predict_head(Voxelwise(), mr, tile=(32, 8, 20))
+    np.testing.assert_allclose(ct, mr[0] / 2, atol=1e-6)
+    ct, _ = predict_head(Numbered(), mr, tile=(32, 8, 20))
+    assert seen == [(32, 8, 20)] * 3
+    line = ct[:, 4, 4]
+    np.testing.assert_allclose(line[[0, 15, -16, -1]], [0.25, 0.25, 0.75, 0.75], atol=0.01)
+    np.testing.assert_allclose(np.diff(line)[17:46], 0.25 / 16, rtol=1e-3)
+    assert np.abs(np.diff(line)).max() <= 0.25 / 16 * 1.01
+
+
+def test_a_bundles_tiles_are_used_and_kept(
+    tmp_path: Path, network: HeadUNet, mr: np.ndarray
+) -> None:
+    tiled = replace(BUNDLE, geometry=Heads((8, 8, 8)))
+    write_bundle(tmp_path / "bundle", tiled, network.state_dict())
+    read, again = read_bundle(tmp_path / "bundle")
+    assert read.geometry == Heads((8, 8, 8))
+    wanted, error = predict_head(network, mr, tile=(8, 8, 8))
+    inside = np.ones(SHAPE, dtype=bool)
+    np.testing.assert_array_equal(predict_once(again, read, mr, inside), wanted)
+    np.testing.assert_allclose(
+        predict_with_error(again, read, mr, inside)[1], error * 2000, rtol=1e-5
+    )
+    assert np.abs(wanted - predict_head(network, mr)[0]).max() > 1e-4
+    with pytest.raises(ValueError, match=r"tile must be multiples of 4 for this head_unet"):
+        replace(BUNDLE, geometry=Heads((8, 10, 8)))
+
+
 def test_no_border_shows_between_tiles() -> None:
     """Each tile adds its own number; from tile to tile the CT passes over evenly."""
 

@@ -18,11 +18,11 @@ from rich.text import Text
 from mrtoct.check.finding import verdict_of
 from mrtoct.cli.many_outputs import Job, plan_jobs
 from mrtoct.cli.one_head import Manner, Outputs, Translated, read_head, translate_head
-from mrtoct.cli.terminal import about, option, say, watching
+from mrtoct.cli.terminal import option, say, watching
+from mrtoct.cli.translation import load_translator, models_named
 from mrtoct.datasets.heads import list_heads
 from mrtoct.errors import MrtoctError
 from mrtoct.hardware.progress import Update, Watcher
-from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
 
 STYLES = {"ok": "green", "doubtful": "yellow", "unusable": "red", "there": "dim", "failed": "red"}
@@ -75,12 +75,9 @@ def translate_heads(
     A head whose results are there is passed over unless overwrite. Raises an MrtoctError where none
     could be done at all.
     """
-    bundle = find_bundle(manner.model)
+    bundles = models_named(manner.model)
     found = list_heads(source, series, aside=folders.paths)
-    translator = Translator.load(bundle, device)
-    if folders.deviation is not None:
-        with about(bundle):
-            translator.deviation_model()  # or it raises, before the work
+    translator = load_translator(bundles, device, deviation=folders.deviation is not None)
     jobs, rejected = plan_jobs(
         source, found, folders, manner, translator.bundle, contrasts, overwrite=overwrite
     )

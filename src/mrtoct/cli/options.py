@@ -45,7 +45,8 @@ Model = Annotated[
         metavar="NAME|BUNDLE",
         help="A model that comes with mrtoct (head) or was fetched (see mrtoct models), or a "
         "folder with bundle.json, such as RUN/best; a folder that has a model's name is written "
-        "./head.",
+        "./head. Several, A,B,C, are an ensemble: the mean of what they make, and their "
+        "differences add to the deviation.",
         autocompletion=model_names,
     ),
 ]

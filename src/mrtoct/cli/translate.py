@@ -12,7 +12,8 @@ import typer
 from mrtoct.cli.many_heads import show, translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import FILES, Device, Model, Overwrite, listed
-from mrtoct.cli.terminal import about, console, say, tell
+from mrtoct.cli.terminal import console, say, tell
+from mrtoct.cli.translation import load_translator, models_named
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
@@ -21,8 +22,6 @@ from mrtoct.io.files import VOLUME_ENDINGS
 from mrtoct.io.records import own_folder
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
-from mrtoct.translation.pretrained.shipped import find_bundle
-from mrtoct.translation.translator import Translator
 
 
 def translate(
@@ -154,10 +153,10 @@ def translate(
     """Translate a head MR, or a folder of them, into synthetic CTs.
 
     The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
-    as one of your own training. The MR may have any orientation, spacing and slice thickness. The
-    output lies on exactly its grid: int16 HU, -1024 where the head is not. What is odd about the
-    MR, or unlike what the model was trained on, is said in a warning; what is no head MR at all is
-    refused. For research only.
+    as one of your own training, or several at once. The MR may have any orientation, spacing and
+    slice thickness. The output lies on exactly its grid: int16 HU, -1024 where the head is not.
+    What is odd about the MR, or unlike what the model was trained on, is said in a warning; what
+    is no head MR at all is refused. For research only.
 
     Where MR is a folder and SCT is no file's name, every head in MR is translated: a volume, a
     subject's folder or a DICOM study each, into SCT/NAME_sct.nii.gz; or a session each of a BIDS
@@ -240,14 +239,11 @@ def _translate_one(
     """Translate one head and say what was written."""
     # Before the work, not after it: what could not be written anyway.
     require_outputs(outputs, dicom=manner.dicom, overwrite=overwrite)
-    bundle = find_bundle(manner.model)
+    bundles = models_named(manner.model)
     with console.status("reading") as stage:
         name = scan.path.resolve().name
         head = read_head(scan, others, manner, name=name)
-        translator = Translator.load(bundle, device)
-        if outputs.deviation is not None:
-            with about(bundle):
-                translator.deviation_model()  # or it raises, before the work
+        translator = load_translator(bundles, device, deviation=outputs.deviation is not None)
         made = translate_head(
             translator, head, outputs, manner, overwrite=overwrite, tell=tell, stage=stage.update
         )

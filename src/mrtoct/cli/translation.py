@@ -1,13 +1,18 @@
-"""What a translation says beside its volumes: a refusal, or a page with words about the model."""
+"""What a translation is made with, and says beside its volumes: a refusal, a page with words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from mrtoct.check.finding import Finding, verdict_of
+from mrtoct.cli.options import listed
+from mrtoct.cli.terminal import about
 from mrtoct.errors import BundleError, ValueRangeError
 from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.pretrained.shipped import find_bundle
+from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
 OWN_MODEL = (
@@ -15,6 +20,22 @@ OWN_MODEL = (
     "who trained it. Not for diagnosis, not for treatment planning."
 )
 """Said of a bundle that does not say what it is for."""
+
+
+def models_named(model: str) -> list[Path]:
+    """Return the folders of the models that --model names: one, or several between commas."""
+    if Path(model).exists():  # a comma may be part of a folder's name
+        return [find_bundle(model)]
+    return [find_bundle(name) for name in listed([model]) or ("",)]
+
+
+def load_translator(bundles: Sequence[Path], device: str, *, deviation: bool) -> Translator:
+    """Load models, and see that they can estimate a deviation where one is wanted."""
+    translator = Translator.load(bundles, device)
+    if deviation:
+        with about(bundles[0]) if len(bundles) == 1 else nullcontext():
+            translator.require_deviation()  # or it raises, before the work
+    return translator
 
 
 def refuse(unlike: Sequence[Finding], known: bool, mr: Path, model: str) -> None:

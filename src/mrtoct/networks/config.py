@@ -46,6 +46,11 @@ class NetworkConfig(ABC):
         """Channels of the layers at the finest resolution; a field in most."""
 
     @property
+    def most_voxels(self) -> int:
+        """Of one pass over a head, of a network that sees heads; a larger one is cut into tiles."""
+        return 16_000_000  # about 250 mm each way at 1 mm
+
+    @property
     def divisor(self) -> int:
         """What the sides of an input must be multiples of."""
         return 1

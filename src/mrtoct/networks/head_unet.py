@@ -16,11 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mrtoct.networks.block_3d import GROUP_CHANNELS, ResidualBlock3d, initialise_3d
 from mrtoct.networks.config import NetworkConfig, Sees, require_within
 from mrtoct.networks.head_unet_slabs import in_slabs
-
-GROUP_CHANNELS = 8
-"""Channels that group norm averages together."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,14 @@ class HeadUNet(nn.Module):
         self.config = config
         widths = config.widths
         self.first = nn.Sequential(
-            nn.Conv3d(8 * config.in_channels, widths[0], 3, padding=1), _Block(widths[0])
+            nn.Conv3d(8 * config.in_channels, widths[0], 3, padding=1), ResidualBlock3d(widths[0])
         )
         self.encoder = nn.ModuleList(
-            nn.Sequential(nn.Conv3d(before, after, 2, stride=2), _Block(after), _Block(after))
+            nn.Sequential(
+                nn.Conv3d(before, after, 2, stride=2),
+                ResidualBlock3d(after),
+                ResidualBlock3d(after),
+            )
             for before, after in pairwise(widths)
         )
         # Normed, so that what comes from below does not drown the detail that it is added to.
@@ -75,15 +77,12 @@ class HeadUNet(nn.Module):
             nn.Sequential(nn.GroupNorm(below // GROUP_CHANNELS, below), nn.Conv3d(below, here, 1))
             for here, below in reversed([*pairwise(widths)])
         )
-        self.decoder = nn.ModuleList(_Block(here) for here in widths[-2::-1])
+        self.decoder = nn.ModuleList(ResidualBlock3d(here) for here in widths[-2::-1])
         self.norm = nn.GroupNorm(widths[0] // GROUP_CHANNELS, widths[0])
         self.unfold = nn.Conv3d(widths[0], 8 * 8, 3, padding=1)
         self.detail = nn.Conv3d(8 + config.in_channels, config.detail, 3, padding=1)
         self.last = nn.Conv3d(config.detail, 2, 3, padding=1)
-        self.apply(_initialise)
-        for module in self.modules():
-            if isinstance(module, _Block):
-                module.begin_as_identity()
+        initialise_3d(self)
         # Beginning near 0 HU, with errors of some 200 HU expected.
         nn.init.normal_(self.last.weight, std=0.01)
         with torch.no_grad():
@@ -140,37 +139,3 @@ def unfold(x: Tensor) -> Tensor:
     x = x.permute(0, 2, 3, 4, 1).reshape(n, i, j, k, 2, 2, 2, c // 8)
     x = x.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(n, 2 * i, 2 * j, 2 * k, c // 8)
     return x.permute(0, 4, 1, 2, 3)
-
-
-class _Block(nn.Module):
-    """Norm, activation, 3^3 convolution, twice; added to the input, as He et al. 2016 do.
-
-    The norm is over one image alone, so that a translation does not depend on its batch.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.GroupNorm(width // GROUP_CHANNELS, width) for _ in range(2))
-        self.convolutions = nn.ModuleList(
-            nn.Conv3d(width, width, 3, padding=1, bias=False) for _ in range(2)
-        )
-
-    def begin_as_identity(self) -> None:
-        """Let the change be 0 at first: signals then keep their size through any depth."""
-        last = self.convolutions[1]
-        assert isinstance(last, nn.Conv3d)
-        nn.init.zeros_(last.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape (N, width, I, J, K)."""
-        change = x
-        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
-            change = convolution(F.silu(norm(change)))
-        return x + change
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv3d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -15,6 +15,7 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationInf
 from mrtoct.networks.config import NetworkConfig
 from mrtoct.networks.context_gan import ContextGeneratorConfig
 from mrtoct.networks.head_unet import HeadUNetConfig
+from mrtoct.networks.residual_encoder import ResidualEncoderConfig
 from mrtoct.networks.residual_unet import ResidualUNetConfig
 from mrtoct.networks.unet import UNetConfig
 
@@ -23,6 +24,7 @@ NETWORKS: dict[str, type[NetworkConfig]] = {
     "residual_unet": ResidualUNetConfig,
     "context": ContextGeneratorConfig,
     "head_unet": HeadUNetConfig,
+    "residual_encoder": ResidualEncoderConfig,
 }
 
 

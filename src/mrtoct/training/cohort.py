@@ -96,6 +96,7 @@ def describe(recipe: Recipe, model: NetworkConfig, geometry: Geometry, cohort: C
         spacing=recipe.data.spacing,
         geometry=geometry,
         mirror=recipe.data.mirror,
+        exponents=recipe.data.exponents,
         window=recipe.data.hu_window,
         scaling=recipe.data.mr_scaling,
         bias_corrected=cohort.bias_corrected,

@@ -8,17 +8,34 @@ from torch import Tensor
 
 from mrtoct.sampling.slices import Batch
 from mrtoct.training import losses
-from mrtoct.training.recipe import Recipe
+from mrtoct.training.anatomy import anatomy, require_segmenter
+from mrtoct.training.recipe import LossTerm, Recipe
 
 
-def distance_loss(recipe: Recipe, prediction: Tensor, batch: Batch) -> Tensor:
-    """Return the weighted sum of a recipe's loss terms, where the MR was measured."""
+def distance_loss(
+    recipe: Recipe, prediction: Tensor, batch: Batch, terms: Sequence[LossTerm] | None = None
+) -> Tensor:
+    """Return the weighted sum of a recipe's loss terms, where the MR was measured.
+
+    terms are those that are wanted of them; None: all.
+    """
     weight = voxel_weight(recipe, batch)
     total = prediction.new_zeros(())
-    for term in recipe.loss:
+    for term in recipe.loss if terms is None else terms:
         value = losses.LOSSES[term.term](prediction, batch.ct, weight, term.reduction)
         total = total + term.weight * value
     return total
+
+
+def at_full_resolution(recipe: Recipe) -> tuple[LossTerm, ...]:
+    """Return the terms that need voxels as they were prepared: no means of several."""
+    return tuple(term for term in recipe.loss if losses.LOSSES[term.term] is anatomy)
+
+
+def require_terms(recipe: Recipe) -> None:
+    """Raise RecipeError, before a run begins, where a loss term lacks what it needs."""
+    if at_full_resolution(recipe):
+        require_segmenter()
 
 
 def within(made: Tensor, ct: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from mrtoct.sampling.slices import Batch
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
-from mrtoct.training.distance import distance_loss, voxel_weight
+from mrtoct.training.deep_supervision import is_supervised, supervised_loss
+from mrtoct.training.distance import voxel_weight
 from mrtoct.training.muon import Muon
 from mrtoct.training.recipe import OptimizerSection, Recipe
 from mrtoct.training.setting import adam_of
@@ -31,6 +32,7 @@ class RegressionWithError:
         optimizers = optimizers_of(network, recipe.optimizer)
         self._recipe, self._fabric = recipe, fabric
         self._network = network
+        self._deep = is_supervised(recipe.model)
         self._model, *self._optimizers = fabric.setup(network, *optimizers.values())
         self._average = MovingAverage(network, recipe.training.average)
         self.state = State(
@@ -42,9 +44,11 @@ class RegressionWithError:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the network on a batch; return its loss, that of the CT alone."""
         self._model.train()
-        made = self._model(batch.mr)
+        made, *coarser = (
+            self._model(batch.mr, every=True) if self._deep else [self._model(batch.mr)]
+        )
         ct, log_error = made[:, :1], made[:, 1:]
-        loss = distance_loss(self._recipe, ct, batch)
+        loss = supervised_loss(self._recipe, [ct, *coarser], batch)
         error = (ct.detach() - batch.ct).abs() * THOUSAND_HU
         weight = voxel_weight(self._recipe, batch)
         surprise = error * torch.exp(-log_error) + log_error

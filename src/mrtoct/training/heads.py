@@ -40,12 +40,6 @@ def train_heads(
     cohort = heads_of(cohort)
     torch.manual_seed(recipe.training.seed)
     model = replace(recipe.model, in_channels=len(cohort.channels))
-    bundle = describe(recipe, model, Heads(), cohort)
-    network = network_of(bundle)
-    fabric, _ = set_up(recipe.training.precision, model.width, session.device)
-    network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
-    learner = RegressionWithError(network, recipe, fabric)
-    bundle = begin_with(start, learner.state, bundle)
     parts = PartSet(
         cohort.train,
         size=recipe.patches.part,
@@ -53,6 +47,13 @@ def train_heads(
         window=recipe.data.hu_window,
         seed=recipe.training.seed,
     )
+    geometry = Heads(None if recipe.patches.whole else parts.size)
+    bundle = describe(recipe, model, geometry, cohort)
+    network = network_of(bundle)
+    fabric, _ = set_up(recipe.training.precision, model.width, session.device)
+    network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
+    learner = RegressionWithError(network, recipe, fabric)
+    bundle = begin_with(start, learner.state, bundle)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
         drawn = parts.batch(step, recipe.training.batch)

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mrtoct.training.anatomy import anatomy
+
 Reduction = Literal["mean", "sum"]
 Distance = Callable[[Tensor, Tensor, Tensor | None, Reduction], Tensor]
 
@@ -68,6 +70,7 @@ LOSSES: dict[str, Distance] = {
     "gdl": gdl,
     "gdl_absolute": gdl_absolute,
     "gdl_l1": gdl_l1,
+    "anatomy": anatomy,
 }
 """The distances by what a recipe calls them. A new one costs its function and a line here."""
 

@@ -16,7 +16,12 @@ from mrtoct.sampling.subjects import Plane
 from mrtoct.simulation.anatomy import AnatomySettings
 from mrtoct.simulation.scan import ScanSettings
 from mrtoct.training.losses import LOSSES
-from mrtoct.translation.geometry import MOST_NEIGHBOURS, MOST_STAGES, require_size
+from mrtoct.translation.geometry import (
+    MOST_NEIGHBOURS,
+    MOST_STAGES,
+    require_exponents,
+    require_size,
+)
 from mrtoct.volume import BONE_ABOVE_HU
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -37,6 +42,9 @@ class DataSection(_Section):
     """Slices above and below that are shown as further channels (2.5-D)."""
     mirror: bool = False
     """Translate a head and its mirror image and take the mean of both."""
+    exponents: tuple[float, ...] = ()
+    """Translate also with the MR's contrast raised to these exponents, such as 0.8 and 1.25, and
+    take the mean; how far the results differ adds to the standard deviation. A pass for each."""
     planes: tuple[Plane, ...] = ("transverse",)
     """Planes of the slices to learn from; a translation is the mean of what is made in each."""
     channels: tuple[str, ...] = ()
@@ -58,7 +66,8 @@ class DataSection(_Section):
         return spacing
 
     def model_post_init(self, _context: Any) -> None:
-        """Planes must be different ones, and look alike."""
+        """Planes must be different ones, and look alike; so must exponents be different."""
+        require_exponents(self.exponents)
         require_planes(self.planes, self.spacing)
 
 
@@ -125,15 +134,16 @@ class PatchSection(_Section):
     size: int = Field(default=16, ge=4, le=320)
     """Of a context network: side of a patch of CT in voxels."""
     part: tuple[int, int, int] = (128, 144, 112)
-    """Of a head_unet: most voxels (right-left, back-front, down-up) of the part of a head that is
-    shown at once; rounded up to what the network halves without a rest."""
+    """Of networks of whole heads: most voxels (right-left, back-front, down-up) of the part of a
+    head that is shown at once; rounded up to what the network halves without a rest."""
     margin: Literal[8, 18] = 8
     """Voxels of MR seen beyond it on each side. 8: the paper's 32^3 for 16^3; the zeros that the
     network pads its inner layers with reach into the patch. 18: all that a voxel depends on, so
     that a whole head is translated exactly as it was trained, at four times the work."""
     whole: bool = True
     """Translate with the network as a filter over the whole head, without borders; else patch by
-    patch, as it was trained."""
+    patch, as it was trained: a context network's side by side, parts of heads with neighbours that
+    share a half and are blended."""
 
     @field_validator("part")
     @classmethod
@@ -171,9 +181,11 @@ class OptimizerSection(_Section):
     beta1: float = Field(default=0.5, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     muon: float = Field(default=0.0, ge=0, le=1000)
-    """Of a head_unet: its convolutions learn by Muon, at learning_rate times this; 0: by Adam."""
+    """Of networks of whole heads: their convolutions learn by Muon, at learning_rate times this; 0:
+    by Adam."""
     clip: float = Field(default=1.0, gt=0, le=1000)
-    """Of a head_unet: longest gradient, over all weights; longer ones are shortened to it."""
+    """Of networks of whole heads: longest gradient, over all weights; longer ones are shortened to
+    it."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """cosine: a short warm-up, then down to zero at the last step; linear: constant for the first
     half, then straight down to zero."""
@@ -257,8 +269,31 @@ class Recipe(_Section):
             )
         if sees != "patches" and self.auto_context.iterations > 1:
             raise ValueError("auto_context.iterations above 1 needs a network that sees patches")
+        if any(term.term == "anatomy" for term in self.loss):
+            if sees != "heads":
+                raise ValueError(
+                    "the loss term anatomy sees in three dimensions and needs a network that does, "
+                    f"such as residual_encoder or head_unet, got a {kind}"
+                )
+            if self.data.hu_window != HuWindow():
+                raise ValueError(
+                    "the loss term anatomy knows the HU window -1024 to 3071 alone, got "
+                    f"{self.data.hu_window.low:g} to {self.data.hu_window.high:g}"
+                )
         if sees != "heads" and self.simulation is not None:
             raise ValueError("simulation needs a network that sees heads, such as head_unet")
+        if self.simulation is not None:
+            divisor = self.model.divisor
+            if any(n % divisor for n in self.simulation.size):
+                raise ValueError(
+                    f"simulation.size must be multiples of {divisor} for this {kind}, got "
+                    f"{list(self.simulation.size)}"
+                )
+            if not self.patches.whole:
+                raise ValueError(
+                    "patches.whole = false is for trainings on a store; a network that learns from "
+                    "simulated scans translates whole heads"
+                )
         if self.adversarial is None:
             return
         if sees == "heads":

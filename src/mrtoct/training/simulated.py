@@ -25,6 +25,7 @@ from mrtoct.simulation.stream import StreamSettings, scans
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress, read_progress
 from mrtoct.training.cohort import Cohort, describe
+from mrtoct.training.distance import require_terms
 from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
@@ -70,6 +71,7 @@ def train_from_simulation(
     sources, run = Path(sources), Path(run)
     if recipe.simulation is None:
         raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
+    require_terms(recipe)
     begin = None if start is None else find_bundle(start)
     if begin is not None:
         recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing

@@ -10,6 +10,7 @@ from mrtoct.networks.config import Sees
 from mrtoct.prepare.store import open_subject, read_manifest
 from mrtoct.training.auto_context import train_cascade
 from mrtoct.training.cohort import load_cohort, usable_subjects, wanted_channels
+from mrtoct.training.distance import require_terms
 from mrtoct.training.heads import train_heads
 from mrtoct.training.loop import Trainer
 from mrtoct.training.recipe import Recipe
@@ -94,6 +95,7 @@ def train(
     if recipe.simulation is not None:
         raise RecipeError(f"recipe {recipe.name} learns from simulated scans, not from a store")
     begin = None if start is None else find_bundle(start)
+    require_terms(recipe)
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
     if begin is not None:

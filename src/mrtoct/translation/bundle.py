@@ -29,7 +29,7 @@ from mrtoct.networks.registry import AnyNetwork
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.prepare.spacing import require_spacing
 from mrtoct.translation.deviation.model import DeviationModel
-from mrtoct.translation.geometry import Geometry
+from mrtoct.translation.geometry import Geometry, require_exponents
 from mrtoct.translation.guard.seen import SeenMr
 from mrtoct.translation.training_cts import TrainingCts
 
@@ -49,6 +49,8 @@ class Bundle:
     """What the network is shown of a head."""
     mirror: bool = False
     """Average what the network makes of a head and of its mirror image."""
+    exponents: tuple[float, ...] = ()
+    """Beside the MR as it is, average over it at these exponents of its contrast, too."""
     window: HuWindow = HuWindow()
     scaling: MrScaling = MrScaling()
     bias_corrected: bool = False
@@ -69,6 +71,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         require_spacing(self.spacing)
+        require_exponents(self.exponents)
         if self.geometry.kind != self.model.sees:
             raise ValueError(
                 f"a {self.model.kind} sees {self.model.sees}, but the geometry is of "

@@ -1,8 +1,8 @@
 """A bundle as an ONNX file, for programs that run networks without Python or torch.
 
 The graph takes what a program has that resampled a head: the MR's signal, the head mask, and the
-signal's percentiles in it. Scaling, the mean over mirror images and planes, and the map to HU are
-inside. What a program must do before and after is written into the file's metadata.
+signal's percentiles in it. Scaling, the mean over mirror images, planes and contrasts, and the map
+to HU are inside. What a program must do before and after is written into the file's metadata.
 
     mr    (C, I, J, K) float32   signal on an upright grid (RAS) of the stated voxel spacing
     head  (I, J, K)    float32   1 in the head, 0 elsewhere
@@ -31,7 +31,7 @@ from mrtoct.errors import BundleError, FileError
 from mrtoct.io.atomic import new_file, require_absent
 from mrtoct.sampling.planes import SWAPPED
 from mrtoct.translation.bundle import Bundle, read_bundle
-from mrtoct.translation.geometry import Slices
+from mrtoct.translation.geometry import Heads, Slices
 from mrtoct.translation.predict import View, views
 from mrtoct.volume import Array
 
@@ -86,6 +86,11 @@ def export_onnx(folder: Path, out: Path, *, overwrite: bool = False) -> Exported
             f"{folder}: networks of patches are put together by mrtoct's own tiling, which ONNX "
             "cannot hold; networks of slices and of whole heads can be exported"
         )
+    if isinstance(bundle.geometry, Heads) and bundle.geometry.tile:
+        raise BundleError(
+            f"{folder} translates in tiles that overlap, which ONNX cannot hold; a network that "
+            "was trained with patches.whole = true can be exported"
+        )
     multiples = sides_of(bundle)
     graph = Graph(network, bundle).eval()
     with new_file(out, overwrite=overwrite) as part, tempfile.TemporaryDirectory() as scratch:
@@ -113,7 +118,7 @@ class Graph(nn.Module):
         """Map MR (C, I, J, K), head (I, J, K) and percentiles (C) to HU (I, J, K)."""
         low, high = (value[:, None, None, None] for value in (low, high))
         scaled = ((mr - low) / (high - low)).clamp(0.0, self.ceiling) * head
-        made = [_back(self._of(_turned(scaled, view)), view) for view in self.views]
+        made = [_back(self._of(_shown(scaled, view)), view) for view in self.views]
         ct = torch.stack(made).mean(dim=0)
         dark, bright = self.window
         return ct * (bright - dark) + dark
@@ -133,8 +138,9 @@ class Graph(nn.Module):
         return predicted.permute(2, 1, 0).clamp(0.0, 1.0)
 
 
-def _turned(mr: Tensor, view: View) -> Tensor:
-    """Return (C, I, J, K) as View.turned does."""
+def _shown(mr: Tensor, view: View) -> Tensor:
+    """Return (C, I, J, K) as View.shown does."""
+    mr = mr.pow(view.exponent) if view.exponent != 1 else mr
     mr = mr.flip(1) if view.mirrored else mr
     return mr.transpose(*SWAPPED[view.plane])
 

@@ -16,6 +16,11 @@ from mrtoct.sampling.subjects import Plane
 MOST_PIXELS = 4096
 """Along a side of a slice."""
 MOST_NEIGHBOURS = 8
+MOST_EXPONENTS = 4
+EXPONENTS = (0.5, 2.0)
+"""Beyond them an MR is of another contrast."""
+MOST_TILE = 1024
+"""Voxels along a side."""
 MOST_STAGES = 5
 
 
@@ -74,16 +79,24 @@ class Patches:
 
 @dataclass(frozen=True)
 class Heads:
-    """The whole head at once."""
+    """The whole head at once, or as little of it as in training."""
 
+    tile: tuple[int, int, int] | None = None
+    """Voxels (I, J, K) that are shown at once, half of which the next tile shares; None: as many
+    as the memory holds."""
     kind: Literal["heads"] = "heads"
     planes: ClassVar[tuple[Plane, ...]] = ("transverse",)
 
     def require_fit(
         self, model: NetworkConfig, channels: int, spacing: tuple[float, float, float]
     ) -> None:
-        """Raise ValueError unless a network takes so many MR channels."""
+        """Raise ValueError unless a network takes so many MR channels, and tiles of that size."""
         _require_inputs(model, channels)
+        if self.tile and any(n % model.divisor or not 8 <= n <= MOST_TILE for n in self.tile):
+            raise ValueError(
+                f"tile must be multiples of {model.divisor} for this {model.kind}, from 8 to "
+                f"{MOST_TILE}, got {list(self.tile)}"
+            )
 
     def build(self, model: NetworkConfig) -> nn.Module:
         """Return the network, with new weights."""
@@ -91,6 +104,18 @@ class Heads:
 
 
 Geometry = Annotated[Slices | Patches | Heads, Field(discriminator="kind")]
+
+
+def require_exponents(exponents: tuple[float, ...]) -> None:
+    """Raise ValueError unless these are a few different exponents of an MR's contrast beside 1."""
+    low, high = EXPONENTS
+    if len({1.0, *exponents}) <= len(exponents) or len(exponents) > MOST_EXPONENTS:
+        raise ValueError(
+            f"exponents must be at most {MOST_EXPONENTS} different numbers other than 1, got "
+            f"{list(exponents)}"
+        )
+    if any(not low <= e <= high for e in exponents):
+        raise ValueError(f"exponents must be {low:g} to {high:g}, got {list(exponents)}")
 
 
 def require_size(size: tuple[int, int], model: NetworkConfig) -> None:

@@ -12,20 +12,27 @@ from torch import nn
 from mrtoct.sampling.planes import in_plane
 from mrtoct.sampling.subjects import Plane
 from mrtoct.translation.bundle import Bundle
-from mrtoct.translation.predict_head import HeadNetwork, predict_head
+from mrtoct.translation.predict_head import HeadNetwork, predict_head, tile_of
 from mrtoct.translation.ways import WAYS
 from mrtoct.volume import Array
 
 
 @dataclass(frozen=True)
 class View:
-    """A way to look at a head: in slices of a plane, of itself or of its mirror image."""
+    """A way to look at a head: in slices of a plane, mirrored or not, at an exponent of its MR."""
 
     plane: Plane = "transverse"
     mirrored: bool = False
+    exponent: float = 1.0
+
+    def shown(self, mr: Array) -> Array:
+        """Return scaled MR (..., I, J, K) as it is shown to a network: of that contrast, turned."""
+        if self.exponent != 1:
+            mr = np.maximum(np.asarray(mr, dtype=np.float32), 0) ** np.float32(self.exponent)
+        return self.turned(mr)
 
     def turned(self, array: Array) -> Array:
-        """Return (..., I, J, K) as it is shown to a network."""
+        """Return (..., I, J, K) in the plane, or its mirror image."""
         return in_plane(array[..., ::-1, :, :] if self.mirrored else array, self.plane)
 
     def back(self, array: Array) -> Array:
@@ -36,8 +43,14 @@ class View:
 
 def views(bundle: Bundle) -> list[View]:
     """Return the ways in which a bundle wants a head to be looked at; their mean is its CT."""
-    mirrored = (False, True) if bundle.mirror else (False,)
-    return [View(plane, m) for plane in bundle.geometry.planes for m in mirrored]
+    return views_of(bundle, (False, True) if bundle.mirror else (False,))
+
+
+def views_of(bundle: Bundle, mirrored: tuple[bool, ...]) -> list[View]:
+    """Return a bundle's ways to look at a head, mirrored or not as told; the plain one first."""
+    exponents = (1.0, *bundle.exponents)
+    planes = bundle.geometry.planes
+    return [View(plane, m, e) for plane in planes for m in mirrored for e in exponents]
 
 
 def predict(network: nn.Module, bundle: Bundle, mr: Array, head: Array) -> Array:
@@ -74,14 +87,23 @@ def predict_with_error(
     """Map scaled MR (C, I, J, K) to CT as predict does, and to the absolute error expected in it.
 
     For networks that see whole heads. Both come of the same passes; the error is in HU, (I, J, K)
-    float32, and 0 outside of head.
+    float32, and 0 outside of head. Where the bundle looks at its MR in several contrasts, the
+    variance of what it then makes adds to the error's square.
     """
     ways = views(bundle)
-    ct, error = (np.zeros(mr.shape[1:], dtype=np.float32) for _ in range(2))
+    ct, error, apart, squares = (np.zeros(mr.shape[1:], dtype=np.float32) for _ in range(4))
+    first: Array | None = None
     for view in ways:
-        made = predict_head(cast(HeadNetwork, network), view.turned(mr))
-        ct += view.back(made[0]) / len(ways)
+        made = predict_head(cast(HeadNetwork, network), view.shown(mr), tile=tile_of(bundle))
+        one = view.back(made[0])
+        first = one if first is None else first
+        ct += one / len(ways)
         error += view.back(made[1]) / len(ways)
+        if bundle.exponents:
+            apart += (one - first) / len(ways)
+            squares += np.square(one - first) / len(ways)
+    if bundle.exponents:
+        error = np.sqrt(np.square(error) + np.maximum(squares - np.square(apart), 0))
     width = np.float32(bundle.window.high - bundle.window.low)
     return ct, np.where(head, error * width, np.float32(0))
 
@@ -94,5 +116,5 @@ def predict_view(
 
     Arrays, in and out, are as predict takes and gives them.
     """
-    made = WAYS[bundle.model.sees].predict(network, bundle, view.turned(mr), view.turned(head))
+    made = WAYS[bundle.model.sees].predict(network, bundle, view.shown(mr), view.turned(head))
     return [view.back(ct) for ct in made]

@@ -1,8 +1,14 @@
 """Show a whole scaled head at once to a network that says how wrong it expects to be.
 
 A head too large for the memory is cut into few large tiles that overlap, and what is made of them
-is blended: this network sees far, so a tile without its surroundings is translated differently,
-and a hard border between two would show.
+is blended: such a network sees far and norms each image by itself, so a tile without its
+surroundings is translated differently, and a hard border between two would show. For the same
+reason the exact tiling of filters (tiling.py) is not to be had here.
+
+A bundle may ask for tiles of the size that its network learnt from, of which neighbours share a
+half. A tile's weight falls in a straight line from its middle to next to nothing at its border, as
+the Gaussian of nnU-Net does in a curve: either way no voxel's CT hangs on whether it lies just
+inside or just outside of a tile, so there is no seam to blur, and nothing a Gaussian would add.
 """
 
 from __future__ import annotations
@@ -19,15 +25,15 @@ from torch import Tensor, nn
 from mrtoct.hardware.devices import bfloat16_pays
 from mrtoct.networks.config import NetworkConfig
 from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.geometry import Heads
 from mrtoct.volume import Array
 
-MOST_VOXELS = 16_000_000
-"""Of one pass: about 250 mm each way at 1 mm."""
 OVERLAP = 48
-"""Voxels that neighbouring tiles share."""
+"""Voxels that neighbouring tiles share, where the memory asks for tiles."""
 ERROR_UNIT = 1000 / 4095
 """Of the network's expected errors, as a part of the HU window: thousands of HU of 4095."""
 
+Tile = tuple[int, int, int]
 Span = tuple[slice, Array]
 """A tile's place along an axis, and its weights there."""
 
@@ -46,19 +52,26 @@ class HeadNetwork(Protocol):
 
 def whole_head(network: nn.Module, bundle: Bundle, mr: Array, head: Array) -> list[Array]:
     """Return what a network makes of scaled MR (C, I, J, K): CT in [0, 1], (I, J, K)."""
-    return [predict_head(cast(HeadNetwork, network), mr)[0]]
+    return [predict_head(cast(HeadNetwork, network), mr, tile=tile_of(bundle))[0]]
+
+
+def tile_of(bundle: Bundle) -> Tile | None:
+    """Return the tiles in which a bundle wants a head to be shown; None: as large as may be."""
+    assert isinstance(bundle.geometry, Heads)
+    return bundle.geometry.tile
 
 
 @torch.no_grad()
 def predict_head(
-    network: HeadNetwork, mr: Array, *, most_voxels: int = MOST_VOXELS
+    network: HeadNetwork, mr: Array, *, tile: Tile | None = None, most_voxels: int | None = None
 ) -> tuple[Array, Array]:
     """Map scaled MR (C, I, J, K) to CT in [0, 1] and to the absolute error expected in it.
 
-    Both are (I, J, K) float32, the error in the CT's unit. A pass sees at most most_voxels,
-    padding included.
+    Both are (I, J, K) float32, the error in the CT's unit. A pass sees a tile (I, J, K) of voxels;
+    without one at most most_voxels, padding included, or what the network bears.
     """
-    axes = _tiles(mr.shape[1:], network.config.divisor, most_voxels)
+    most = most_voxels or network.config.most_voxels
+    axes = _tiles(mr.shape[1:], network.config.divisor, most, tile)
     if all(len(spans) == 1 for spans in axes):
         return _in_one_pass(network, mr)
     total = np.zeros((2, *mr.shape[1:]), dtype=np.float32)
@@ -88,8 +101,12 @@ def _in_one_pass(network: HeadNetwork, mr: Array) -> tuple[Array, Array]:
     return ct.contiguous().cpu().numpy(), error.contiguous().cpu().numpy()
 
 
-def _tiles(shape: tuple[int, ...], divisor: int, most_voxels: int) -> list[list[Span]]:
-    """Return the tiles along each axis: as few as the bound on a pass's voxels allows."""
+def _tiles(
+    shape: tuple[int, ...], divisor: int, most_voxels: int, tile: Tile | None
+) -> list[list[Span]]:
+    """Return the tiles along each axis: of a size, or as few as the bound on a pass allows."""
+    if tile is not None:
+        return [list(_spans(n, side, side // 2)) for n, side in zip(shape, tile, strict=True)]
     sides = [-(-n // divisor) * divisor for n in shape]
     while math.prod(sides) > most_voxels:
         longest = max(range(3), key=lambda axis: sides[axis])
@@ -97,16 +114,16 @@ def _tiles(shape: tuple[int, ...], divisor: int, most_voxels: int) -> list[list[
         if half >= sides[longest]:
             break  # mostly overlap: smaller tiles would save nothing
         sides[longest] = half
-    return [list(_spans(n, side)) for n, side in zip(shape, sides, strict=True)]
+    return [list(_spans(n, side, OVERLAP)) for n, side in zip(shape, sides, strict=True)]
 
 
-def _spans(length: int, side: int) -> Iterator[Span]:
+def _spans(length: int, side: int, overlap: int) -> Iterator[Span]:
     """Lay tiles of a side evenly along an axis; their weights rise and fall over the overlap."""
     side = min(side, length)
-    count = 1 if side == length else math.ceil((length - OVERLAP) / (side - OVERLAP))
+    count = 1 if side == length else math.ceil((length - overlap) / (side - overlap))
     for start in np.linspace(0, length - side, count).round().astype(int).tolist():
         weights = np.ones(side, dtype=np.float32)
-        rise = (np.arange(min(OVERLAP, side), dtype=np.float32) + 0.5) / OVERLAP
+        rise = (np.arange(min(overlap, side), dtype=np.float32) + 0.5) / overlap
         if start > 0:
             weights[: len(rise)] *= rise
         if start + side < length:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,10 @@ from mrtoct.prepare.channels import align_channels, channel_transforms, checked_
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import measured_on, resample, resample_mask
 from mrtoct.translation.bundle import Bundle, read_bundle
-from mrtoct.translation.deviation.disagreement import predict_with_disagreement
-from mrtoct.translation.deviation.model import DeviationModel
+from mrtoct.translation.ensemble import Member, mean_hu, mean_hu_with_deviation, together
 from mrtoct.translation.geometry import Patches
 from mrtoct.translation.guard.doubts import doubts
-from mrtoct.translation.predict import predict, predict_stages
+from mrtoct.translation.predict import predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
 from mrtoct.translation.shading import AS_STORED, corrected
 from mrtoct.translation.tiling import PatchGrid
@@ -87,7 +86,8 @@ class Shown:
 class Translator:
     """Turns head MR volumes into synthetic CT volumes.
 
-    Made by `Translator.load`, which takes a shipped model or one of your training.
+    Made by `Translator.load`, which takes a shipped model or one of your training, or several:
+    then a synthetic CT is the mean of what they make.
 
     Parameters
     ----------
@@ -97,6 +97,15 @@ class Translator:
         The network.
     device : torch.device
         Where it computes.
+    further : sequence of (Bundle, torch.nn.Module)
+        More models, whose CTs are averaged with the first one's.
+    names : sequence of str
+        What the models are called, for sentences about them.
+
+    Attributes
+    ----------
+    bundle : Bundle
+        What the model is; of several, what they are together.
 
     Raises
     ------
@@ -112,21 +121,39 @@ class Translator:
     ('HU', True)
     """
 
-    def __init__(self, bundle: Bundle, network: nn.Module, device: torch.device) -> None:
-        self.bundle = bundle
+    def __init__(
+        self,
+        bundle: Bundle,
+        network: nn.Module,
+        device: torch.device,
+        *,
+        further: Sequence[tuple[Bundle, nn.Module]] = (),
+        names: Sequence[str] = (),
+    ) -> None:
+        models = [(bundle, network), *further]
+        names = names or [f"model {n}" for n in range(1, len(models) + 1)]
+        self.bundle = together([b for b, _ in models], names)
         self.device = device
-        network.to(memory_format=WAYS[bundle.model.sees].layout)  # type: ignore[call-overload]
-        self._network = network.to(device).eval()
+        for one, its_network in models:
+            layout = WAYS[one.model.sees].layout
+            its_network.to(memory_format=layout)  # type: ignore[call-overload]
+        self._members = [
+            Member(one, its.to(device).eval(), name)
+            for (one, its), name in zip(models, names, strict=True)
+        ]
 
     @classmethod
-    def load(cls, model: Path | str = DEFAULT, device: str = "auto") -> Translator:
-        """Load a model.
+    def load(
+        cls, model: Path | str | Sequence[Path | str] = DEFAULT, device: str = "auto"
+    ) -> Translator:
+        """Load a model, or several whose mean is wanted.
 
         Parameters
         ----------
-        model : Path or str
+        model : Path or str, or a sequence of these
             Name of a model that comes with mrtoct, or a bundle's folder, such as RUN/best. A folder
-            that has a model's name is written ./head, or given as a Path.
+            that has a model's name is written ./head, or given as a Path. Of a sequence (an
+            ensemble) the models' MR channels and voxels must be the same.
         device : str
             auto, cpu, cuda or cuda:N; auto takes a GPU where there is one.
 
@@ -137,12 +164,17 @@ class Translator:
         Raises
         ------
         BundleError
-            If there is no such model, or its files are incomplete or damaged.
+            If there is no such model, its files are incomplete or damaged, or several do not fit
+            together.
         ValueRangeError
-            If the device is not there.
+            If no model is named, or the device is not there.
         """
-        bundle, network = read_bundle(find_bundle(model))
-        return cls(bundle, network, device_named(device))
+        models = [model] if isinstance(model, Path | str) else [*model]
+        if not models:
+            raise ValueRangeError("no model is named; name one or more")
+        used = device_named(device)
+        (bundle, network), *further = [read_bundle(find_bundle(one)) for one in models]
+        return cls(bundle, network, used, further=further, names=[*map(str, models)])
 
     def translate(
         self,
@@ -206,22 +238,20 @@ class Translator:
         The deviation is at least 1 in the head and 0 outside. Raises BundleError if the bundle was
         trained without subjects that say how large its errors are.
         """
-        model = self.deviation_model()
+        self.require_deviation()
         shown = self._shown(mr, aligned, bias_correct, on_doubt, force=force)
-        hu, disagreement = predict_with_disagreement(
-            self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
+        hu, deviation = mean_hu_with_deviation(
+            self._members, shown.mr, shown.inside, shown.head.spacing
         )
-        deviation = model.apply(model.signs(hu, disagreement, shown.head.spacing))
         return shown.placed(hu, onto), shown.placed_deviation(deviation, onto)
 
-    def deviation_model(self) -> DeviationModel:
-        """Return how the bundle estimates standard deviations; BundleError if it cannot."""
-        if self.bundle.deviation is None:
-            raise BundleError(
-                "this bundle cannot estimate its uncertainty: it was trained without validation "
-                "subjects, or by an older version; train again with some"
-            )
-        return self.bundle.deviation
+    def require_deviation(self) -> None:
+        """Raise BundleError if a model cannot estimate standard deviations; of several, name it."""
+        for member in self._members:
+            try:
+                member.deviation_model()
+            except BundleError as error:
+                raise (error.about(member.name) if len(self._members) > 1 else error) from None
 
     def translate_stages(
         self, mr: MrLike, *, aligned: bool = False, bias_correct: bool | None = None
@@ -229,11 +259,15 @@ class Translator:
         """Return what translate does, once for each network of an auto-context cascade.
 
         The last is the translation; those before are what shorter cascades of the same networks
-        make. A bundle of one network gives one.
+        make. A bundle of one network gives one, and so do several models, which have no stages in
+        common.
         """
         shown = self._shown(mr, aligned, bias_correct, warnings.warn)
+        if len(self._members) > 1:
+            return [shown.placed(self.predict(shown.mr, shown.inside))]
+        (one,) = self._members
         stages = predict_stages(
-            self._network, self.bundle, self._scaled(shown.mr, shown.inside), shown.inside
+            one.network, one.bundle, one.scaled(shown.mr, shown.inside), shown.inside
         )
         return [shown.placed(self.bundle.window.to_hu(ct)) for ct in stages]
 
@@ -272,7 +306,7 @@ class Translator:
         voxels the patches' borders lie.
         """
         geometry = self.bundle.geometry
-        if not isinstance(geometry, Patches) or geometry.whole:
+        if len(self._members) > 1 or not isinstance(geometry, Patches) or geometry.whole:
             return None
         if not mr.grid.upright(self.bundle.spacing).matches(mr.grid):
             return None
@@ -300,14 +334,23 @@ class Translator:
         named = self._by_name(mr, force=True)
         channels = checked_channels(named, self.bundle.channels)
         stored = {name: named[name] for name in channels}
-        found = doubts(stored, self.bundle.seen)
+        found = self._doubts(stored)
         if verdict_of(found) == "unusable":
             return stored, found
         changed, notes = corrected(channels, self.bundle, bias_correct)
         if not notes:
             return stored, found
         kept = [finding for finding in found if finding.kind in AS_STORED]
-        return changed, [*notes, *kept, *doubts(changed, self.bundle.seen)]
+        return changed, [*notes, *kept, *self._doubts(changed)]
+
+    def _doubts(self, mr: Mapping[str, Volume]) -> list[Finding]:
+        """Return what is unlike the MR that any of the models was trained on, each thing once."""
+        found: list[Finding] = []
+        for member in self._members:
+            said = {(finding.kind, finding.scan) for finding in found}
+            its = doubts(mr, member.bundle.seen)
+            found += [finding for finding in its if (finding.kind, finding.scan) not in said]
+        return found
 
     def _by_name(self, mr: MrLike, force: bool) -> dict[str, Volume]:
         """Return the MR by channel, read or converted; in a.u. unless another unit is forced."""
@@ -336,11 +379,7 @@ class Translator:
 
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
-        scaled = self._scaled(mr, head)
-        return self.bundle.window.to_hu(predict(self._network, self.bundle, scaled, head))
-
-    def _scaled(self, mr: Array, head: Array) -> Array:
-        return np.stack([self.bundle.scaling.apply(channel, head) for channel in mr])
+        return mean_hu(self._members, mr, head)
 
 
 def _require_mr(mr: Volume, kind: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from mrtoct.translation.bundle import Bundle
-from mrtoct.translation.predict import View, predict_view, predict_with_error, views
+from mrtoct.translation.predict import predict_view, predict_with_error, views, views_of
 from mrtoct.volume import Array
 
 
@@ -21,15 +21,15 @@ def predict_with_disagreement(
 
     The doubt of a network that sees whole heads is the absolute error that it expects, of the same
     pass and 0 outside of head; of any other network the root mean square difference of the views
-    from the CT. Views are the head and its mirror image, in each plane of the bundle: one more pass
-    where the bundle's CT is not their mean anyway. Both are (I, J, K) float32.
+    from the CT. Views are the head and its mirror image, in each plane of the bundle and at each of
+    its exponents: one more pass where the bundle's CT is not their mean anyway. Both are (I, J, K)
+    float32.
     """
     if bundle.model.sees == "heads":
         scaled, expected = predict_with_error(network, bundle, mr, head)
         return bundle.window.to_hu(scaled), expected
     wanted = views(bundle)
-    planes = bundle.geometry.planes
-    shown = [View(plane, mirrored) for plane in planes for mirrored in (False, True)]
+    shown = views_of(bundle, (False, True))
     made = {
         view: bundle.window.to_hu(predict_view(network, bundle, view, mr, head)[-1])
         for view in shown
