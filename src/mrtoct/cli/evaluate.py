@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
+from mrtoct.cli.options import Device, Overwrite, Scheduler, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
@@ -98,6 +98,7 @@ def evaluate(
         Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
     ] = None,
     workers: Workers = processors(),
+    scheduler: Scheduler = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -128,6 +129,7 @@ def evaluate(
         synthrad,
         workers,
         device,
+        scheduler,
     )
     pair = single(request)
     with watching("evaluate") as watcher:

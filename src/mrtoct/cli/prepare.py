@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mrtoct.cli.options import Workers, listed, processors
+from mrtoct.cli.options import Scheduler, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
@@ -75,6 +75,7 @@ def prepare(
         ),
     ] = False,
     workers: Workers = processors(),
+    scheduler: Scheduler = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
     ] = False,
@@ -101,6 +102,7 @@ def prepare(
         recipe,
         listed(channels),
         workers,
+        scheduler=scheduler,
         bias_correct=bias_correct,
         moved=moved,
         overwrite=overwrite,
@@ -141,13 +143,14 @@ def run(
     channels: tuple[str, ...],
     workers: int,
     *,
+    scheduler: str | None = None,
     bias_correct: bool = False,
     moved: Moved = "leave out",
     overwrite: bool = False,
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
     data = load_recipe(recipe).data
-    listing = list_subjects(source)
+    listing = list_subjects(source if scheduler is None else source.absolute())
     settings = PrepareSettings(
         spacing=data.spacing,
         channels=channels or data.channels or usual_channels(listing),
@@ -160,6 +163,7 @@ def run(
             store,
             settings,
             workers=workers,
+            scheduler=scheduler,
             overwrite=overwrite,
             watcher=watcher,
         )
