@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from mrtoct.cli.options import Device, Overwrite, Scheduler, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
-from mrtoct.errors import ValueRangeError
+from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.judging.judge import Terms
 from mrtoct.judging.judgement import Judgement, chosen
@@ -132,6 +132,8 @@ def evaluate(
         scheduler,
     )
     pair = single(request)
+    if pair and scheduler is not None:
+        raise CohortError(f"--scheduler spreads a cohort; {sct} and {ct} are one pair")
     with watching("evaluate") as watcher:
         result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:

@@ -1,4 +1,4 @@
-"""Spread jobs over the machines of a Dask cluster, which is an extra: pip install 'mrtoct[cluster]'.
+"""Spread jobs over the machines of a Dask cluster, an extra: pip install 'mrtoct[cluster]'.
 
 A job is sent as its arguments, paths above all, so the files must lie where every machine sees them
 under the same path. What a worker that died was at is done again elsewhere, and nothing else.

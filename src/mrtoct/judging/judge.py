@@ -71,9 +71,9 @@ def judge_subjects(
 
     names are those of the subjects in the order to show. Methods make their synthetic CTs here;
     they are judged in several processes where workers is above 1, or by the Dask cluster of a
-    scheduler: volumes are sent to it, and files named, which it must see, too. A subject that cannot be judged
-    stops no other. keep is handed every case that was judged, with its figures. Raises
-    CohortError where nobody can be judged.
+    scheduler: volumes are sent to it, and files named, which it must see, too. A subject that
+    cannot be judged stops no other. keep is handed every case that was judged, with its figures.
+    Raises CohortError where nobody can be judged.
     """
     waiting: dict[str, Case] = {}
 
