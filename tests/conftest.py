@@ -72,6 +72,6 @@ def scheduler() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:  # what the workers import
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests.parent / "src", tests))))
         with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL"
         ) as cluster:
             yield cluster.scheduler_address

@@ -15,7 +15,7 @@ import pytest
 from mrtoct.errors import FileError, MrtoctError, RecipeError, ValueRangeError
 from mrtoct.hardware.progress import Update
 from mrtoct.training.curves import read_curves
-from mrtoct.training.launch import Place, place_given
+from mrtoct.training.place import Place, place_given
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import read_run
 from mrtoct.training.train import train

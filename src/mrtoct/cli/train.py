@@ -10,7 +10,7 @@ import typer
 from mrtoct.cli.options import Device, Overwrite, listed
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.prepare.store import read_manifest
-from mrtoct.training.launch import leads_here
+from mrtoct.training.place import leads_here
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.simulated import train_from_simulation

@@ -73,7 +73,8 @@ def _on_cluster(
                 if not pending:
                     return
                 try:
-                    wait(pending, timeout=5, return_when="FIRST_COMPLETED")
+                    with client.as_current():
+                        wait(pending, timeout=5, return_when="FIRST_COMPLETED")
                 except TimeoutError:
                     continue  # to see whether there are workers still
                 for future in [future for future in pending if future.done()]:

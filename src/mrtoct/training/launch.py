@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -23,14 +23,20 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from lightning_fabric.plugins.environments import SLURMEnvironment
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from mrtoct.errors import MrtoctError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.hardware.processes import processors
 from mrtoct.hardware.progress import Update, nobody
-from mrtoct.training.ranks import LostTouchError, in_touch, require_shares
+from mrtoct.training.place import (
+    Place,
+    kind_of,
+    meeting,
+    place_given,
+    require_agreement,
+    require_gpus,
+)
+from mrtoct.training.ranks import LostTouchError, require_shares
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import Session
 
@@ -40,22 +46,6 @@ PATIENCE = timedelta(minutes=30)
 """How long a process waits for another before it takes it for lost."""
 GRACE = 15.0
 """Seconds in which the others may say what they know, once one has ended before its time."""
-PORT = 29500
-"""Where the processes of several machines meet, unless MASTER_PORT says another."""
-BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which of the processes of a training one is, and where they meet."""
-
-    rank: int
-    size: int
-    local_rank: int
-    """Of those on its machine: which GPU it takes."""
-    local_size: int
-    meet: str
-    """As torch.distributed takes it: env:// or tcp://HOST:PORT."""
 
 
 def train_together(
@@ -76,95 +66,17 @@ def train_together(
             raise ValueRangeError(f"{name} must be at least 1, got {count}")
     place = place_given(os.environ)
     if place is not None:
-        _require_agreement(place, devices, nodes)
+        require_agreement(place, devices, nodes)
         require_shares(recipe.name, recipe.training.batch, place.size)
         return _as_member(place, work, arguments, session)
     here, machines = devices or 1, nodes or 1
     if here * machines == 1:
         return work(**arguments, session=session)
     require_shares(recipe.name, recipe.training.batch, here * machines)
-    _require_gpus(session.device, here)
-    meet, machine = _meeting(machines, os.environ)
+    require_gpus(session.device, here)
+    meet, machine = meeting(machines, os.environ)
     places = [Place(machine * here + n, machines * here, n, here, meet) for n in range(here)]
     return _started(places, work, arguments, session)
-
-
-def place_given(environment: Mapping[str, str]) -> Place | None:
-    """Return the place that torchrun or srun gave this process; None where neither started several.
-
-    Of Slurm only what srun sets counts: the script of a batch job is one process, whatever its job
-    may start.
-    """
-    if all(name in environment for name in BY_TORCHRUN):
-        size = int(environment["WORLD_SIZE"])
-        local = int(environment.get("LOCAL_WORLD_SIZE", size))
-        rank, local_rank = int(environment["RANK"]), int(environment["LOCAL_RANK"])
-        return Place(rank, size, local_rank, local, "env://") if size > 1 else None
-    size = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
-    if size == 1:
-        return None
-    machines = int(environment.get("SLURM_STEP_NUM_NODES", "1"))
-    hosts = environment.get("SLURM_STEP_NODELIST", "127.0.0.1")
-    host = environment.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(hosts)
-    # Two jobs on one machine must not meet: the port comes from the job's number.
-    number = int(environment.get("SLURM_JOB_ID", "0"))
-    port = environment.get("MASTER_PORT") or 15000 + number % 10000
-    return Place(
-        int(environment["SLURM_PROCID"]),
-        size,
-        int(environment["SLURM_LOCALID"]),
-        size // machines,
-        f"tcp://{host}:{port}",
-    )
-
-
-def leads_here() -> bool:
-    """Tell whether this process is to speak: the first of a launcher's, or the only one."""
-    place = place_given(os.environ)
-    return place is None or place.rank == 0
-
-
-def _require_agreement(place: Place, devices: int | None, nodes: int | None) -> None:
-    machines = place.size // place.local_size
-    for name, wanted, given in (
-        ("devices", devices, place.local_size),
-        ("nodes", nodes, machines),
-    ):
-        if wanted is not None and wanted != given:
-            raise ValueRangeError(
-                f"torchrun or Slurm started {place.local_size} processes on each of {machines} "
-                f"machines, but {name} = {wanted} was asked for: leave it out, or start as many"
-            )
-
-
-def _require_gpus(device: str, processes: int) -> None:
-    kind = device_named(device)
-    if kind.index is not None and processes > 1:
-        raise ValueRangeError(
-            f"device {device!r} is one, but {processes} processes were asked for; name cuda or cpu"
-        )
-    if kind.type == "cuda" and torch.cuda.device_count() < processes:
-        raise ValueRangeError(
-            f"{processes} devices were asked for, but this machine shows "
-            f"{torch.cuda.device_count()} GPU(s): ask for as many, or name the device cpu"
-        )
-
-
-def _meeting(machines: int, environment: Mapping[str, str]) -> tuple[str, int]:
-    """Return where the processes meet and which of the machines this one is."""
-    if machines == 1:
-        return f"tcp://127.0.0.1:{find_free_network_port()}", 0
-    try:
-        host, number = environment["MASTER_ADDR"], int(environment["NODE_RANK"])
-    except (KeyError, ValueError):
-        number = -1
-    if not 0 <= number < machines:
-        raise ValueRangeError(
-            f"for {machines} machines each needs MASTER_ADDR, the name of the first one, and "
-            f"NODE_RANK, 0 to {machines - 1}, in its environment; torchrun and srun set what is "
-            "needed themselves"
-        )
-    return f"tcp://{host}:{environment.get('MASTER_PORT', PORT)}", number
 
 
 def _as_member(place: Place, work: Work, arguments: Mapping[str, Any], session: Session) -> Path:
@@ -177,13 +89,16 @@ def _as_member(place: Place, work: Work, arguments: Mapping[str, Any], session: 
 @contextmanager
 def _joined(place: Place, device: str) -> Iterator[str]:
     """Belong to the group of processes within; gives the name of this one's own device."""
-    kind = device_named(device).type
+    kind = kind_of(device)
     if kind == "cuda":
         # Where Slurm shows each process one GPU of its own, that is the first.
-        index = place.local_rank % torch.cuda.device_count()
+        index = place.local_rank % max(1, torch.cuda.device_count())
+        device = str(device_named(f"cuda:{index}"))
         torch.cuda.set_device(index)
-        device = f"cuda:{index}"
-    with in_touch():
+    if dist.is_initialized():  # by the script that calls us, which ends it, too
+        yield device
+        return
+    try:
         dist.init_process_group(
             "nccl" if kind == "cuda" else "gloo",
             init_method=place.meet,
@@ -191,10 +106,20 @@ def _joined(place: Place, device: str) -> Iterator[str]:
             world_size=place.size,
             timeout=PATIENCE,
         )
+    except (RuntimeError, OSError, ValueError) as error:
+        raise LostTouchError(
+            f"process {place.rank} of {place.size} of this training did not meet the others "
+            f"({' '.join(str(error).split())[:200]}): do all run, and can they reach the first?"
+        ) from error
+    lost = False
     try:
         yield device
+    except LostTouchError:
+        lost = True  # what is left of the group could wait for the others for ever
+        raise
     finally:
-        dist.destroy_process_group()
+        if not lost:
+            dist.destroy_process_group()
 
 
 def _started(

@@ -164,7 +164,9 @@ def begin_alike(networks: Iterable[nn.Module]) -> None:
     with in_touch(), torch.no_grad():
         for network in networks:
             for tensor in [*network.parameters(), *network.buffers()]:
-                dist.broadcast(tensor, src=0)
+                sent = tensor.detach().contiguous()
+                dist.broadcast(sent, src=0)
+                tensor.copy_(sent)
 
 
 @contextmanager

@@ -135,13 +135,13 @@ def _train(
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
     fingerprints = {name: open_subject(store, name).fingerprint for name in names}
     require_trackers(session.trackers)
-    opened = split
+    chosen = split
     ranks.by_first(
         lambda: open_run(
             run,
             store,
             recipe,
-            opened,
+            chosen,
             fingerprints,
             resume=session.resume,
             overwrite=overwrite,
