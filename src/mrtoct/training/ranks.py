@@ -77,13 +77,13 @@ class _Summed(torch.autograd.Function):
         return summed(values)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return summed(gradient)
 
 
 def summed_with_gradient(values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, through which gradients reach each of them."""
-    result: Tensor = _Summed.apply(values)
+    result: Tensor = _Summed.apply(values)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -93,7 +93,8 @@ def sum_gradients(network: nn.Module) -> None:
         return
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     total = summed(torch.cat([g.reshape(-1) for g in gradients]))  # one message, not hundreds
-    for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
+    parts = torch.split(total, [g.numel() for g in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view(gradient.shape))
 
 
