@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -40,7 +41,10 @@ def test_what_a_killed_worker_was_at_is_done_again_and_nothing_else(
     scheduler: str, tmp_path: Path
 ) -> None:
     jobs = pytest.importorskip("cluster_jobs")
-    results = spread(jobs.squared, [(tmp_path, n) for n in range(8)], 1, scheduler)
+    results = []
+    for result in spread(jobs.squared, [(tmp_path, n) for n in range(8)], 1, scheduler):
+        results.append(result)
+        (tmp_path / f"fetched-{math.isqrt(result)}").touch()
     assert sorted(results) == [n * n for n in range(8)]
     begun = Counter(map(int, (tmp_path / "begun").read_text().split()))
     assert begun == {n: 1 + (n == 2) for n in range(8)}

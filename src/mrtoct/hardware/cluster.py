@@ -77,9 +77,10 @@ def _on_cluster(
                         wait(pending, timeout=5, return_when="FIRST_COMPLETED")
                 except TimeoutError:
                     continue  # to see whether there are workers still
-                for future in [future for future in pending if future.done()]:
-                    pending.remove(future)
-                    yield future.result()
+                done = {future for future in pending if future.done()}
+                pending -= done
+                # At once: what a worker has made is lost with it until it is fetched.
+                yield from [future.result() for future in done]
         except KilledWorker as error:
             raise MrtoctError(
                 f"a job ended {error.allowed_failures + 1} workers of the cluster at {scheduler} "
