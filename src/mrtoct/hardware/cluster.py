@@ -79,8 +79,12 @@ def _on_cluster(
                     continue  # to see whether there are workers still
                 done = {future for future in pending if future.done()}
                 pending -= done
-                # At once: what a worker has made is lost with it until it is fetched.
-                yield from [future.result() for future in done]
+                results = []
+                for future in done:
+                    results.append(future.result())
+                    future.release()  # or it is made again if its worker dies later
+                # None is handed on before all are fetched: what is not is lost with its worker.
+                yield from results
         except KilledWorker as error:
             raise MrtoctError(
                 f"a job ended {error.allowed_failures + 1} workers of the cluster at {scheduler} "
