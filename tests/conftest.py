@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,18 @@ def tiny_run(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     run = tmp_path_factory.mktemp("tiny") / "run"
     train(tiny_store, run, tiny_recipe())
     return run
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """The address of a Dask scheduler with two workers: processes, begun anew when killed."""
+    if sys.platform == "win32":
+        pytest.skip("needs signals of unix")
+    distributed = pytest.importorskip("distributed", reason="mrtoct[cluster] is not installed")
+    tests = Path(__file__).resolve().parent
+    with pytest.MonkeyPatch.context() as patch:  # what the workers import
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests.parent / "src", tests))))
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL"
+        ) as cluster:
+            yield cluster.scheduler_address

@@ -56,12 +56,12 @@ def test_processes_that_finish_in_another_order_change_nothing(cohort, monkeypat
     request = Request(cohort["made"], cohort["real"], cohort["mask"])
     alone = judge_cohort(request)
 
-    def spread(function, jobs, workers):
+    def spread(function, jobs, workers, scheduler):
         assert workers == 3  # never more than there are subjects
         sent = [pickle.dumps(job) for job in jobs]
         yield from (function(*pickle.loads(job)) for job in reversed(sent))
 
-    monkeypatch.setattr("mrtoct.judging.judge.in_processes", spread)
+    monkeypatch.setattr("mrtoct.judging.judge.spread", spread)
     result = judge_cohort(replace(request, workers=8))
     assert json.dumps(result.to_json()) == json.dumps(alone.to_json())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,18 @@ def test_a_recipe_without_simulation_is_refused(sources: Path, tmp_path: Path) -
     plain = TINY.model_copy(update={"simulation": None})
     with pytest.raises(RecipeError, match=r"has no \[simulation\] and learns from a store"):
         train_from_simulation(sources, tmp_path / "run", plain)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs sockets of unix")
+def test_two_processes_learn_what_one_learns(
+    sources: Path, one_worker: None, tmp_path: Path
+) -> None:
+    training = TINY.training.model_copy(update={"batch": 2})
+    recipe = TINY.model_copy(update={"training": training})
+    train_from_simulation(sources, tmp_path / "alone", recipe)
+    train_from_simulation(sources, tmp_path / "two", recipe, devices=2)
+    alone, two = (read_curves(tmp_path / name) for name in ("alone", "two"))
+    assert [p.step for p in two] == [2, 4]
+    for ours, expected in zip(two, alone, strict=True):
+        assert ours.train_loss == pytest.approx(expected.train_loss, rel=1e-3)
+        assert ours.validation_mae == pytest.approx(expected.validation_mae, rel=1e-3)

@@ -10,7 +10,7 @@ from typing import Any
 from mrtoct.check.finding import Finding, Weight
 from mrtoct.check.subject import SubjectCheck, as_json, check_subject
 from mrtoct.datasets.subject_files import Listing
-from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.cluster import spread
 from mrtoct.hardware.progress import Update, Watcher, nobody
 
 FEWEST_TO_COMPARE = 4
@@ -45,12 +45,22 @@ class CohortCheck:
         }
 
 
-def check_cohort(listing: Listing, *, workers: int = 1, watcher: Watcher = nobody) -> CohortCheck:
-    """Look at every subject of a listing; watcher is told of each as it is done."""
+def check_cohort(
+    listing: Listing,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    watcher: Watcher = nobody,
+) -> CohortCheck:
+    """Look at every subject of a listing; watcher is told of each as it is done.
+
+    scheduler is the address of a Dask cluster that does it in the place of workers here; paths are
+    then absolute.
+    """
     jobs = [(files,) for files in listing.subjects]
     workers = min(workers, len(jobs))
     done: list[SubjectCheck] = []
-    for check in in_processes(check_subject, jobs, workers):
+    for check in spread(check_subject, jobs, workers, scheduler):
         done.append(check)
         watcher(Update(len(done), len(jobs), check.name))
     done.sort(key=lambda check: check.name)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mrtoct.check.cohort import CohortCheck, check_cohort
 from mrtoct.check.subject import SubjectCheck
-from mrtoct.cli.options import Workers, processors
+from mrtoct.cli.options import Scheduler, Workers, processors
 from mrtoct.cli.terminal import watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
@@ -38,6 +38,7 @@ def check(
         ),
     ] = None,
     workers: Workers = processors(),
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look at a cohort, or one pair, before anyone waits for hours.
@@ -54,9 +55,11 @@ def check(
             f"{source} is one volume; a cohort or a pair of CT and MR is checked. A synthetic CT "
             "by itself is looked at by 'mrtoct inspect'"
         )
+    if scheduler is not None:  # other machines work in other folders
+        source, mr = source.absolute(), mr and mr.absolute()
     listing = list_subjects(source) if mr is None else pair_listing(source, mr)
     with watching("check") as watcher:
-        result = check_cohort(listing, workers=workers, watcher=watcher)
+        result = check_cohort(listing, workers=workers, scheduler=scheduler, watcher=watcher)
     if json:
         typer.echo(json_text(result.to_json()))
     else:

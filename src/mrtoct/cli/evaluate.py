@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from mrtoct.cli.options import Device, Overwrite, Workers, listed, processors
+from mrtoct.cli.options import Device, Overwrite, Scheduler, Workers, listed, processors
 from mrtoct.cli.terminal import say, warn, watching
-from mrtoct.errors import ValueRangeError
+from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.io.json_text import json_text
 from mrtoct.judging.judge import Terms
@@ -98,6 +98,7 @@ def evaluate(
         Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
     ] = None,
     workers: Workers = processors(),
+    scheduler: Scheduler = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -128,8 +129,11 @@ def evaluate(
         synthrad,
         workers,
         device,
+        scheduler,
     )
     pair = single(request)
+    if pair and scheduler is not None:
+        raise CohortError(f"--scheduler spreads a cohort; {sct} and {ct} are one pair")
     with watching("evaluate") as watcher:
         result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:

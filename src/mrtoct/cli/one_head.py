@@ -60,6 +60,11 @@ class Outputs:
     deviation: Path | None = None
     page: Path | None = None
 
+    def absolute(self) -> Outputs:
+        """Return the same places, whatever folder a process works in."""
+        sct, deviation, page = self.sct, self.deviation, self.page
+        return Outputs(sct.absolute(), deviation and deviation.absolute(), page and page.absolute())
+
     @property
     def paths(self) -> list[Path]:
         """All that is written."""

@@ -23,6 +23,16 @@ Workers = Annotated[
     int,
     typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Spread the work over the Dask cluster of this scheduler, such as tcp://host:8786, "
+        "and not over processes of this machine. All its machines must have the same mrtoct and "
+        "see the files under the same paths.",
+        show_default=False,
+    ),
+]
 
 
 def model_names() -> list[str]:

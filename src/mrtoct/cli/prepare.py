@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mrtoct.cli.options import Workers, listed, processors, recipes_at_hand
+from mrtoct.cli.options import Scheduler, Workers, listed, processors, recipes_at_hand
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
@@ -77,6 +77,7 @@ def prepare(
         ),
     ] = False,
     workers: Workers = processors(),
+    scheduler: Scheduler = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
     ] = False,
@@ -103,6 +104,7 @@ def prepare(
         recipe,
         listed(channels),
         workers,
+        scheduler=scheduler,
         bias_correct=bias_correct,
         moved=moved,
         overwrite=overwrite,
@@ -143,13 +145,14 @@ def run(
     channels: tuple[str, ...],
     workers: int,
     *,
+    scheduler: str | None = None,
     bias_correct: bool = False,
     moved: Moved = "leave out",
     overwrite: bool = False,
 ) -> Manifest:
     """Prepare with a progress bar and say what came of it."""
     data = load_recipe(recipe).data
-    listing = list_subjects(source)
+    listing = list_subjects(source if scheduler is None else source.absolute())
     settings = PrepareSettings(
         spacing=data.spacing,
         channels=channels or data.channels or usual_channels(listing),
@@ -162,6 +165,7 @@ def run(
             store,
             settings,
             workers=workers,
+            scheduler=scheduler,
             overwrite=overwrite,
             watcher=watcher,
         )

@@ -10,6 +10,7 @@ import typer
 from mrtoct.cli.options import Device, Overwrite, listed, model_names, recipes_at_hand
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.prepare.store import read_manifest
+from mrtoct.training.place import leads_here
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
 from mrtoct.training.simulated import train_from_simulation
@@ -64,6 +65,25 @@ def train(
         ),
     ] = [],  # noqa: B006
     device: Device = "auto",
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes of this machine that share each batch: one a GPU, or as many on the "
+            "CPU. They learn what one would. Default: as torchrun or Slurm started, else 1.",
+            show_default=False,
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            "--num-nodes",
+            min=1,
+            help="Machines that train together, each by this command, with MASTER_ADDR and "
+            "NODE_RANK in its environment. Default: as torchrun or Slurm started, else 1.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a network on a prepared store.
@@ -73,6 +93,9 @@ def train(
     those whose registration is doubtful are left out unless --keep-doubtful asks for them. A
     training that was stopped goes on with --resume and ends with the same weights as if it had not
     been.
+
+    With --devices 4 four processes train together, each on a quarter of every batch; torchrun and
+    srun may start them, too, on one machine or several that share STORE's and RUN's folders.
 
     With --from head --recipe finetune the shipped model learns from a few pairs of one's own.
     """
@@ -89,8 +112,12 @@ def train(
         resume=resume,
         trackers=listed(track),
         device=device,
+        devices=devices,
+        nodes=nodes,
         overwrite=overwrite,
     )
+    if not leads_here():
+        return
     say(
         f"best bundle in {best}; next: mrtoct report {run_folder}, or "
         f"mrtoct translate MR SCT --model {best}"
@@ -106,11 +133,13 @@ def run(
     resume: bool = False,
     trackers: tuple[str, ...] = (),
     device: str = "auto",
+    devices: int | None = None,
+    nodes: int | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Train with a progress bar; return the best bundle's folder."""
     distrusted = {} if recipe.simulation else read_manifest(store).distrusted
-    if distrusted and not recipe.split.keep_doubtful:
+    if leads_here() and distrusted and not recipe.split.keep_doubtful:
         warn(f"left out, their registration is doubtful: {', '.join(distrusted)}")
     train_recipe = train_from_simulation if recipe.simulation else train_on_store
     with watching("train") as watcher:
@@ -124,4 +153,6 @@ def run(
             device=device,
             watcher=watcher,
             trackers=trackers,
+            devices=devices,
+            nodes=nodes,
         )

@@ -11,7 +11,7 @@ import typer
 
 from mrtoct.cli.many_heads import show, translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
-from mrtoct.cli.options import FILES, Device, Model, Overwrite, listed
+from mrtoct.cli.options import FILES, Device, Model, Overwrite, Scheduler, listed
 from mrtoct.cli.terminal import console, say, tell
 from mrtoct.cli.translation import load_translator, models_named
 from mrtoct.cli.unmeasured import say_unmeasured
@@ -148,6 +148,7 @@ def translate(
         typer.Option("--aligned", help="The MR channels are aligned already: register none."),
     ] = False,
     device: Device = "auto",
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Translate a head MR, or a folder of them, into synthetic CTs.
@@ -194,6 +195,7 @@ def translate(
             contrasts=listed(contrast),
             device=device,
             overwrite=overwrite,
+            scheduler=scheduler,
         )
         show(rows)
         if any(row.came == "failed" for row in rows):
@@ -201,6 +203,8 @@ def translate(
         return
     if contrast:
         raise CohortError("--contrast chooses in a folder of heads; of one head, name the MR")
+    if scheduler is not None:
+        raise CohortError("--scheduler spreads a folder of heads; one head is translated here")
     scan, others = Scan(mr, series), _named(listed(further))
     _translate_one(scan, others, outputs, manner, device, overwrite=overwrite)
 

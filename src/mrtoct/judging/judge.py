@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrtoct.check.hounsfield import why_not_hu
 from mrtoct.errors import CohortError, MrtoctError, ValueRangeError
-from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.cluster import spread
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.files import read_volume
 from mrtoct.judging.calibration import CalibrationCurve, calibration_curve, head_voxels
@@ -63,15 +64,17 @@ def judge_subjects(
     *,
     terms: Terms = Terms(),
     workers: int = 1,
+    scheduler: str | None = None,
     keep: Keep = lambda case, judged: None,
     watcher: Watcher = nobody,
 ) -> Judgement:
     """Judge methods on the same subjects, of whom few are held at once.
 
     names are those of the subjects in the order to show. Methods make their synthetic CTs here;
-    they are judged in several processes where workers is above 1. A subject that cannot be judged
-    stops no other. keep is handed every case that was judged, with its figures. Raises
-    CohortError where nobody can be judged.
+    they are judged in several processes where workers is above 1, or by the Dask cluster of a
+    scheduler: volumes are sent to it, and files named, which it must see, too. A subject that
+    cannot be judged stops no other. keep is handed every case that was judged, with its figures.
+    Raises CohortError where nobody can be judged.
     """
     waiting: dict[str, Case] = {}
 
@@ -82,8 +85,8 @@ def judge_subjects(
                 waiting[case.subject] = case
             yield case
 
-    jobs = ((case,) for case in cases())
-    outcomes = in_processes(_attempt, jobs, min(workers, len(names)))
+    jobs = ((case if scheduler is None else _anywhere(case),) for case in cases())
+    outcomes = spread(_attempt, jobs, min(workers, len(names)), scheduler)
     judged: dict[str, Judged] = {}
     failed: dict[str, str] = {}
     for done, outcome in enumerate(outcomes, start=1):
@@ -150,6 +153,18 @@ def _case(subject: Subject, methods: Sequence[Method], terms: Terms) -> Case | F
         made,
         replace(terms, tiles=terms.tiles or (named[0] if named else None)),
     )
+
+
+def _anywhere(case: Case | Failure) -> Case | Failure:
+    """Return a case whose files are named as other machines find them."""
+    if isinstance(case, Failure):
+        return case
+
+    def absolute(source: Any) -> Any:
+        return source.absolute() if isinstance(source, Path) else source
+
+    made = {name: replace(made, sct=absolute(made.sct)) for name, made in case.made.items()}
+    return replace(case, ct=absolute(case.ct), mask=absolute(case.mask), made=made)
 
 
 def _attempt(case: Case | Failure) -> Judged | Failure:

@@ -34,6 +34,8 @@ class Request:
     years: Years = "both"
     workers: int = 1
     device: str = "auto"
+    scheduler: str | None = None
+    """Of a Dask cluster that judges a cohort in the place of workers here."""
 
     @property
     def scts(self) -> dict[str, Path]:
@@ -107,6 +109,7 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
         [*matched.methods, water()],
         terms=request.terms,
         workers=request.workers,
+        scheduler=request.scheduler,
         watcher=watcher,
     )
     return _told(judgement, request, matched.unmatched, [])
@@ -145,6 +148,7 @@ def _on_store(request: Request, watcher: Watcher) -> Judgement:
         [*methods, water()],
         terms=request.terms,
         workers=request.workers,
+        scheduler=request.scheduler,
         watcher=watcher,
     )
     return _told(judgement, request, chosen.unmatched, notes)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
-from mrtoct.hardware.processes import in_processes
+from mrtoct.hardware.cluster import spread
 from mrtoct.hardware.progress import Update, Watcher, nobody
 from mrtoct.io.calibration import distinct, read_calibration, sidecar_of
 from mrtoct.io.files import files_of, read_scan, read_volume
@@ -41,6 +41,7 @@ def prepare_cohort(
     settings: PrepareSettings = PrepareSettings(),
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     overwrite: bool = False,
     watcher: Watcher = nobody,
 ) -> Manifest:
@@ -60,6 +61,9 @@ def prepare_cohort(
         Voxel spacing, MR channels and how to register.
     workers : int
         How many processes work at once.
+    scheduler : str, optional
+        Address of a Dask cluster whose workers do it instead, such as tcp://host:8786; they must
+        see source and store under the same paths.
     overwrite : bool
         Whether a store that was made with other settings is redone.
     watcher : callable
@@ -84,8 +88,11 @@ def prepare_cohort(
     >>> manifest.subjects
     ['s01', 's02', 's03']
     """
-    listing = source if isinstance(source, Listing) else list_subjects(Path(source))
     store = Path(store)
+    if scheduler is not None:  # other machines work in other folders
+        store = store.absolute()
+        source = source if isinstance(source, Listing) else Path(source).absolute()
+    listing = source if isinstance(source, Listing) else list_subjects(Path(source))
     _require_store(store, settings, overwrite)
     store.mkdir(parents=True, exist_ok=True)
 
@@ -99,7 +106,7 @@ def prepare_cohort(
     distrusted: dict[str, str] = {}
     jobs = [(files, store, settings) for files in listing.subjects]
     workers = min(workers, len(jobs))
-    outcomes = in_processes(_prepare_one, jobs, workers)
+    outcomes = spread(_prepare_one, jobs, workers, scheduler)
     for name, outcome, message, distrust in outcomes:
         done += 1
         watcher(_update(name, outcome, message, done, total))

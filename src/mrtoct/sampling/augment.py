@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mrtoct.hardware.share import Share, all_of
 from mrtoct.sampling.slices import Batch
 
 
@@ -41,53 +42,71 @@ class Augmentation:
         return self.flip or max(self.rotation, self.scale, self.shift) > 0
 
 
-def augment(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
-    """Return the batch changed at random; the same generator state gives the same changes."""
+def augment(
+    batch: Batch,
+    settings: Augmentation,
+    generator: torch.Generator,
+    share: Share | None = None,
+) -> Batch:
+    """Return the batch changed at random; the same generator state gives the same changes.
+
+    share says which samples of a larger batch these are; None: all of it.
+    """
+    share = share or all_of(len(batch.mr))
     mr, ct, covered, head, brain = batch.mr, batch.ct, batch.covered, batch.head, batch.brain
     if settings.moves:
-        grid = _moved_grid(batch, settings, generator)
+        grid = _moved_grid(batch, settings, generator, share)
         # One pass for all channels; air is 0 in each, outside the scan counts as covered.
         stacked = torch.cat([mr, ct, 1 - covered, head, brain], dim=1)
         stacked = F.grid_sample(stacked, grid, padding_mode="zeros", align_corners=False)
         mr, ct, uncovered, head, brain = torch.split(stacked, [mr.shape[1], 1, 1, 1, 1], dim=1)
         covered, head = 1 - uncovered, (head >= 0.5).float()
     if settings.gain or settings.gamma:
-        mr = _brightened(mr, settings, generator)
+        mr = _brightened(mr, settings, generator, share)
     return Batch(mr, ct, covered, head, brain, batch.lateral)
 
 
-def augment_patches(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Batch:
+def augment_patches(
+    batch: Batch,
+    settings: Augmentation,
+    generator: torch.Generator,
+    share: Share | None = None,
+) -> Batch:
     """Return patches (N, C, I, J, K) changed at random: mirrored along I, of another brightness.
 
     Rotation, scale and shift are for slices: cuts of a turned head are drawn elsewhere anyway.
+    share is as for augment.
     """
+    share = share or all_of(len(batch.mr))
     tensors = [batch.mr, batch.ct, batch.covered, batch.head, batch.brain]
-    count = len(batch.mr)
     if settings.flip:
-        mirrored = (torch.rand(count, generator=generator) < 0.5)[:, None, None, None, None]
+        mirrored = (_drawn(share, generator) < 0.5)[:, None, None, None, None]
         tensors = [torch.where(mirrored, t.flip(2), t) for t in tensors]
     mr, *others = tensors
     if settings.gain or settings.gamma:
-        mr = _brightened(mr, settings, generator)
+        mr = _brightened(mr, settings, generator, share)
     return Batch(mr, *others)
 
 
-def _brightened(mr: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def _brightened(
+    mr: Tensor, settings: Augmentation, generator: torch.Generator, share: Share
+) -> Tensor:
     each = (len(mr), *(1,) * (mr.ndim - 1))
-    gain = 1 + settings.gain * _uniform(len(mr), generator)
-    gamma = 1 + settings.gamma * _uniform(len(mr), generator)
+    gain = 1 + settings.gain * _uniform(share, generator)
+    gamma = 1 + settings.gamma * _uniform(share, generator)
     return gain.reshape(each) * mr.clamp(min=0) ** gamma.reshape(each)
 
 
-def _moved_grid(batch: Batch, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def _moved_grid(
+    batch: Batch, settings: Augmentation, generator: torch.Generator, share: Share
+) -> Tensor:
     shape = batch.mr.shape
-    count = shape[0]
-    angle = torch.deg2rad(settings.rotation * _uniform(count, generator))
-    scale = 1 + settings.scale * _uniform(count, generator)
-    shift = 2 * settings.shift * torch.stack([_uniform(count, generator) for _ in range(2)], dim=1)
-    mirror = torch.ones(count)
+    angle = torch.deg2rad(settings.rotation * _uniform(share, generator))
+    scale = 1 + settings.scale * _uniform(share, generator)
+    shift = 2 * settings.shift * torch.stack([_uniform(share, generator) for _ in range(2)], dim=1)
+    mirror = torch.ones(share.count)
     if settings.flip:
-        mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+        mirror = torch.where(_drawn(share, generator) < 0.5, -1.0, 1.0)
         if batch.lateral is not None:
             mirror = torch.where(batch.lateral, mirror, 1.0)
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
@@ -100,5 +119,13 @@ def _moved_grid(batch: Batch, settings: Augmentation, generator: torch.Generator
     return F.affine_grid(torch.stack(rows, dim=1), list(shape), align_corners=False)
 
 
-def _uniform(count: int, generator: torch.Generator) -> Tensor:
-    return 2 * torch.rand(count, generator=generator) - 1
+def _drawn(share: Share, generator: torch.Generator) -> Tensor:
+    """Return a number in [0, 1) for each sample of a share.
+
+    They are drawn for the whole batch: a sample is changed alike in whichever process.
+    """
+    return torch.rand(share.whole, generator=generator)[share.part]
+
+
+def _uniform(share: Share, generator: torch.Generator) -> Tensor:
+    return 2 * _drawn(share, generator) - 1

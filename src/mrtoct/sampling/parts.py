@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mrtoct.errors import CohortError
+from mrtoct.hardware.share import Share, all_of
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.prepare.mask import bounding_box
 from mrtoct.sampling.patches import cut_out
@@ -51,9 +52,13 @@ class PartSet:
         self._subjects = list(subjects)
         self._covered = [_learnt_from(subject) for subject in subjects]
 
-    def batch(self, step: int, count: int) -> Batch:
-        """Return the parts of a step: tensors (N, C, I, J, K), those but the MR of one channel."""
-        rows = [self._part(step * count + n) for n in range(count)]
+    def batch(self, step: int, count: int | Share) -> Batch:
+        """Return the parts of a step: tensors (N, C, I, J, K), those but the MR of one channel.
+
+        count is how many there are, or the share of them that is wanted.
+        """
+        share = count if isinstance(count, Share) else all_of(count)
+        rows = [self._part(step * share.whole + n) for n in share.numbers]
         return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*rows, strict=True)))
 
     def _part(self, number: int) -> tuple[Array, ...]:

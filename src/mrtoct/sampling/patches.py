@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mrtoct.errors import CohortError
+from mrtoct.hardware.share import Share, all_of
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.slices import Batch
 from mrtoct.volume import AIR_BELOW_HU, AIR_HU, BONE_ABOVE_HU, Array
@@ -83,19 +84,22 @@ class PatchSet:
         if not self._tissues:
             raise CohortError("no subject of the set of patches has a voxel of head")
 
-    def batch(self, step: int, count: int) -> Batch:
+    def batch(self, step: int, count: int | Share) -> Batch:
         """Return the patches of a step: MR (N, C, n, n, n) and the others (N, 1, m, m, m).
 
-        m is the size and n the size with a margin on both sides; axes are I, J, K.
+        m is the size and n the size with a margin on both sides; axes are I, J, K. count is how
+        many there are, or the share of them that is wanted.
         """
+        share = count if isinstance(count, Share) else all_of(count)
         rng = np.random.default_rng([self.seed, step])
         rows = []
-        for n in range(count):
+        for n in range(share.whole):
             # In turn, across steps, too: exact balance however small the batch.
-            held = self._tissues[(step * count + n) % len(self._tissues)]
+            held = self._tissues[(step * share.whole + n) % len(self._tissues)]
             number, centres = held[rng.integers(len(held))]
             centre = centres[rng.integers(len(centres))]
-            rows.append(self._patch(self.sources[number], centre))
+            if n in share.numbers:  # the others are drawn all the same: one stream for all
+                rows.append(self._patch(self.sources[number], centre))
         return Batch(*(torch.from_numpy(np.stack(arrays)) for arrays in zip(*rows, strict=True)))
 
     def _patch(self, source: PatchSource, centre: Array) -> tuple[Array, ...]:

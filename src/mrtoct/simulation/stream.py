@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from mrtoct.errors import MrtoctError
+from mrtoct.hardware.share import Share, all_of
 from mrtoct.simulation.scan import Scan, ScanSettings, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source
 
@@ -69,8 +70,11 @@ def scans(
     settings: StreamSettings,
     *,
     workers: int,
+    share: Share = all_of(1),
 ) -> Iterator[Iterator[Scan]]:
-    """Give the scans from a first step on, in order, while the context lasts.
+    """Give the scans from a first one on, in order, while the context lasts.
+
+    share is of every batch of scans what is wanted; first counts those alone.
 
     Raises MrtoctError if a worker ends before its time, and what a worker raised.
     """
@@ -80,7 +84,7 @@ def scans(
     processes = [
         context.Process(
             target=_work,
-            args=(end, first + n, workers, shelf, list(sources), settings),
+            args=(end, first + n, workers, share, shelf, list(sources), settings),
             daemon=True,
         )
         for n, (_, end) in enumerate(pipes)
@@ -123,6 +127,7 @@ def _work(
     pipe: Connection,
     first: int,
     every: int,
+    share: Share,
     shelf: AnatomyShelf,
     sources: list[Source],
     settings: StreamSettings,
@@ -134,11 +139,13 @@ def _work(
     made: queue.Queue[Scan | Exception] = queue.Queue(AHEAD)
     sender = threading.Thread(target=_send, args=(made, pipe), daemon=True)
     sender.start()
-    step = first
+    position = first
     try:
         while True:
+            batch, place = divmod(position, share.count)
+            step = batch * share.whole + share.first + place
             made.put(scan_of_step(step, shelf, sources, settings))
-            step += every
+            position += every
     except Exception as error:  # raised where the scans are wanted
         made.put(error)
         sender.join()

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from mrtoct.networks.context_gan import ContextDiscriminator
 from mrtoct.networks.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
-from mrtoct.training import losses
+from mrtoct.training import losses, ranks
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
 from mrtoct.training.distance import distance_loss, middle, within
 from mrtoct.training.recipe import AdversarialSection, Recipe
 from mrtoct.training.setting import adam_of
+from mrtoct.training.whole_batch import over_whole_batches
 
 JUDGED = 16
 """Side of the patch that a discriminator in 3-D is shown, as in the paper: of a larger patch the
@@ -32,7 +33,10 @@ class Adversarial:
         against: AdversarialSection,
         fabric: Fabric,
     ) -> None:
-        adam, its_adam = (adam_of(n, recipe.optimizer) for n in (generator, discriminator))
+        adam, its_adam = (
+            adam_of(over_whole_batches(n), recipe.optimizer) for n in (generator, discriminator)
+        )
+        self._players = generator, discriminator
         self._recipe, self._against, self._fabric = recipe, against, fabric
         self._sees_mr = isinstance(discriminator, PatchDiscriminator)
         self._generator, self._optimizer = fabric.setup(generator, adam)
@@ -48,7 +52,8 @@ class Adversarial:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the discriminator, then the generator; return the losses and scores of both.
 
-        Scores are means over the map: near 1 for what is taken for real, near 0 for fake.
+        Scores are means over the map: near 1 for what is taken for real, near 0 for fake. Of
+        several processes each returns its share, which add up to that of the whole batch.
         """
         self._generator.train()
         self._discriminator.train()
@@ -58,6 +63,7 @@ class Adversarial:
         loss_of_discriminator = self._discriminator_loss(real, fake)
         self._its_optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss_of_discriminator)
+        ranks.sum_gradients(self._players[1])
         self._its_optimizer.step()
 
         # Its weights need no gradient while it only tells the generator what it sees.
@@ -66,6 +72,7 @@ class Adversarial:
         distance = distance_loss(self._recipe, made, batch)
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(distance + self._against.weight * deceived)
+        ranks.sum_gradients(self._players[0])
         self._optimizer.step()
         self._discriminator.requires_grad_(True)
 
@@ -89,14 +96,15 @@ class Adversarial:
 
     def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         if self._against.loss == "least_square":
-            return losses.least_square_discriminator(real, fake)
-        return losses.adversarial_discriminator(real, fake)
+            return losses.least_square_discriminator(real, fake) / ranks.size()
+        return losses.adversarial_discriminator(real, fake) / ranks.size()
 
     def _generator_loss(self, fake: Tensor) -> Tensor:
         if self._against.loss == "least_square":
-            return losses.least_square_generator(fake)
-        return losses.adversarial_generator(fake)
+            return losses.least_square_generator(fake) / ranks.size()
+        return losses.adversarial_generator(fake) / ranks.size()
 
     def _score(self, scores: Tensor) -> Tensor:
         scores = scores.detach()
-        return (scores if self._against.loss == "least_square" else torch.sigmoid(scores)).mean()
+        scores = scores if self._against.loss == "least_square" else torch.sigmoid(scores)
+        return scores.mean() / ranks.size()

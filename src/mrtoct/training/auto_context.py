@@ -31,6 +31,7 @@ from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.patches import PatchSet, PatchSource
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training import ranks
 from mrtoct.training.adversarial import Adversarial
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
@@ -103,8 +104,9 @@ def train_cascade(
                 train_one(folder / f"fold-{number}", others, [])
             contexts = out_of_fold(folder, cohort, folds, contexts, session.device)
         before = _cascade(folder / "whole" / "best")
-    _publish(run, stages)
-    calibrate(run / "best", cohort.validation, session.device)
+    ranks.by_first(lambda: _publish(run, stages))
+    if ranks.leads():
+        calibrate(run / "best", cohort.validation, session.device)
     return total, device
 
 
@@ -146,10 +148,11 @@ def train_stage(
         window=recipe.data.hu_window,
         seed=recipe.training.seed,
     )
+    share = ranks.share_of(recipe.training.batch)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
-        drawn = patches.batch(step, recipe.training.batch)
-        drawn = augment_patches(drawn, recipe.augmentation, generator)
+        drawn = patches.batch(step, share)
+        drawn = augment_patches(drawn, recipe.augmentation, generator, share)
         return drawn.to(fabric.device, torch.contiguous_format)
 
     def translated(subject: LoadedSubject) -> Array:
@@ -192,12 +195,14 @@ def out_of_fold(
         *judged,
     ]:
         wanted = [s for s in [*cohort.train, *cohort.validation] if s.name in names]
-        missing = [s for s in wanted if not _context_file(folder, s).is_file()]
+        own = wanted[ranks.rank() :: ranks.size()]
+        missing = [s for s in own if not _context_file(folder, s).is_file()]
         if missing:
             bundle, network = read_bundle(network_folder / "best")
             assert isinstance(network, Cascade)
             network.to(device_named(device))
             _predict_contexts(folder, network, bundle, missing, contexts)
+        ranks.wait()  # until all are made
         for subject in wanted:
             made[subject.name] = open_array(_context_file(folder, subject))
     return made

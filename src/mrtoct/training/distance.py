@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mrtoct.sampling.slices import Batch
-from mrtoct.training import losses
+from mrtoct.training import losses, ranks
 from mrtoct.training.anatomy import anatomy, require_segmenter
 from mrtoct.training.recipe import LossTerm, Recipe
 
@@ -18,11 +18,16 @@ def distance_loss(
     """Return the weighted sum of a recipe's loss terms, where the MR was measured.
 
     terms are those that are wanted of them; None: all.
+
+    Of several processes each has its share of the whole batch's loss: their sum is that loss.
     """
     weight = voxel_weight(recipe, batch)
+    share = share_of_weight(weight)
     total = prediction.new_zeros(())
     for term in recipe.loss if terms is None else terms:
         value = losses.LOSSES[term.term](prediction, batch.ct, weight, term.reduction)
+        if share is not None and term.reduction == "mean":
+            value = value * share
         total = total + term.weight * value
     return total
 
@@ -36,6 +41,17 @@ def require_terms(recipe: Recipe) -> None:
     """Raise RecipeError, before a run begins, where a loss term lacks what it needs."""
     if at_full_resolution(recipe):
         require_segmenter()
+
+
+def share_of_weight(weight: Tensor) -> Tensor | None:
+    """Return what part of the whole batch's weight this process's samples have; None alone.
+
+    It turns a mean over them into their share of the mean over the whole batch.
+    """
+    if ranks.size() == 1:
+        return None
+    own = weight.sum()
+    return own / ranks.summed(own).clamp(min=1e-12)
 
 
 def within(made: Tensor, ct: Tensor) -> Tensor:

@@ -10,10 +10,12 @@ from mrtoct.sampling.slices import Batch
 from mrtoct.training.average import MovingAverage
 from mrtoct.training.checkpoint import State
 from mrtoct.training.deep_supervision import is_supervised, supervised_loss
-from mrtoct.training.distance import voxel_weight
+from mrtoct.training.distance import share_of_weight, voxel_weight
 from mrtoct.training.muon import Muon
+from mrtoct.training.ranks import sum_gradients
 from mrtoct.training.recipe import OptimizerSection, Recipe
 from mrtoct.training.setting import adam_of
+from mrtoct.training.whole_batch import over_whole_batches
 
 ERROR_WEIGHT = 0.003
 """Of the second loss beside the first: so small that the CT comes first."""
@@ -29,7 +31,7 @@ class RegressionWithError:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, fabric: Fabric) -> None:
-        optimizers = optimizers_of(network, recipe.optimizer)
+        optimizers = optimizers_of(over_whole_batches(network), recipe.optimizer)
         self._recipe, self._fabric = recipe, fabric
         self._network = network
         self._deep = is_supervised(recipe.model)
@@ -53,9 +55,13 @@ class RegressionWithError:
         weight = voxel_weight(self._recipe, batch)
         surprise = error * torch.exp(-log_error) + log_error
         told = (surprise * weight).sum() / weight.sum().clamp(min=1)
+        share = share_of_weight(weight)
+        if share is not None:
+            told = told * share
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss + ERROR_WEIGHT * told)
+        sum_gradients(self._network)
         nn.utils.clip_grad_norm_(self._network.parameters(), self._recipe.optimizer.clip)
         for optimizer in self._optimizers:
             optimizer.step()

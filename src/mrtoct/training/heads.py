@@ -10,6 +10,7 @@ import torch
 from mrtoct.sampling.augment import augment_patches
 from mrtoct.sampling.parts import PartSet, around_head
 from mrtoct.sampling.slices import Batch
+from mrtoct.training import ranks
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
 from mrtoct.training.cohort import Cohort, describe
@@ -54,17 +55,19 @@ def train_heads(
     network.to(memory_format=LAYOUT)  # type: ignore[call-overload]
     learner = RegressionWithError(network, recipe, fabric)
     bundle = begin_with(start, learner.state, bundle)
+    share = ranks.share_of(recipe.training.batch)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
-        drawn = parts.batch(step, recipe.training.batch)
-        return augment_patches(drawn, recipe.augmentation, generator).to(fabric.device, LAYOUT)
+        drawn = augment_patches(parts.batch(step, share), recipe.augmentation, generator, share)
+        return drawn.to(fabric.device, LAYOUT)
 
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
     # Fine-tuning on a few pairs must not choose something worse than the model that it began with.
     job = Job(run, batch, validate, bundle, keep_start=start is not None)
     progress = learn(learner, recipe, job, session)
-    calibrate(run / "best", cohort.validation, session.device)
+    if ranks.leads():
+        calibrate(run / "best", cohort.validation, session.device)
     return progress, fabric.device.type
 
 

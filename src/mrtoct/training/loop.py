@@ -1,6 +1,7 @@
 """The frame of every training: steps, learning rate, validation, checkpoints, curves.
 
-What a step does is its learner's business (regression.py, adversarial.py).
+What a step does is its learner's business (regression.py, adversarial.py). Of several processes
+each takes its share of every step; the first alone writes (ranks.py).
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from torch import Tensor
 from mrtoct.errors import RecipeError
 from mrtoct.hardware.progress import Update
 from mrtoct.sampling.slices import Batch
+from mrtoct.training import ranks
 from mrtoct.training.checkpoint import Progress, State, read_checkpoint, write_checkpoint
 from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import Session
-from mrtoct.training.trackers import entries_of, open_trackers
+from mrtoct.training.trackers import Tracker, entries_of, open_trackers
 from mrtoct.translation.bundle import Bundle, write_bundle
 
 WARM_UP_STEPS = 20
@@ -36,7 +38,10 @@ class Learner(Protocol):
     state: State
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Learn from a batch; return figures by the names of a curve's columns, detached."""
+        """Learn from a batch; return figures by the names of a curve's columns, detached.
+
+        Those of several processes, each from its share of a batch, add up to the whole batch's.
+        """
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Job:
     run: Path
     """Gets best/, last/ and curves.csv."""
     batch: Callable[[int, torch.Generator], Batch]
-    """The batch of a step, on the device; everything random in it comes from its arguments."""
+    """The batch of a step, on the device; everything random in it comes from its arguments. Of
+    several processes each has its share of the batch."""
     validate: Callable[[], float] | None
     """Mean absolute error in HU on the validation subjects; None without any."""
     bundle: Bundle
@@ -83,10 +89,14 @@ def learn(
     progress = Progress()
     if session.resume and (job.run / "last").is_dir():
         progress = read_checkpoint(job.run / "last", learner.state)
+    ranks.require_same(progress.step, "step to go on from")
+    ranks.begin_alike([learner.state.translator, *learner.state.others.values()])
     if job.keep_start and progress.step == 0:
         progress = _keep_start(learner, job, progress)
     told = entries_of(recipe.model_dump(mode="json"))
-    trackers = open_trackers(job.run, progress.step, session.trackers, told)
+    trackers: list[Tracker] = []
+    if ranks.leads():
+        trackers = open_trackers(job.run, progress.step, session.trackers, told)
     with Curves(job.run, until=progress.step, trackers=trackers) as curves:
         return _steps(learner, recipe, job, session, progress, curves)
 
@@ -100,12 +110,12 @@ def _steps(
     curves: Curves,
 ) -> Progress:
     """Take the steps that are left; return how far they came."""
-    clock = time.monotonic() - progress.seconds
+    clock = _clock(recipe, progress.seconds)
     sums: dict[str, Tensor] = {}
     counted = 0
     finished = part_done(recipe, progress.step, progress.seconds) >= 1  # by time, when resumed
     for step in range(progress.step, progress.step if finished else recipe.training.steps):
-        done = part_done(recipe, step, time.monotonic() - clock)
+        done = part_done(recipe, step, clock())
         rate = recipe.optimizer.learning_rate * learning_rate_factor(recipe, step, done)
         for optimizer in learner.state.optimizers.values():
             for group in optimizer.param_groups:
@@ -119,7 +129,7 @@ def _steps(
         for name, value in figures.items():
             sums[name] = sums.get(name, 0.0) + value
         counted += 1
-        seconds = time.monotonic() - clock
+        seconds = clock()
         last = step + 1 == recipe.training.steps or part_done(recipe, step + 1, seconds) >= 1
         point = None
         if last or (step + 1) % recipe.training.validate_every == 0:
@@ -128,16 +138,38 @@ def _steps(
                 seconds=round(seconds, 2),
                 learning_rate=rate,
                 validation_mae=job.validate() if job.validate else None,
-                **{name: float(total) / counted for name, total in sums.items()},
+                **_means(sums, counted),
             )
             _require_finite(point)
-            curves.add(point)
+            if ranks.leads():
+                curves.add(point)
             progress = _keep(learner, job, progress, point)
             sums, counted = {}, 0
         session.watcher(_update(recipe, step + 1, seconds, point))
         if last:
             break
     return progress
+
+
+def _clock(recipe: Recipe, spent: float) -> Callable[[], float]:
+    """Return what tells the seconds of training, those of earlier sessions included.
+
+    Where time ends the training all processes read the first one's clock, and end together.
+    """
+    began = time.monotonic() - spent
+
+    def own() -> float:
+        return time.monotonic() - began
+
+    if recipe.training.minutes is None:
+        return own
+    return lambda: ranks.told_by_first(own())
+
+
+def _means(sums: dict[str, Tensor], counted: int) -> dict[str, float]:
+    """Return the mean of each figure over the steps that were counted, of the whole batches."""
+    totals = ranks.sum_of(float(total) for total in sums.values())
+    return {name: total / counted for name, total in zip(sums, totals, strict=True)}
 
 
 def _update(recipe: Recipe, step: int, seconds: float, point: CurvePoint | None) -> Update:
@@ -203,13 +235,14 @@ def _keep(learner: Learner, job: Job, progress: Progress, point: CurvePoint) -> 
         _write_best(learner, job, step=point.step, mae=mae)
         progress = replace(progress, best_mae=mae)
     bundle = _described(job.bundle, point.step, mae)
-    write_checkpoint(job.run / "last", bundle, learner.state, progress)
+    ranks.by_first(lambda: write_checkpoint(job.run / "last", bundle, learner.state, progress))
     return progress
 
 
 def _write_best(learner: Learner, job: Job, *, step: int, mae: float | None) -> None:
     bundle = _described(job.bundle, step, mae)
-    write_bundle(job.run / "best", bundle, learner.state.translator.state_dict(), overwrite=True)
+    weights = learner.state.translator.state_dict()
+    ranks.by_first(lambda: write_bundle(job.run / "best", bundle, weights, overwrite=True))
 
 
 def _described(bundle: Bundle, step: int, mae: float | None) -> Bundle:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 
 from mrtoct.hardware.devices import bfloat16_pays, device_named, training_layout
@@ -35,6 +36,8 @@ def set_up(
     fabric = Fabric(
         accelerator=device.type,
         devices=1 if device.index is None else [device.index],
+        # One process, whatever a scheduler's environment says: what several share is in ranks.py.
+        plugins=[LightningEnvironment()],
         precision="bf16-mixed" if bfloat16 else "32-true",
     )
     return fabric, training_layout(device, bfloat16=bfloat16, width=width)

@@ -22,11 +22,13 @@ from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.simulation.scan import Scan, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source, find_sources, fingerprint
 from mrtoct.simulation.stream import StreamSettings, scans
+from mrtoct.training import ranks
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress, read_progress
 from mrtoct.training.cohort import Cohort, describe
 from mrtoct.training.distance import require_terms
 from mrtoct.training.expected_error import RegressionWithError
+from mrtoct.training.launch import train_together
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import finish_run, open_run
@@ -60,19 +62,38 @@ def train_from_simulation(
     device: str = "auto",
     watcher: Watcher = nobody,
     trackers: tuple[str, ...] = (),
+    devices: int | None = None,
+    nodes: int | None = None,
 ) -> Path:
     """Train a recipe with a simulation section on a folder of sources; return the best bundle.
 
     The label maps that the recipe's split keeps apart are never trained on; of them validation
-    scans are made. start, resume, device, watcher and
-    trackers are as for train. Raises CohortError where a
-    folder holds no sources, and the errors of reading them.
+    scans are made. start, resume, device, watcher, trackers, devices and nodes are as for train.
+    Raises CohortError where a folder holds no sources, and the errors of reading them.
     """
-    sources, run = Path(sources), Path(run)
     if recipe.simulation is None:
         raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
     require_terms(recipe)
-    begin = None if start is None else find_bundle(start)
+    arguments = {
+        "sources": Path(sources),
+        "run": Path(run),
+        "recipe": recipe,
+        "begin": None if start is None else find_bundle(start),
+        "overwrite": overwrite,
+    }
+    session = Session(resume, device, watcher, trackers)
+    return train_together(_train_here, arguments, recipe, session, devices, nodes)
+
+
+def _train_here(
+    sources: Path,
+    run: Path,
+    recipe: Recipe,
+    begin: Path | None,
+    overwrite: bool,
+    session: Session,
+) -> Path:
+    """Train in this process, alone or on its share of every batch."""
     if begin is not None:
         recipe = going_on_from(begin, recipe, (CHANNEL,))  # before a folder is made for nothing
     assert recipe.simulation is not None
@@ -86,20 +107,31 @@ def train_from_simulation(
     learnt = [source for source in found if source.name not in split.validation]
     split = replace(split, train=[source.name for source in learnt])
     fingerprints = {source.name: fingerprint(source) for source in found}
-    require_trackers(trackers)
-    open_run(run, sources, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+    require_trackers(session.trackers)
+    ranks.by_first(
+        lambda: open_run(
+            run,
+            sources,
+            recipe,
+            split,
+            fingerprints,
+            resume=session.resume,
+            overwrite=overwrite,
+        )
+    )
     shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
-    shelf.fill(found)
+    shelf.fill(found[ranks.rank() :: ranks.size()])
+    ranks.wait()
     apart = [source for source in found if source.name in split.validation]
     judges = [*_judges(shelf, apart, recipe)]
     scanned = [*_scanned(shelf, apart, recipe)]
     seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
     bone = bone_in(bone_of(judge.hu, judge.head) for judge in judges)
     cohort = Cohort((CHANNEL,), split, [], judges, seen, TrainingCts(bone=bone))
-    session = Session(resume, device, watcher, trackers)
     progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
-    calibrate(run / "best", judges, device)
-    finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
+    if ranks.leads():
+        calibrate(run / "best", judges, session.device)
+        finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"
 
 
@@ -129,13 +161,15 @@ def _train(
         scan=recipe.simulation.scan,
         seed=recipe.training.seed,
     )
-    count = recipe.training.batch
+    share = ranks.share_of(recipe.training.batch)
     first = read_progress(run / "last").step if session.resume and (run / "last").is_dir() else 0
-    workers = min(4, os.cpu_count() or 1)
-    with scans(first * count, shelf, learnt, settings, workers=workers) as stream:
+    workers = max(1, min(4, (os.cpu_count() or 1) // ranks.size()))
+    with scans(
+        first * share.count, shelf, learnt, settings, workers=workers, share=share
+    ) as stream:
 
         def batch(step: int, generator: torch.Generator) -> Batch:
-            drawn = [next(stream) for _ in range(count)]
+            drawn = [next(stream) for _ in share.numbers]
             made = as_batch(drawn, bundle.window)
             return made.to(fabric.device, torch.channels_last_3d)
 

@@ -13,6 +13,7 @@ from mrtoct.sampling.augment import augment
 from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
 from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training import ranks
 from mrtoct.training.adversarial import Adversarial
 from mrtoct.training.calibration import calibrate
 from mrtoct.training.checkpoint import Progress
@@ -56,16 +57,18 @@ def train_slices(
         learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
     bundle = begin_with(start, learner.state, bundle)
     slices = slice_set(cohort.train, recipe)
+    share = ranks.share_of(recipe.training.batch)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
-        drawn = slices.batch(epoch_indices(len(slices), recipe, step))
-        return augment(drawn, recipe.augmentation, generator).to(fabric.device, layout)
+        drawn = slices.batch(epoch_indices(len(slices), recipe, step)[share.part])
+        return augment(drawn, recipe.augmentation, generator, share).to(fabric.device, layout)
 
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
     job = Job(run, batch, validate, bundle)
     progress = learn(learner, recipe, job, session)
-    calibrate(run / "best", cohort.validation, session.device)
+    if ranks.leads():
+        calibrate(run / "best", cohort.validation, session.device)
     return progress, fabric.device.type
 
 

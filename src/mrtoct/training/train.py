@@ -8,10 +8,12 @@ from mrtoct.errors import RecipeError
 from mrtoct.hardware.progress import Watcher, nobody
 from mrtoct.networks.config import Sees
 from mrtoct.prepare.store import open_subject, read_manifest
+from mrtoct.training import ranks
 from mrtoct.training.auto_context import train_cascade
 from mrtoct.training.cohort import load_cohort, usable_subjects, wanted_channels
 from mrtoct.training.distance import require_terms
 from mrtoct.training.heads import train_heads
+from mrtoct.training.launch import train_together
 from mrtoct.training.loop import Trainer
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.run import finish_run, open_run
@@ -42,6 +44,8 @@ def train(
     device: str = "auto",
     watcher: Watcher = nobody,
     trackers: tuple[str, ...] = (),
+    devices: int | None = None,
+    nodes: int | None = None,
 ) -> Path:
     """Train a network on a prepared store.
 
@@ -69,6 +73,11 @@ def train(
         `mrtoct.hardware.progress`).
     trackers : tuple of str
         Who keeps its figures, beside curves.csv and TensorBoard: mlflow, wandb.
+    devices : int, optional
+        Processes that share each batch, one a device; they learn what one would have learnt. By
+        default as many as torchrun or Slurm started, else 1.
+    nodes : int, optional
+        Machines that do so together; each runs the same call.
 
     Returns
     -------
@@ -78,11 +87,14 @@ def train(
     Raises
     ------
     RecipeError
-        If a recipe does not go on from the start, or learns from simulated scans.
+        If a recipe does not go on from the start, or learns from simulated scans, or its batch
+        cannot be divided among the devices.
     CohortError
         If the store cannot be trained on.
     FileError
         If the run is there already, and neither resume nor overwrite is asked for.
+    MrtoctError
+        If one of several processes was killed; resume goes on from the last checkpoint.
 
     Examples
     --------
@@ -91,11 +103,31 @@ def train(
     >>> best.as_posix()
     'RUN/best'
     """
-    store, run = Path(store), Path(run)
     if recipe.simulation is not None:
         raise RecipeError(f"recipe {recipe.name} learns from simulated scans, not from a store")
-    begin = None if start is None else find_bundle(start)
     require_terms(recipe)
+    arguments = {
+        "store": Path(store),
+        "run": Path(run),
+        "recipe": recipe,
+        "begin": None if start is None else find_bundle(start),
+        "split": split,
+        "overwrite": overwrite,
+    }
+    session = Session(resume, device, watcher, trackers)
+    return train_together(_train, arguments, recipe, session, devices, nodes)
+
+
+def _train(
+    store: Path,
+    run: Path,
+    recipe: Recipe,
+    begin: Path | None,
+    split: Split | None,
+    overwrite: bool,
+    session: Session,
+) -> Path:
+    """Train in this process, alone or on its share of every batch."""
     manifest = read_manifest(store)
     channels = wanted_channels(recipe, manifest)
     if begin is not None:
@@ -104,12 +136,22 @@ def train(
     parts = recipe.split
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
     fingerprints = {name: open_subject(store, name).fingerprint for name in names}
-    require_trackers(trackers)
-    open_run(run, store, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+    require_trackers(session.trackers)
+    chosen = split
+    ranks.by_first(
+        lambda: open_run(
+            run,
+            store,
+            recipe,
+            chosen,
+            fingerprints,
+            resume=session.resume,
+            overwrite=overwrite,
+        )
+    )
     cohort = load_cohort(store, channels, split, recipe)
     train_network = TRAINERS[recipe.model.sees]
-    progress, used = train_network(
-        run, recipe, cohort, begin, Session(resume, device, watcher, trackers)
-    )
-    finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
+    progress, used = train_network(run, recipe, cohort, begin, session)
+    if ranks.leads():
+        finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"

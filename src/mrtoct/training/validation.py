@@ -9,6 +9,7 @@ from torch import nn
 
 from mrtoct.prepare.intensity import HuWindow
 from mrtoct.sampling.subjects import LoadedSubject
+from mrtoct.training import ranks
 from mrtoct.translation.bundle import Bundle
 from mrtoct.translation.predict import predict_once
 from mrtoct.volume import Array
@@ -20,9 +21,10 @@ def validation_mae(
     """Return the mean absolute error in HU over the kept slices' heads, where the MR was measured.
 
     translated gives a subject's CT (I, J, K) in [0, 1]. The voxels of all subjects count alike.
+    Processes that train together share the subjects, and all return the same.
     """
     error, voxels = 0.0, 0
-    for subject in subjects:
+    for subject in subjects[ranks.rank() :: ranks.size()]:
         kept = np.zeros(subject.grid.shape, dtype=np.bool_)
         kept[:, :, subject.kept] = True
         inside = kept & subject.head & subject.covered
@@ -32,7 +34,8 @@ def validation_mae(
             np.abs(window.to_hu(translated(subject)) - real)[inside].sum(dtype=np.float64)
         )
         voxels += int(inside.sum())
-    return error / voxels
+    error, everywhere = ranks.sum_of((error, voxels))
+    return error / everywhere
 
 
 def validation_of(
