@@ -22,6 +22,7 @@ from mrtoct.judging.methods import Made, Method, Subject
 from mrtoct.judging.metrics.evaluation import evaluation_of
 from mrtoct.judging.metrics.seams import TileGrid
 from mrtoct.judging.roles import Role
+from mrtoct.judging.structures import structure_dice
 from mrtoct.prepare.mask import head_mask_ct
 from mrtoct.resample import resample
 from mrtoct.volume import AIR_HU, Unit, Volume, require_same_grid
@@ -38,6 +39,8 @@ class Terms:
     """Judge also what is not in HU."""
     resample: bool = False
     """Bring a synthetic CT, or a mask, on another grid to the CT's, instead of refusing it."""
+    structures: bool = False
+    """Also compare structures that a network finds in both CTs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,10 @@ def judge_case(case: Case) -> Judged:
         evaluations[method] = evaluation_of(
             hu, real, mask, case.mask_source, tiles=case.terms.tiles
         )
+        if case.terms.structures:
+            one = evaluations[method]
+            told = structure_dice(hu, real, mask)
+            evaluations[method] = replace(one, measured={**one.measured, **told})
         if made.deviation is not None and len(evaluations) == 1:
             looked_at = head_voxels(hu, made.deviation, real, mask)
             calibration = calibration_curve(*looked_at) if looked_at[0].size > 1 else None

@@ -12,7 +12,7 @@ from mrtoct._version import __version__
 from mrtoct.judging.calibration import CalibrationCurve, cohort_curve
 from mrtoct.judging.judged import Judged
 from mrtoct.judging.metrics.evaluation import DEFINITIONS, Evaluation, finite
-from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS, Metric
+from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS, STRUCTURE_METRICS, Metric
 from mrtoct.judging.roles import Role
 from mrtoct.judging.summary import (
     PairedDifference,
@@ -67,9 +67,12 @@ class Judgement:
 
     @property
     def metrics(self) -> list[Metric]:
-        """Those of the chosen years, and those of seams where there are tiles."""
-        tiled = any(e.seam for s in self.subjects for e in s.evaluations.values())
+        """Those of the chosen years, and of seams and structures where these were asked for."""
+        found = [e for s in self.subjects for e in s.evaluations.values()]
+        tiled = any(e.seam for e in found)
+        segmented = any(key in e.measured for e in found for key in STRUCTURE_METRICS)
         every = [*METRICS.values(), *(SEAM_METRICS.values() if tiled else ())]
+        every += STRUCTURE_METRICS.values() if segmented else ()
         return [m for m in every if m.key.partition(".")[0] not in _others(self.years)]
 
     @property

@@ -73,12 +73,12 @@ def segmenter_on(weights: Path, device: torch.device) -> Segmenter:
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except FileNotFoundError:
         raise RecipeError(
-            f"the loss term anatomy needs the weights of a segmentation network, and {weights} is "
-            f"missing; make it with {MAKE}, or leave the term out"
+            f"the weights of the segmentation network, which the loss term anatomy and structures "
+            f"need, are missing ({weights}); make them with {MAKE}"
         ) from None
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RecipeError(
-            f"{weights} holds no weights of a segmentation network; make it anew with {MAKE}"
+            f"{weights} holds no weights of a segmentation network; make them anew with {MAKE}"
         ) from error
     return network.to(device).eval().requires_grad_(False)
 

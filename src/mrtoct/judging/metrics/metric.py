@@ -33,7 +33,7 @@ class Metric:
 
     def of(self, evaluation: Any) -> float:
         """Return the number of an Evaluation, NaN where it is undefined or was not measured."""
-        if self.measure:
+        if self.measure or self.key in STRUCTURE_METRICS:
             return float(evaluation.measured.get(self.key, math.nan))
         value: Any = evaluation
         for part in self.key.split("."):
@@ -82,3 +82,11 @@ SEAM_METRICS = _by_key(
     Metric("seam.elsewhere", "steps elsewhere", "", "one", 2),
 )
 """Of volumes that were put together from tiles; NaN for others."""
+
+STRUCTURE_METRICS = _by_key(
+    *(
+        Metric(f"structures.{name.replace(' ', '_')}", f"Dice, {name} segmented", "", "higher", 3)
+        for name in ("bone", "air", "brain", "fat", "soft tissue")
+    )
+)
+"""Of structures that a network finds in both CTs, where that is asked for; NaN elsewhere."""
