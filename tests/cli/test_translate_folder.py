@@ -107,6 +107,27 @@ def test_the_rest_is_done(
     assert (out / "good_sct.mha").stat().st_mtime_ns > before
 
 
+def test_json_of_one_head_and_of_several(
+    mrtoct: Any, model: Path, mr: Volume, expected: np.ndarray, tmp_path: Path
+) -> None:
+    folder, file = tmp_path / "mrs", tmp_path / "sct.nii.gz"
+    write_volume(folder / "a.nii.gz", mr)
+    write_volume(folder / "flat.nii.gz", mr.with_voxels(np.ones_like(mr.voxels)))
+    one = mrtoct("translate", folder / "a.nii.gz", file, "--model", model, "--json")
+    assert one.status == 0, one.err
+    (head,) = json.loads(one.out)["heads"]
+    assert head["files"] == {"sct": str(file)}
+    assert head["hu"] == [int(expected.min()), int(expected.max())]
+    assert head["verdict"] in ("ok", "doubtful") and head["seconds"] > 0
+
+    many = mrtoct("translate", folder, tmp_path / "scts", "--model", model, "--json")
+    assert many.status == 1, many.err
+    good, bad = json.loads(many.out)["heads"]
+    assert (good["name"], good["hu"], good["findings"]) == ("a", head["hu"], head["findings"])
+    assert (bad["name"], bad["verdict"], bad["files"]) == ("flat", "failed", {})
+    assert "flat.nii.gz" in bad["reason"]
+
+
 def test_an_interrupted_run_leaves_whole_heads_and_goes_on(
     mrtoct: Any, model: Path, mr: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

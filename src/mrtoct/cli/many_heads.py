@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -12,11 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from mrtoct.check.finding import verdict_of
+from mrtoct.cli.heads_table import Row, row_of
 from mrtoct.cli.many_outputs import Job, plan_jobs
 from mrtoct.cli.one_head import Manner, Outputs, Translated, read_head, translate_head
 from mrtoct.cli.options import listed
@@ -29,22 +25,6 @@ from mrtoct.hardware.progress import Update, Watcher
 from mrtoct.translation.bundle import read_description
 from mrtoct.translation.pretrained.shipped import NAMES
 from mrtoct.translation.translator import Translator
-
-STYLES = {"ok": "green", "doubtful": "yellow", "unusable": "red", "there": "dim", "failed": "red"}
-"""Of what came of a head: the verdict on its MR; there already; no synthetic CT."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What came of one head."""
-
-    name: str
-    came: str
-    """One of STYLES."""
-    said: str = ""
-    """Kinds of findings, or the reason."""
-    hu: str = ""
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -193,24 +173,6 @@ def _named_anywhere(model: str, bundles: Sequence[Path]) -> str:
     return ",".join(full)
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print a table with a line for each head, and how many came to what."""
-    console = Console(highlight=False)
-    table = Table()
-    for column in ("head", "verdict", "findings, or why not", "HU", "time"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        style = STYLES[row.came]
-        spent = "" if row.seconds is None else f"{row.seconds:.0f} s"
-        said = Text(row.said, style="red" if row.came == "failed" else "")
-        table.add_row(Text(row.name), Text(row.came, style=style), said, row.hu, spent)
-    console.print(table)
-    counts = Counter(
-        {"failed": "failed", "there": "there already"}.get(row.came, "translated") for row in rows
-    )
-    console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
-
-
 def _outcome(
     translator: Translator, job: Job, manner: Manner, teller: Teller, *, overwrite: bool
 ) -> Row:
@@ -218,7 +180,9 @@ def _outcome(
     started = time.monotonic()
     try:
         if not overwrite and job.is_done():
-            return Row(job.name, "there", "left as it is; --overwrite makes it anew")
+            return Row(
+                job.name, "there", "left as it is; --overwrite makes it anew", outputs=job.outputs
+            )
         made = _translated(translator, job, manner, teller, overwrite=overwrite)
     except MrtoctError as error:
         return Row(job.name, "failed", error.sentence(option))
@@ -227,16 +191,7 @@ def _outcome(
         return Row(job.name, "failed", f"{error.strerror or error}{where}")
     except (MemoryError, torch.OutOfMemoryError):
         return Row(job.name, "failed", "not enough memory")
-    serious = [finding for finding in made.findings if finding.weight != "note"]
-    kinds = [*(finding.kind for finding in serious), *["registration"][: len(made.doubts)]]
-    verdict = verdict_of(made.findings)
-    return Row(
-        job.name,
-        "doubtful" if verdict == "ok" and made.doubts else verdict,
-        ", ".join(dict.fromkeys(kinds)),
-        f"{made.sct.voxels.min()} to {made.sct.voxels.max()}",
-        time.monotonic() - started,
-    )
+    return row_of(job.name, made, job.outputs, time.monotonic() - started)
 
 
 def _translated(

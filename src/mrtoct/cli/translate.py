@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +10,8 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from mrtoct.cli.many_heads import show, translate_heads
+from mrtoct.cli.heads_table import Row, plain, row_of, show
+from mrtoct.cli.many_heads import translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import FILES, Device, Model, Overwrite, Scheduler, listed
 from mrtoct.cli.terminal import console, say, tell
@@ -19,6 +21,7 @@ from mrtoct.datasets.heads import studies_in
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.read import Uneven
 from mrtoct.io.files import VOLUME_ENDINGS
+from mrtoct.io.json_text import json_text
 from mrtoct.io.records import own_folder
 from mrtoct.io.rire.image import is_modality_folder
 from mrtoct.io.scan import Scan
@@ -150,6 +153,10 @@ def translate(
     device: Device = "auto",
     scheduler: Scheduler = None,
     overwrite: Overwrite = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object: heads, a list with one entry each."),
+    ] = False,
 ) -> None:
     """Translate a head MR, or a folder of them, into synthetic CTs.
 
@@ -197,7 +204,10 @@ def translate(
             overwrite=overwrite,
             scheduler=scheduler,
         )
-        show(rows)
+        if json:
+            typer.echo(json_text(plain(rows)))
+        else:
+            show(rows)
         if any(row.came == "failed" for row in rows):
             raise typer.Exit(1)
         return
@@ -206,7 +216,9 @@ def translate(
     if scheduler is not None:
         raise CohortError("--scheduler spreads a folder of heads; one head is translated here")
     scan, others = Scan(mr, series), _named(listed(further))
-    _translate_one(scan, others, outputs, manner, device, overwrite=overwrite)
+    row = _translate_one(scan, others, outputs, manner, device, overwrite=overwrite)
+    if json:
+        typer.echo(json_text(plain([row])))
 
 
 def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
@@ -239,8 +251,9 @@ def _translate_one(
     device: str,
     *,
     overwrite: bool,
-) -> None:
-    """Translate one head and say what was written."""
+) -> Row:
+    """Translate one head, say what was written, and return what came of it."""
+    started = time.monotonic()
     # Before the work, not after it: what could not be written anyway.
     require_outputs(outputs, dicom=manner.dicom, overwrite=overwrite)
     bundles = models_named(manner.model)
@@ -259,6 +272,9 @@ def _translate_one(
         say(f"{outputs.deviation}: standard deviation, median in the head {median:.0f} HU")
     if outputs.page is not None:
         say(f"{outputs.page}: open it in a browser")
+    else:
+        say(f"next: mrtoct view {scan.path} {outputs.sct}")
+    return row_of(name, made, outputs, time.monotonic() - started)
 
 
 def _named(further: tuple[str, ...]) -> dict[str, Scan]:
