@@ -195,9 +195,9 @@ def as_batch(drawn: list[Scan], window: HuWindow) -> Batch:
 
 
 def _judges(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[LoadedSubject]:
-    """Return whole heads kept apart, each scanned once, with their faces and ends."""
+    """Return whole heads kept apart, each scanned once, with their faces, ends and brains."""
     assert recipe.simulation is not None
-    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0)
+    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, redrawn=0.0)
     for number, source in enumerate(apart):
         seed = [recipe.training.seed, number, 2]
         sequence = JUDGED[number % len(JUDGED)]
@@ -218,7 +218,7 @@ def _judges(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterato
 def _scanned(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[Volume]:
     """Return MR of the heads kept apart in every contrast, for the guard to know heads by."""
     assert recipe.simulation is not None
-    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, masked=0.0)
+    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, redrawn=0.0, masked=0.0)
     for number, source in enumerate(apart):
         anatomy = shelf.anatomy(source, 0)
         for n, sequence in enumerate(JUDGED):
