@@ -63,7 +63,7 @@ def check_size(ct: HeadFacts, mr: HeadFacts, scan: str) -> list[Finding]:
 
 
 def check_overlap(ct_head: Volume, mr_head: Volume, ct_to_mr: Array, scan: str) -> list[Finding]:
-    """Compare head masks that are said to lie on each other through a 4 x 4 map (RAS mm)."""
+    """Compare head masks that are said to be aligned through a 4 x 4 map (RAS mm)."""
     grid = ct_head.grid.upright((4.0, 4.0, 4.0))
     a = resample(ct_head, grid, fill=0.0).voxels >= 0.5
     b = resample(mr_head, grid, fill=0.0, transform=ct_to_mr).voxels >= 0.5

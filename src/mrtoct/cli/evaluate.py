@@ -98,7 +98,7 @@ def evaluate(
         typer.Option(
             "--structures",
             help="Also compare bone, air, brain, fat and soft tissue as a small network finds them "
-            "in both CTs: their Dice. Takes some 20 seconds a subject.",
+            "in both CTs: their Dice. Takes some 20 seconds per subject.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -1,4 +1,4 @@
-"""Do two volumes of one head lie on each other?"""
+"""Are two volumes of one head aligned?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mrtoct.volume import AIR_HU, Array, Volume
 WORK_MM = 3.0
 """Grid on which the heads' surfaces are compared."""
 MOST_APART_MM = 4.0
-"""Mean distance of the surfaces beyond which heads do not lie on each other. Of aligned pairs it
+"""Mean distance of the surfaces beyond which heads are not aligned. Of aligned pairs it
 is below 2 mm: MR sees the skin less sharply than CT."""
 FEWEST = 500
 """Surface voxels that both must show."""

@@ -35,7 +35,7 @@ class Task:
     store: Path
     split: Split
     folder: Path
-    """Gets a folder a subject."""
+    """Gets one folder per subject."""
     identity: str
     """What the candidate was made from: figures under another one are out of date."""
 

@@ -29,7 +29,7 @@ RECORD = "rire.json"
 """In FOLDER: size and sha256 of each archive at its first download, and the files it gave."""
 
 NOTICE = "RIRE-LICENSE.txt"
-"""In FOLDER: licence and acknowledgement; there from when the licence was accepted."""
+"""In FOLDER: licence and acknowledgement; written once the licence is accepted."""
 
 Outcome = Literal["fetched", "present"]
 
