@@ -89,6 +89,8 @@ class Translator:
     Made by `Translator.load`, which takes a shipped model or one of your training, or several:
     then a synthetic CT is the mean of what they make.
 
+    Its bundle says what the model is; of several, what they are together.
+
     Parameters
     ----------
     bundle : Bundle
@@ -101,11 +103,6 @@ class Translator:
         More models, whose CTs are averaged with the first one's.
     names : sequence of str
         What the models are called, for sentences about them.
-
-    Attributes
-    ----------
-    bundle : Bundle
-        What the model is; of several, what they are together.
 
     Raises
     ------
