@@ -98,7 +98,7 @@ def no_spacing(spacing: float):
 
 SCANS = {
     "truncated": (truncated, "promises"),
-    "cut short": (cut_short, "damaged|cut short|end"),
+    "cut short": (cut_short, "damaged|cut off while written|end"),
     "wrong magic": (wrong_magic, "magic|NIfTI"),
     "infinite": (with_voxel(np.inf), "1 voxels are infinite|1 voxels are NaN or infinite"),
     "constant": (constant, "is constant: every voxel is 7"),
@@ -201,7 +201,7 @@ def test_prepare_skips_all_bad_subjects_and_says_why(made, mrtoct, source, tmp_p
         assert f"{name}: {told}" in result.err
         assert "\n" not in told
     assert f"1 subject ready in {store}, {len(reasons)} failed and skipped" in result.err
-    assert sorted(p.name for p in store.iterdir()) == ["good", "manifest.json"]
+    assert sorted(p.name for p in store.iterdir()) == ["SHA256SUMS", "good", "manifest.json"]
 
 
 def test_prepare_without_a_usable_subject(made, mrtoct, source, tmp_path):
@@ -209,7 +209,7 @@ def test_prepare_without_a_usable_subject(made, mrtoct, source, tmp_path):
     result = mrtoct("prepare", source, tmp_path / "store", "--recipe", made.recipe)
     assert result.status == 1
     last = result.err.strip().splitlines()[-1]
-    assert last.startswith("mrtoct: none of 1 subjects could be prepared; the first: ")
+    assert last.startswith("mrtoct: none of 1 subject could be prepared; the first: ")
     assert "ct.nii.gz" in last
 
 

@@ -10,14 +10,18 @@ from mrtoct.errors import FileError
 from mrtoct.io.dicom.headers import Frame, find_frames
 from mrtoct.io.dicom.parts import parts_of
 from mrtoct.io.dicom.series import Series
+from mrtoct.io.records import own_folder
 
 
 def list_series(folder: Path | str) -> list[Series]:
     """List the volumes in a DICOM tree, by number, then UID, then part; only headers are read.
 
-    Any file names, any order, nested folders. Raises FileError if the folder does not exist.
+    Any file names, any order, nested folders. Raises FileError if the folder does not exist, or is
+    one of mrtoct's own, such as a bundle.
     """
     frames = sorted(find_frames(folder), key=_series_key)
+    if not frames and (own := own_folder(Path(folder))):
+        raise FileError(f"{folder} is {own}, not a scan")
     return [
         series for _, group in groupby(frames, key=_series_key) for series in parts_of(list(group))
     ]

@@ -14,7 +14,6 @@ from mrtoct.io.dicom.geometry import Stack
 from mrtoct.io.dicom.listing import choose_series, list_series
 from mrtoct.io.dicom.pixels import narrowed, read_planes
 from mrtoct.io.dicom.series import Series, frame_name
-from mrtoct.io.records import own_folder
 from mrtoct.volume import Array, Grid, Unit, Volume
 
 log = logging.getLogger(__name__)
@@ -35,8 +34,6 @@ def find_series(folder: Path | str, unit: Unit, wanted: str | None = None) -> Se
         raise FileError(f"{folder} is a folder; labels are read from a NIfTI or MetaImage file")
     try:
         found = list_series(folder)
-        if not found and (own := own_folder(Path(folder))):
-            raise FileError(f"{folder} is {own}, not a scan")
         if Path(folder).is_file() and [series.slices for series in found] == [1]:
             raise FileError(f"{folder} is one slice; name the folder that holds the whole series")
         return choose_series(found, wanted, modality=MODALITY[unit])
