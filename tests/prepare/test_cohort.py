@@ -102,7 +102,8 @@ def test_what_the_cts_say_of_themselves_goes_into_the_store(source, tmp_path):
         record = json.loads(path.read_text())
         record.pop("ct" if "subject" in name else "cts")
         path.write_text(json.dumps(record))
-    (tmp_path / "store" / "a" / "SHA256SUMS").unlink()  # nor were there sums
+    for sums in (tmp_path / "store").rglob("SHA256SUMS"):  # nor were there sums
+        sums.unlink()
     assert read_manifest(tmp_path / "store").cts == ()
     assert read_subject(tmp_path / "store", "a").calibration == UNKNOWN
 
@@ -114,7 +115,7 @@ def test_a_subject_that_leaves_the_source_leaves_the_store(source, tmp_path):
     shutil.rmtree(source / "a")
     manifest, _ = run(source, store)
     assert manifest.subjects == ["b"]
-    assert sorted(p.name for p in store.iterdir()) == ["b", "manifest.json"]
+    assert sorted(p.name for p in store.iterdir()) == ["SHA256SUMS", "b", "manifest.json"]
 
 
 def test_failures_are_reported_skipped_and_mended_later(source, tmp_path):
@@ -128,12 +129,12 @@ def test_failures_are_reported_skipped_and_mended_later(source, tmp_path):
     assert said == {"a": "unchanged", "b": "failed", "c": "failed"}
     assert "mr.mhd" in manifest.failed["b"]
     assert "c has no mr" in manifest.failed["c"]
-    assert sorted(p.name for p in store.iterdir()) == ["a", "manifest.json"]
+    assert sorted(p.name for p in store.iterdir()) == ["SHA256SUMS", "a", "manifest.json"]
     (source / "b" / "mr.zraw").write_bytes(whole)
     (source / "a" / "ct.nii.gz").unlink()
     manifest, said = run(source, store)
     assert said == {"a": "failed", "b": "prepared", "c": "failed"}
-    assert sorted(p.name for p in store.iterdir()) == ["b", "manifest.json"]
+    assert sorted(p.name for p in store.iterdir()) == ["SHA256SUMS", "b", "manifest.json"]
 
 
 def test_if_none_is_usable_the_first_reason_is_told(source, tmp_path):

@@ -42,6 +42,7 @@ def test_a_lone_subject_is_judged_on_itself_with_a_warning(tiny_store, tmp_path)
     manifest = json.loads((store / "manifest.json").read_text())
     manifest["subjects"] = manifest["subjects"][:1]
     (store / "manifest.json").write_text(json.dumps(manifest))
+    (store / "SHA256SUMS").unlink()  # as of the manifest before
     run = trained(store, tmp_path / "run")
     judgement = judge_run(run)
     assert judgement.roles == {manifest["subjects"][0]: "train"}
@@ -55,6 +56,7 @@ def test_the_page_tells_what_was_dropped_and_what_failed(tiny_store, run, judgem
     manifest = json.loads((store / "manifest.json").read_text())
     manifest["failed"] = {"broken": "its scan has a hole"}
     (store / "manifest.json").write_text(json.dumps(manifest))
+    (store / "SHA256SUMS").unlink()  # as of the manifest before
     html = render(contents_of_run(run, judgement, store=store))
     for name in read_manifest(store).subjects:
         assert name in html

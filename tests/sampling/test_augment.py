@@ -57,7 +57,7 @@ def moved(
 def test_a_known_movement_is_scipys(
     monkeypatch: pytest.MonkeyPatch, degrees: float, scale: float, shift: float, flip: bool
 ) -> None:
-    monkeypatch.setattr(module, "_uniform", lambda count, _: torch.ones(count))
+    monkeypatch.setattr(module, "_uniform", lambda share, _: torch.ones(share.count))
     monkeypatch.setattr(torch, "rand", lambda count, **_: torch.zeros(count))  # all flipped
     batch = random_batch()
     wanted = Augmentation(flip=flip, rotation=degrees, scale=scale, shift=shift)
@@ -101,7 +101,7 @@ def test_a_flip_mirrors_left_and_right_of_all_together_in_half_of_the_slices() -
 
 def test_brightness_and_contrast_touch_the_mr_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = random_batch()
-    monkeypatch.setattr(module, "_uniform", lambda count, _: torch.linspace(-1, 1, count))
+    monkeypatch.setattr(module, "_uniform", lambda share, _: torch.linspace(-1, 1, share.count))
     out = augment(batch, Augmentation(gain=0.2, gamma=0.5), generator())
     for n, (gain, gamma) in enumerate([(0.8, 0.5), (1.0, 1.0), (1.2, 1.5)]):
         expected = gain * batch.mr[n].numpy() ** gamma

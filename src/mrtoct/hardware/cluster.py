@@ -145,7 +145,7 @@ def _staff(client: Any, scheduler: str) -> int:
         if time.monotonic() > until:
             raise MrtoctError(
                 f"the Dask cluster at {scheduler} has had no worker for {STAFFED:.0f} s: start "
-                f"some with 'dask worker {scheduler} --nthreads 1'"
+                f"some with 'dask worker {scheduler}'"
             )
         time.sleep(0.5)
 

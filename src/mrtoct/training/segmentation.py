@@ -1,6 +1,6 @@
 """Teach the segmentation network of the anatomical loss: for maintainers.
 
-python -m mrtoct.training.segmentation SOURCES OUT.safetensors [--minutes 10]
+python -m mrtoct.training.segmentation SOURCES OUT.safetensors [MINUTES]
 
 SOURCES is what mrtoct simulate takes: label maps, of which heads are drawn whose tissues and CT are
 known to the voxel. Every fourth head drawn is kept apart, and the Dice of each class is told of
@@ -165,7 +165,7 @@ if __name__ == "__main__":
     words = argparse.ArgumentParser(prog="python -m mrtoct.training.segmentation")
     words.add_argument("sources", type=Path, help="folder of label maps")
     words.add_argument("out", type=Path, help="weights to write, .safetensors")
-    words.add_argument("--minutes", type=float, default=10.0)
+    words.add_argument("minutes", type=float, nargs="?", default=10.0)
     words.add_argument("--overwrite", action="store_true")
     given = words.parse_args()
     for name, value in teach(

@@ -86,7 +86,7 @@ SEAM_METRICS = _by_key(
 STRUCTURE_METRICS = _by_key(
     *(
         Metric(f"structures.{name.replace(' ', '_')}", f"Dice, {name} segmented", "", "higher", 3)
-        for name in ("bone", "air", "brain", "fat", "soft tissue")
+        for name in ("bone", "brain", "fat", "soft tissue")
     )
 )
 """Of structures that a network finds in both CTs, where that is asked for; NaN elsewhere."""

@@ -64,8 +64,8 @@ def checked_name(name: str) -> str:
     """Return a name that a model may have; FileError for another."""
     if not NAME.fullmatch(name):
         raise FileError(
-            f"{name!r} cannot be a model's name: letters, digits, dots, dashes and _, 64 at most; "
-            "give one with --name"
+            f"{name!r} cannot be a model's name: letters, digits, dots, dashes and _, 64 at most",
+            **{"name=NAME": "to give it another"},
         )
     return name
 
