@@ -54,4 +54,5 @@ def test_the_site_executes_them_and_fails_with_them() -> None:
     settings = dict(re.findall(r"^(nb_execution_\w+) = (.+)$", conf, re.MULTILINE))
     assert settings["nb_execution_mode"] == '"force"'
     assert settings["nb_execution_raise_on_error"] == "True"
-    assert "sphinx-build -q -W" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert "python -m sphinx -q -W --keep-going -n docs build/site" in workflow
