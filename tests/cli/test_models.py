@@ -57,5 +57,5 @@ def test_a_damaged_one_is_listed_as_such(bundle: Path, mrtoct: Callable, tmp_pat
 
 
 def test_errors_name_the_options(bundle: Path, mrtoct: Callable) -> None:
-    assert "give another name with --name" in mrtoct("fetch", "model", bundle).sentence
-    assert "by its name with --from" in mrtoct("fetch", "model", "pelvis").sentence
+    assert "pass --name NAME to give this one another" in mrtoct("fetch", "model", bundle).sentence
+    assert "by its name in a list of models" in mrtoct("fetch", "model", "pelvis").sentence

@@ -62,7 +62,7 @@ def test_the_page_tells_what_was_dropped_and_what_failed(tiny_store, run, judgem
         assert name in html
         assert read_subject(store, name).dropped[0].reason in html
     assert "failed: its scan has a hole" in html
-    encoded = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    encoded = re.findall(r'contours of the CT[^>]+src="data:image/jpeg;base64,([^"]+)"', html)
     pictures = [base64.b64decode(content) for content in encoded]
     assert len(pictures) == len(read_manifest(store).subjects)
     for picture in pictures:

@@ -166,9 +166,6 @@ if __name__ == "__main__":
     words.add_argument("sources", type=Path, help="folder of label maps")
     words.add_argument("out", type=Path, help="weights to write, .safetensors")
     words.add_argument("minutes", type=float, nargs="?", default=10.0)
-    words.add_argument("--overwrite", action="store_true")
     given = words.parse_args()
-    for name, value in teach(
-        given.sources, given.out, minutes=given.minutes, overwrite=given.overwrite
-    ).items():
+    for name, value in teach(given.sources, given.out, minutes=given.minutes).items():
         print(f"{name:<12} Dice {value:.3f}")

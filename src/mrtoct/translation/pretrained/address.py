@@ -75,7 +75,7 @@ def _local(given: str, path: Path) -> Address:
     if not path.exists():
         raise FileError(
             f"there is no {path}; a model is fetched from an address (https://...), an archive "
-            "(.tar.gz) or a folder, or by its name with --from"
+            "(.tar.gz) or a folder, or by its name in a list of models"
         )
     if not packed and not path.is_dir():
         raise FileError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)})")

@@ -53,7 +53,9 @@ def fetch_model(
     place = parse_address(address)
     name = checked_name(name or place.name)
     if name in NAMES:
-        raise FileError(f"{name} is a model that comes with mrtoct; give another name with --name")
+        raise FileError(
+            f"{name} is a model that comes with mrtoct", **{"name=NAME": "to give this one another"}
+        )
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise FileError(f"{sha256!r} is no SHA-256: 64 digits from 0 to 9 and a to f")
     target = models_folder() / name
@@ -99,7 +101,7 @@ def _gather(place: Address, source: Source, waiting: Path, files: Path, sha256: 
     if not (files / SUMS).is_file():
         if sha256 is not None:
             raise FileError(
-                f"{place.given} holds no {SUMS}, so there is nothing that --sha256 could be of"
+                f"{place.given} holds no {SUMS}, so there is nothing that a SHA-256 could be of"
             )
         return sha256_of(files / BUNDLE)  # it names the sum of the weights
     if (
