@@ -29,7 +29,7 @@ def replaced(path, volume):
 def test_a_clean_cohort_has_status_0_and_a_table(mrtoct, raw):
     result = mrtoct("check", raw, "--workers", 1)
     assert result.status == 0, result.err
-    assert result.err == ""
+    assert result.err == f"next: mrtoct prepare {raw} STORE\n"
     lines = result.out.splitlines()
     assert lines[0] == "layout: plain; MR channels: mr (2 of 2)"
     assert "phantom-001" in result.out and "64 x 64 x 34 of 3.75 x 3.75 x 6 mm" in result.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import matplotlib
@@ -59,3 +60,13 @@ def test_figures_of_a_run_with_a_page_leave_the_page(first, mrtoct, judged_run, 
     assert drawn == [("others", False)]
     assert (page.read_bytes(), page.stat().st_mtime_ns) == before
     assert "there already, not made anew" in again.err.replace("\n", " ")
+
+
+def test_json_holds_what_the_table_shows(mrtoct, made, tmp_path):
+    said = mrtoct("report", made.run, "--out", tmp_path / "page.html", "--json")
+    assert said.status == 0, said.err
+    told = json.loads(said.out)
+    ((name, subject),) = told["subjects"].items()
+    kept = made.run / "evaluation" / name / "metrics.json"
+    assert subject["methods"] == json.loads(kept.read_text(encoding="utf-8"))["methods"]
+    assert f"next: mrtoct translate MR SCT --model {made.best}" in said.err

@@ -72,6 +72,7 @@ def rire(
             f"{len(result.failed)} of {len(archives)} scans failed; run the command again to go on"
         )
     say(f"\nPlease say so where you use them:\n{ACKNOWLEDGEMENT}\n(also in {folder / NOTICE})")
+    say(f"next: mrtoct check {folder}, mrtoct prepare {folder} STORE --recipe paper-unet-mae")
 
 
 def model(

@@ -12,6 +12,7 @@ from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.terminal import say, warn, watching
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.atomic import require_absent
+from mrtoct.io.json_text import json_text
 from mrtoct.judging.judgement import Judgement
 from mrtoct.judging.roles import ADJECTIVES, may_speak
 from mrtoct.judging.run import EVALUATION, judge_run
@@ -37,6 +38,9 @@ def report(
     ] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, as 'mrtoct evaluate' does.")
+    ] = False,
 ) -> None:
     """Translate and evaluate a run's held-out subjects and show them on one page.
 
@@ -52,7 +56,23 @@ def report(
     page: Path | None = out or run_folder / "report.html"
     if figures is not None and out is None and not overwrite and page and page.is_file():
         page = None
-    run(run_folder, page, store, overwrite, figures, device=device)
+    result = run(run_folder, page, store, overwrite, figures, device=device)
+    if json:
+        typer.echo(json_text(result.to_json()))
+    else:
+        show(result)
+    say(f"next: mrtoct translate MR SCT --model {run_folder / 'best'}")
+
+
+def show(result: Judgement) -> None:
+    """Print a table of all methods."""
+    role = ADJECTIVES[result.subjects[0].role]
+    Console().print(
+        method_table(
+            {method: result.of(method) for method in result.methods},
+            title=f"judged on {role} subjects; mean ± standard deviation",
+        )
+    )
 
 
 def run(
@@ -64,7 +84,7 @@ def run(
     *,
     device: str,
 ) -> Judgement:
-    """Judge with a progress bar, write the page and the figures asked for, print the table."""
+    """Judge with a progress bar, write the page and the figures asked for."""
     # Before the work, not after it: what could not be read or written anyway.
     if page is not None:
         if page.is_dir():
@@ -88,13 +108,6 @@ def run(
     if figures is not None:
         say("draw figures")
         write_figures(figures, contents.subjects, overwrite=overwrite)
-    role = ADJECTIVES[result.subjects[0].role]
-    Console().print(
-        method_table(
-            {method: result.of(method) for method in result.methods},
-            title=f"judged on {role} subjects; mean ± standard deviation",
-        )
-    )
     if figures is not None:
         say(f"figures: {figures}; what they show: {figures / CAPTIONS}")
     kept = " (there already, not made anew)" if page is None else ""

@@ -49,6 +49,7 @@ def tour(
     prepare.run(raw, store, "demo", (), processors(), overwrite=False)
     best = train.run(store, run, load_recipe("demo"), device=device)
     judgement = report.run(run, out / "report.html", None, overwrite, device=device)
+    report.show(judgement)
     _translate_raw(best, raw, list(judgement.roles), out / "sct", device)
     say(
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Look at\n"

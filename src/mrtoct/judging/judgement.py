@@ -9,9 +9,10 @@ from statistics import fmean
 from typing import Any, Literal
 
 from mrtoct._version import __version__
+from mrtoct.io.json_text import finite
 from mrtoct.judging.calibration import CalibrationCurve, cohort_curve
 from mrtoct.judging.judged import Judged
-from mrtoct.judging.metrics.evaluation import DEFINITIONS, Evaluation, finite
+from mrtoct.judging.metrics.evaluation import DEFINITIONS, Evaluation
 from mrtoct.judging.metrics.metric import METRICS, SEAM_METRICS, STRUCTURE_METRICS, Metric
 from mrtoct.judging.roles import Role
 from mrtoct.judging.summary import (

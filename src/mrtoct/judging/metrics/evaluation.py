@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrtoct.errors import ValueRangeError
+from mrtoct.io.json_text import finite
 from mrtoct.judging.metrics import tissue
 from mrtoct.judging.metrics.levels import LevelError, level_errors
 from mrtoct.judging.metrics.metric import METRICS
@@ -169,17 +169,6 @@ def _seam(values: dict[str, Any] | None) -> Seam | None:
     v = _restored(values)
     tiles = TileGrid(tuple(v["tiles"]["size"]), tuple(v["tiles"]["origin"]))
     return Seam(tiles, v["steps"], v["across"], v["elsewhere"])
-
-
-def finite(value: Any) -> Any:
-    """Replace NaN and infinity by None, which JSON knows, at any depth."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _restored(value: Any) -> Any:
