@@ -269,6 +269,7 @@ def substituted(rire: str, package: Path) -> Iterator[None]:
         "mrtoct.networks.registry.NETWORKS",
         "mrtoct.training.losses.LOSSES",
         "mrtoct.datasets.listing.LAYOUTS",
+        "mrtoct.judging.metrics.metric.METRICS",
     )
     with ExitStack() as patches:
         for registry in added:  # what a page registers is forgotten after it

@@ -103,9 +103,10 @@ def test_a_worker_that_was_killed_is_told_even_in_the_middle_of_a_scan(
     shelf: AnatomyShelf, sources: list[Source]
 ) -> None:
     """What it had begun to send never ends: waiting for the rest would be for ever."""
+    others = {*multiprocessing.active_children()}  # of tests before
     with scans(0, shelf, sources, SETTINGS, workers=1) as stream:
         next(stream)
-        (worker,) = multiprocessing.active_children()
+        (worker,) = {*multiprocessing.active_children()} - others
         worker.kill()
         with pytest.raises(MrtoctError, match="was ended from outside"):
             for _ in range(AHEAD + 2):
