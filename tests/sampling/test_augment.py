@@ -8,6 +8,7 @@ import torch
 from scipy import ndimage
 
 import mrtoct.sampling.augment as module
+from mrtoct.hardware.share import Share
 from mrtoct.sampling.augment import Augmentation, augment, augment_patches
 from mrtoct.sampling.slices import Batch
 
@@ -57,7 +58,7 @@ def moved(
 def test_a_known_movement_is_scipys(
     monkeypatch: pytest.MonkeyPatch, degrees: float, scale: float, shift: float, flip: bool
 ) -> None:
-    monkeypatch.setattr(module, "_uniform", lambda count, _: torch.ones(count))
+    monkeypatch.setattr(module, "_uniform", lambda share, _: torch.ones(share.count))
     monkeypatch.setattr(torch, "rand", lambda count, **_: torch.zeros(count))  # all flipped
     batch = random_batch()
     wanted = Augmentation(flip=flip, rotation=degrees, scale=scale, shift=shift)
@@ -101,7 +102,7 @@ def test_a_flip_mirrors_left_and_right_of_all_together_in_half_of_the_slices() -
 
 def test_brightness_and_contrast_touch_the_mr_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = random_batch()
-    monkeypatch.setattr(module, "_uniform", lambda count, _: torch.linspace(-1, 1, count))
+    monkeypatch.setattr(module, "_uniform", lambda share, _: torch.linspace(-1, 1, share.count))
     out = augment(batch, Augmentation(gain=0.2, gamma=0.5), generator())
     for n, (gain, gamma) in enumerate([(0.8, 0.5), (1.0, 1.0), (1.2, 1.5)]):
         expected = gain * batch.mr[n].numpy() ** gamma
@@ -159,3 +160,18 @@ def test_patches_are_mirrored_along_i_and_brightened_as_slices_are() -> None:
     assert gains.min() < 0.75
     assert gains.max() > 1.25
     assert torch.equal(brighter.ct, batch.ct)
+
+
+def test_a_share_of_a_batch_is_changed_as_in_the_whole() -> None:
+    """In whichever process a sample is, it is turned, mirrored and brightened alike."""
+    torch.manual_seed(1)
+    mr = torch.rand(6, 1, 20, 24)
+    parts = [mr, mr.round(), torch.ones_like(mr), mr.round(), mr]
+    wanted = Augmentation(flip=True, rotation=20, scale=0.1, shift=0.1, gain=0.2, gamma=0.2)
+    whole = augment(Batch(*parts), wanted, generator(4))
+    for first in (0, 2, 4):
+        share = Share(first, 2, 6)
+        own = Batch(*(tensor[share.part] for tensor in parts))
+        made = augment(own, wanted, generator(4), share)
+        for name in ("mr", "ct", "covered", "head", "brain"):
+            torch.testing.assert_close(getattr(made, name), getattr(whole, name)[share.part])
