@@ -8,6 +8,7 @@ import torch
 from scipy import ndimage
 
 import mrtoct.sampling.augment as module
+from mrtoct.hardware.share import Share
 from mrtoct.sampling.augment import Augmentation, augment, augment_patches
 from mrtoct.sampling.slices import Batch
 
@@ -159,3 +160,18 @@ def test_patches_are_mirrored_along_i_and_brightened_as_slices_are() -> None:
     assert gains.min() < 0.75
     assert gains.max() > 1.25
     assert torch.equal(brighter.ct, batch.ct)
+
+
+def test_a_share_of_a_batch_is_changed_as_in_the_whole() -> None:
+    """In whichever process a sample is, it is turned, mirrored and brightened alike."""
+    torch.manual_seed(1)
+    mr = torch.rand(6, 1, 20, 24)
+    parts = [mr, mr.round(), torch.ones_like(mr), mr.round(), mr]
+    wanted = Augmentation(flip=True, rotation=20, scale=0.1, shift=0.1, gain=0.2, gamma=0.2)
+    whole = augment(Batch(*parts), wanted, generator(4))
+    for first in (0, 2, 4):
+        share = Share(first, 2, 6)
+        own = Batch(*(tensor[share.part] for tensor in parts))
+        made = augment(own, wanted, generator(4), share)
+        for name in ("mr", "ct", "covered", "head", "brain"):
+            torch.testing.assert_close(getattr(made, name), getattr(whole, name)[share.part])

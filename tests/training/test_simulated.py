@@ -122,15 +122,14 @@ def test_a_recipe_without_simulation_is_refused(sources: Path, tmp_path: Path) -
 def test_two_processes_learn_what_one_learns(
     sources: Path, one_worker: None, tmp_path: Path
 ) -> None:
+    """By Adam: in Muon's bfloat16 a difference of 1e-7 becomes, at times, one of a percent."""
     training = TINY.training.model_copy(update={"batch": 2})
-    # Adam alone: Muon gives every direction of a gradient one length, also those that hold nothing
-    # but how sums were rounded, which two processes do otherwise than one.
-    optimizer = TINY.optimizer.model_copy(update={"muon": 0.0})
-    recipe = TINY.model_copy(update={"training": training, "optimizer": optimizer})
+    adam = TINY.optimizer.model_copy(update={"muon": 0.0})
+    recipe = TINY.model_copy(update={"training": training, "optimizer": adam})
     train_from_simulation(sources, tmp_path / "alone", recipe)
     train_from_simulation(sources, tmp_path / "two", recipe, devices=2)
     alone, two = (read_curves(tmp_path / name) for name in ("alone", "two"))
     assert [p.step for p in two] == [2, 4]
     for ours, expected in zip(two, alone, strict=True):
-        assert ours.train_loss == pytest.approx(expected.train_loss, rel=1e-3)
+        assert ours.train_loss == pytest.approx(expected.train_loss, rel=1e-4)
         assert ours.validation_mae == pytest.approx(expected.validation_mae, rel=1e-3)
