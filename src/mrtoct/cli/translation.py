@@ -10,7 +10,7 @@ from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.cli.options import listed
 from mrtoct.cli.terminal import about
 from mrtoct.errors import BundleError, ValueRangeError
-from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.bundle import Bundle, trained_on
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
@@ -98,11 +98,8 @@ def model_facts(bundle: Bundle, model: str) -> dict[str, str]:
     facts = {"Name": str(told.get("name", model))}
     if "version" in told:
         facts["Version"] = str(told["version"])
-    recipe, subjects = told.get("recipe"), told.get("subjects")
-    if "trained_on" in told:
-        facts["Trained on"] = str(told["trained_on"])
-    elif isinstance(recipe, dict) and isinstance(subjects, dict):
-        facts["Trained on"] = f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+    if (learnt := trained_on(told)) is not None:
+        facts["Trained on"] = learnt
     if bundle.cts is not None:
         facts["Its CTs"] = str(bundle.cts)
     if "licence" in told:

@@ -18,7 +18,7 @@ from mrtoct.datasets.plain import mr_of, scans_of, visible
 from mrtoct.datasets.subject_files import KINDS, name_fault, named_after
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.dicom.headers import first_image
-from mrtoct.io.files import REMEDIES, VOLUME_ENDINGS, scan_stem
+from mrtoct.io.files import VOLUME_ENDINGS, remedy_for, scan_stem
 from mrtoct.io.records import own_folder
 from mrtoct.io.scan import Scan
 
@@ -80,8 +80,7 @@ def _unreadable(folder: Path) -> dict[str, str]:
     return {
         path.name: f"{path} is not read; {remedy}"
         for path in visible(folder)
-        for ending, remedy in REMEDIES.items()
-        if path.name.lower().endswith(ending) and path.is_file()
+        if (remedy := remedy_for(path)) and path.is_file()
     }
 
 

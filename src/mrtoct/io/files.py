@@ -32,6 +32,12 @@ REMEDIES = {
 """What to do with files that are met often, by their endings."""
 
 
+def remedy_for(path: Path) -> str:
+    """Return what to do with a file that is not read as it is; nothing where that is not known."""
+    name = path.name.lower()
+    return next((what for last, what in REMEDIES.items() if name.endswith(last)), "")
+
+
 def ending(path: Path) -> str:
     """Return the volume ending of a file's name, lower case, or raise FileError."""
     name = path.name.lower()
@@ -39,7 +45,7 @@ def ending(path: Path) -> str:
         if name.endswith(known) and name != known:
             return known
     allowed = ", ".join(VOLUME_ENDINGS)
-    remedy = next((what for last, what in REMEDIES.items() if name.endswith(last)), "")
+    remedy = remedy_for(path)
     raise FileError(
         f"{path} is not a volume mrtoct knows; allowed: {allowed}, and DICOM"
         f"{'; ' if remedy else ''}{remedy}"

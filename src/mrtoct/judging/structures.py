@@ -47,14 +47,12 @@ def classes_of(hu: Array) -> Array:
     """Return which of the network's CLASSES each voxel is of an upright CT (I, J, K) at 1 mm."""
     import torch
 
-    from mrtoct.networks.segmenter import DIVISOR, LOW_HU, WIDTH_HU
+    from mrtoct.networks.segmenter import LOW_HU, WIDTH_HU, padded
     from mrtoct.training.anatomy import WEIGHTS, segmenter_on
 
-    padding = [(0, -n % DIVISOR) for n in hu.shape]
-    padded = np.pad(hu.astype(np.float32), padding, constant_values=AIR_HU)
-    ct = torch.from_numpy(np.clip((padded - LOW_HU) / WIDTH_HU, 0, 1))
+    ct = torch.from_numpy(np.clip((hu.astype(np.float32) - LOW_HU) / WIDTH_HU, 0, 1))
     network = segmenter_on(WEIGHTS, torch.device("cpu"))
     with torch.no_grad():
-        scores = network(ct[None, None])[0]
+        scores = network(padded(ct[None, None]))[0]
     i, j, k = hu.shape
     return np.asarray(scores.argmax(dim=0)[:i, :j, :k].numpy())

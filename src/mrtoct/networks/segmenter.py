@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrtoct.networks.block_3d import ResidualBlock3d, initialise_3d, joining_3d
@@ -62,3 +63,9 @@ def _in_two_windows(ct: Tensor) -> Tensor:
     """Return a CT (N, 1, ...) as thousands of HU, and as a window of soft tissue with soft ends."""
     hu = ct.float() * WIDTH_HU + LOW_HU
     return torch.cat([hu / 1000, torch.tanh(hu / SOFT_HU)], dim=1)
+
+
+def padded(image: Tensor) -> Tensor:
+    """Add zeros, which are air, behind images (N, 1, I, J, K) until their sides can be halved."""
+    padding = [side for n in reversed(image.shape[2:]) for side in (0, -n % DIVISOR)]
+    return F.pad(image, padding) if any(padding) else image

@@ -19,6 +19,7 @@ from mrtoct.judging.summary import (
     summarise,
 )
 from mrtoct.report.contents import SubjectResult
+from mrtoct.wording import counted
 
 Standing = Literal["good", "caution", "bad"]
 
@@ -156,8 +157,7 @@ def _losses(others: Sequence[ComparisonRow], rivals: Sequence[str]) -> list[str]
 
 def people(count: int, role: Role = "unknown") -> str:
     """Return "1 test subject", "3 subjects"."""
-    words = (str(count), ADJECTIVES[role], "subject" if count == 1 else "subjects")
-    return " ".join(filter(None, words))
+    return counted(count, f"{ADJECTIVES[role]} subject".strip())
 
 
 def number(value: float | None, decimals: int) -> str:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from mrtoct.errors import RecipeError
-from mrtoct.networks.segmenter import DIVISOR, Segmenter
+from mrtoct.networks.segmenter import Segmenter, padded
 
 WEIGHTS = Path(__file__).with_name("segmenter.safetensors")
 """Of the network that comes with the package."""
@@ -41,7 +41,7 @@ def anatomy(
     segmenter = segmenter_on(WEIGHTS, prediction.device)
     if weight is None:
         weight = torch.ones_like(target)
-    prediction, target, weight = (_padded(t) for t in (prediction, target, weight))
+    prediction, target, weight = (padded(t) for t in (prediction, target, weight))
     with torch.no_grad():
         wanted = segmenter.features(target)
     total = prediction.new_zeros(())
@@ -81,9 +81,3 @@ def segmenter_on(weights: Path, device: torch.device) -> Segmenter:
             f"{weights} holds no weights of a segmentation network; make them anew with {MAKE}"
         ) from error
     return network.to(device).eval().requires_grad_(False)
-
-
-def _padded(image: Tensor) -> Tensor:
-    """Add zeros, which are air, behind images until their sides can be halved."""
-    padding = [side for n in reversed(image.shape[2:]) for side in (0, -n % DIVISOR)]
-    return F.pad(image, padding) if any(padding) else image

@@ -19,7 +19,7 @@ from mrtoct.prepare.intensity import HuWindow
 from mrtoct.properties.bone_hu import bone_in, bone_of
 from mrtoct.sampling.slices import Batch
 from mrtoct.sampling.subjects import LoadedSubject
-from mrtoct.simulation.scan import Scan, draw_scan
+from mrtoct.simulation.scan import Scan, ScanSettings, draw_scan
 from mrtoct.simulation.sources import AnatomyShelf, Source, find_sources, fingerprint
 from mrtoct.simulation.stream import StreamSettings, scans
 from mrtoct.training import ranks
@@ -196,8 +196,7 @@ def as_batch(drawn: list[Scan], window: HuWindow) -> Batch:
 
 def _judges(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[LoadedSubject]:
     """Return whole heads kept apart, each scanned once, with their faces, ends and brains."""
-    assert recipe.simulation is not None
-    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, redrawn=0.0)
+    settings = _of_whole_heads(recipe)
     for number, source in enumerate(apart):
         seed = [recipe.training.seed, number, 2]
         sequence = JUDGED[number % len(JUDGED)]
@@ -217,14 +216,19 @@ def _judges(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterato
 
 def _scanned(shelf: AnatomyShelf, apart: list[Source], recipe: Recipe) -> Iterator[Volume]:
     """Return MR of the heads kept apart in every contrast, for the guard to know heads by."""
-    assert recipe.simulation is not None
-    settings = replace(recipe.simulation.scan, faceless=0.0, cut=0.0, redrawn=0.0, masked=0.0)
+    settings = replace(_of_whole_heads(recipe), masked=0.0)
     for number, source in enumerate(apart):
         anatomy = shelf.anatomy(source, 0)
         for n, sequence in enumerate(JUDGED):
             seed = [recipe.training.seed, number, 3, n]
             scan = draw_scan(anatomy, seed, settings, sequence=sequence)
             yield Volume(scan.mr, _grid(scan), "a.u.")
+
+
+def _of_whole_heads(recipe: Recipe) -> ScanSettings:
+    """Return a recipe's scans of heads that have their faces, ends and brains."""
+    assert recipe.simulation is not None
+    return replace(recipe.simulation.scan, faceless=0.0, cut=0.0, redrawn=0.0)
 
 
 def _grid(scan: Scan) -> Grid:

@@ -93,6 +93,16 @@ class BundleRecord(Record):
     translator: Bundle
 
 
+def trained_on(provenance: Mapping[str, object]) -> str | None:
+    """Return in words what a bundle learnt from, as its provenance says; None if it does not."""
+    if "trained_on" in provenance:
+        return str(provenance["trained_on"])
+    recipe, subjects = provenance.get("recipe"), provenance.get("subjects")
+    if isinstance(recipe, dict) and isinstance(subjects, dict):
+        return f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+    return None
+
+
 def network_of(bundle: Bundle) -> nn.Module:
     """Build the network that a bundle describes, with weights of its own."""
     return bundle.geometry.build(bundle.model)

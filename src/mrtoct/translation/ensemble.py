@@ -15,7 +15,7 @@ from torch import nn
 
 from mrtoct.errors import BundleError
 from mrtoct.io.calibration import distinct
-from mrtoct.translation.bundle import Bundle
+from mrtoct.translation.bundle import Bundle, trained_on
 from mrtoct.translation.deviation.disagreement import predict_with_disagreement
 from mrtoct.translation.deviation.model import DeviationModel
 from mrtoct.translation.predict import predict
@@ -109,7 +109,7 @@ def together(bundles: Sequence[Bundle], names: Sequence[str]) -> Bundle:
     facts = {
         "name": f"the mean of {len(bundles)} models: {', '.join(called)}",
         "mrtoct": told[0].get("mrtoct"),
-        "trained_on": _joined([_trained_on(one) for one in told], "; "),
+        "trained_on": _joined([trained_on(one) for one in told], "; "),
         "intended_use": _joined([one.get("intended_use") for one in told], " "),
         "licence": _joined([one.get("licence") for one in told], "; "),
     }
@@ -121,15 +121,6 @@ def together(bundles: Sequence[Bundle], names: Sequence[str]) -> Bundle:
         cts=_cts([bundle.cts for bundle in bundles]),
         seen=first.seen if all(b.seen for b in bundles) else None,
     )
-
-
-def _trained_on(told: dict[str, object]) -> str | None:
-    recipe, subjects = told.get("recipe"), told.get("subjects")
-    if "trained_on" in told:
-        return str(told["trained_on"])
-    if isinstance(recipe, dict) and isinstance(subjects, dict):
-        return f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
-    return None
 
 
 def _joined(values: Sequence[object], between: str) -> str | None:
