@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import datetime
+from types import SimpleNamespace
 
 from rich.console import Console
 
@@ -44,7 +45,8 @@ def lines_of(monkeypatch, work, **voice) -> list[str]:
     for name in ("console", "loud"):
         console = Console(file=stream, force_terminal=False, width=200)
         monkeypatch.setattr(terminal, name, console)
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: float(next(clock)))
+    ours = SimpleNamespace(monotonic=lambda: float(next(clock)))  # other threads ask time's own
+    monkeypatch.setattr(terminal, "time", ours)
     voice = {"quiet": False, "verbose": False, "log": None, **voice}
     with terminal.speaking(**voice), terminal.watching("train") as watcher:
         work(watcher)
