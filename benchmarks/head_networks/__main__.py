@@ -28,7 +28,7 @@ from mrtoct.translation.translator import Translator
 from . import __doc__ as description
 from .candidates import CANDIDATES, Candidate, register
 
-ROUNDS = 4
+ROUNDS = 3
 HEAD = (176, 224, 192)
 """Voxels of 1 mm around a head, to be translated."""
 

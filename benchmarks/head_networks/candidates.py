@@ -6,7 +6,7 @@ All see an MR (N, 1, I, J, K) at 1 mm and give (N, 2, I, J, K): CT and its expec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +33,7 @@ class SlicesConfig(NetworkConfig):
     """A residual u-net of five slices that works at half resolution, as the head_unet does."""
 
     sees: ClassVar[Sees] = "heads"
-    width: int = 64
+    width: int = 32
     depth: int = 3
     detail: int = 8
     planes: int = 1
@@ -69,6 +69,12 @@ class Slices(nn.Module):
         with torch.no_grad():
             assert self.last.bias is not None
             self.last.bias.copy_(torch.tensor([0.0, -1.5]))
+
+    def to(self, *args: Any, **options: Any) -> Slices:
+        """Move as any module; of layouts its two-dimensional layers bear channels_last alone."""
+        if options.get("memory_format") is torch.channels_last_3d:
+            options["memory_format"] = torch.channels_last
+        return super().to(*args, **options)
 
     def forward(self, mr: Tensor) -> Tensor:
         """Map (N, 1, I, J, K) to (N, 2, I, J, K), in a plane of its choice."""
@@ -166,9 +172,9 @@ class Candidate:
     size: tuple[int, int, int]
 
 
-PART = (112, 112, 80)
+PART = (96, 96, 64)
 CANDIDATES = {
-    "transverse": Candidate("2.5-D, transverse", SlicesConfig(), (144, 176, 40)),
+    "transverse": Candidate("2.5-D, transverse", SlicesConfig(), (112, 128, 48)),
     "planes": Candidate("2.5-D, three planes", SlicesConfig(planes=3), PART),
     "coarse": Candidate("3-D at 1.5 mm, refined", CoarseConfig(), PART),
     "head_unet": Candidate("3-D, folded to 2 mm (head_unet)", HeadUNetConfig(), PART),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -121,6 +122,17 @@ def test_what_is_not_hu_is_refused_unless_forced(mrtoct, cohort, spoil, reason):
                      cohort / "mask", "--json")  # fmt: skip
     assert list(json.loads(several.out)["subjects"]) == ["b"]
     assert f"failed and left out: a: {sct}: " in several.err
+    assert several.status == 1
+
+
+def test_the_order_in_which_a_tool_stores_its_axes_changes_nothing(mrtoct, cohort):
+    """Nothing is interpolated for it, and --resample is not needed."""
+    sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
+    command = ("evaluate", sct, ct, "--mask", mask, "--json")
+    first = json.loads(mrtoct(*command).out)
+    for path, order in ((sct, [[0, -1], [1, 1], [2, 1]]), (mask, [[2, 1], [0, -1], [1, -1]])):
+        nibabel.save(nibabel.load(path).as_reoriented(np.array(order)), path)
+    assert json.loads(mrtoct(*command).out) == first
 
 
 def test_a_csv_has_a_row_for_each_subject_and_method(mrtoct, cohort):

@@ -114,6 +114,37 @@ def test_a_wrong_transform_leaves_a_warning(head):
     assert "overlap poorly" in subject.warnings[0]
 
 
+def test_heads_that_overlap_poorly_are_distrusted_where_a_verdict_was_asked_for(head):
+    """The brain alone, where it belongs: nothing is wrong with how the pair lies."""
+    mr = head.mr["T1"]
+    back = np.linalg.inv(head.ct_to_mr)
+    labels = resample(head.labels, mr.grid, fill=0, interpolation="nearest", transform=back)
+    brain = np.isin(labels.voxels, [Tissue.WHITE_MATTER, Tissue.GREY_MATTER, Tissue.CSF])
+    stripped = mr.with_voxels(np.where(brain, mr.voxels, 0), "a.u.")
+    raw = RawSubject("one", {"mr": stripped}, head.ct, head.ct_to_mr)
+    subject = prepare_subject(raw, replace(SETTINGS, judge_given=True))
+    assert subject.registration["verdict"] == "doubtful"
+    assert "overlap poorly (Dice 0." in subject.distrust
+
+
+def test_a_ct_named_as_an_mr_is_refused(head):
+    hu = Volume(head.ct.voxels, head.ct.grid, "a.u.")
+    with pytest.raises(ValueRangeError, match=r"the MR holds HU .* it is a CT; name the MR"):
+        prepare_subject(RawSubject("one", {"mr": hu}, head.ct, np.eye(4)), SETTINGS)
+    moved = Volume(np.maximum(head.ct.voxels, -1024) + 1024, head.ct.grid, "a.u.")
+    raw = RawSubject("one", {"mr": moved}, head.ct, np.eye(4))
+    subject = prepare_subject(raw, replace(SETTINGS, judge_given=True))
+    assert "looks like a CT with HU moved up by 1024" in subject.distrust
+
+
+def test_hu_moved_by_their_intercept_are_refused_whatever_their_padding(head):
+    voxels = head.ct.voxels + 1024
+    voxels[:2] = -976  # padding of -2000, moved up too: the lowest value looks like air
+    moved = head.ct.with_voxels(voxels, "HU")
+    with pytest.raises(ValueRangeError, match="HU moved up by about 1024"):
+        prepare_subject(RawSubject("one", {"mr": head.mr["T1"]}, moved, head.ct_to_mr), SETTINGS)
+
+
 def test_a_doubtful_registration_leaves_a_warning(head, monkeypatch):
     def doubtful(*arguments):
         return replace(register(*arguments), verdict="doubtful", reason="it is flat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nibabel
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine, voxel_sizes
@@ -161,3 +162,29 @@ def test_storable_types_keep_their_values(stored, kept):
 def test_complex_voxels_are_refused():
     with pytest.raises(ValueRangeError, match="complex"):
         storable(np.zeros((2, 2, 2), complex))
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+@pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, 1), (1, -1, -1)])
+def test_a_volume_takes_the_order_and_directions_of_another_grid(axes, flips):
+    wanted = random_volume(oblique_grid())
+    seen = np.zeros(wanted.voxels.shape, bool)
+    seen[2:] = True
+    wanted = wanted.measured_where(seen)
+    image = nibabel.Nifti1Image(wanted.voxels, wanted.affine)
+    turned = image.as_reoriented([[axes.index(n), flips[n]] for n in range(3)])
+    given = Volume.from_numpy(np.asarray(turned.dataobj), turned.affine, "HU")
+    kept = nibabel.Nifti1Image(np.uint8(seen), wanted.affine)
+    there = kept.as_reoriented([[axes.index(n), flips[n]] for n in range(3)])
+    given = given.measured_where(np.asarray(there.dataobj) > 0)
+    same = given.stored_as(wanted.grid)
+    assert same.grid.matches(wanted.grid)
+    np.testing.assert_array_equal(same.voxels, wanted.voxels)
+    np.testing.assert_array_equal(same.measured, seen)
+
+
+def test_a_volume_on_other_places_stays_as_it_is():
+    volume = random_volume(oblique_grid())
+    affine = volume.affine.copy()
+    affine[:3, 3] += 1
+    assert volume.stored_as(Grid(volume.grid.shape, affine)) is volume

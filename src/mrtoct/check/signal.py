@@ -6,7 +6,8 @@ import numpy as np
 
 from mrtoct.check.finding import Finding
 from mrtoct.check.hounsfield import is_hu, moved_hu
-from mrtoct.check.values import Peaks
+from mrtoct.check.values import Peaks, find_peaks
+from mrtoct.errors import ValueRangeError
 from mrtoct.volume import Array, Volume
 
 MOST_SATURATED = 0.005
@@ -42,6 +43,19 @@ def check_modality(mr: Volume, peaks: Peaks, scan: str) -> list[Finding]:
             )
         ]
     return []
+
+
+def require_mr(mr: Volume, kind: str, **ways_out: str) -> list[str]:
+    """Raise ValueRangeError for what holds HU, and return why a scan may be a CT all the same.
+
+    A CT that was named by mistake makes nonsense of what follows. kind names the scan in the
+    messages; ways_out are the error's.
+    """
+    findings = check_modality(mr, find_peaks(mr.voxels), kind)
+    for finding in findings:
+        if finding.weight == "unusable":
+            raise ValueRangeError(f"the {kind} {finding.sentence}", **ways_out)
+    return [f"the {kind} {finding.sentence}" for finding in findings]
 
 
 def check_signal_range(mr: Volume, head: Array, scan: str) -> list[Finding]:

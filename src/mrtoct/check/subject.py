@@ -180,7 +180,7 @@ def _compare(files: SubjectFiles, looks: dict[str, _Look]) -> list[Finding]:
         if files.ct_to_mr:
             known = read_transform(files.ct_to_mr, rigid=True)
         if files.mask:
-            mask = read_volume(files.mask, "label")
+            mask = read_volume(files.mask, "label").stored_as(ct.volume.grid)
             require_same_grid(mask.grid, ct.volume.grid, "the mask", "the CT")
             if not (mask.voxels > 0).any():
                 findings.append(Finding("unusable", "extra", f"{files.mask} is empty"))

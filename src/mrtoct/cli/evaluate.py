@@ -123,7 +123,8 @@ def evaluate(
     Volumes on different grids are an error, unless --resample is given, and so are values that
     cannot be HU. Errors inside different masks are not comparable: the mask is part of the output.
     What was not measured, in the synthetic or the real CT, is left out, and the output says how
-    much and what that changes.
+    much and what that changes. The exit status is 1 if a subject could not be judged; the others
+    are all the same.
     """
     if csv is not None:
         require_absent(csv, overwrite=overwrite)  # before the work, not after it
@@ -167,6 +168,8 @@ def evaluate(
         show_pair(result)
     else:
         show_cohort(result, rival=against is not None)
+    if result.failed:
+        raise typer.Exit(1)
 
 
 def tile_grid(text: str) -> TileGrid:

@@ -54,7 +54,12 @@ def evaluate(
     real, made = as_volume(ct, "HU", "CT"), as_volume(sct, "HU", "synthetic CT")
     for volume, name in ((real, "the CT"), (made, "the synthetic CT")):
         require_hu(volume, name, force=force)
-    where = head_mask_ct(real) if mask is None else as_volume(mask, ANY_UNIT, "mask")
+    made = made.stored_as(real.grid)
+    where = (
+        head_mask_ct(real)
+        if mask is None
+        else as_volume(mask, ANY_UNIT, "mask").stored_as(real.grid)
+    )
     source = FOUND if mask is None else "mask that was given"
     return evaluation_of(made, real, where, source)
 

@@ -121,6 +121,7 @@ def judge_case(case: Case) -> Judged:
     for method, made in case.made.items():
         sct = made.sct(real, mask) if callable(made.sct) else made.sct
         hu, name = _hu(sct, case.terms.force, doubts), _name(sct, "synthetic CT")
+        hu = hu.stored_as(real.grid)
         if case.terms.resample and not hu.grid.matches(real.grid):
             doubts.append(f"{name} was resampled onto the CT's grid: fine detail is smoothed by it")
             hu = resample(hu, real.grid, fill=AIR_HU)
@@ -208,7 +209,7 @@ def _mask(case: Case, real: Volume) -> Volume:
     if case.mask is None:
         with _about(case.ct):
             return head_mask_ct(real)
-    mask = _read(case.mask, "label")
+    mask = _read(case.mask, "label").stored_as(real.grid)
     if case.terms.resample and not mask.grid.matches(real.grid):
         mask = resample(mask, real.grid, fill=0, interpolation="nearest")
     require_same_grid(mask.grid, real.grid, _name(case.mask, "mask"), _name(case.ct, "CT"))

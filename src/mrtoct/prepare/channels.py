@@ -27,7 +27,7 @@ def checked_channels(mr: Mapping[str, Volume], wanted: Sequence[str]) -> dict[st
         )
     checked = {}
     for name in wanted:
-        kind = "MR" if len(wanted) == 1 else f"MR channel {name}"
+        kind = kind_of(name, wanted)
         require_signal(mr[name], kind)
         if not np.isfinite(mr[name].voxels).all():
             raise ValueRangeError(
@@ -35,6 +35,11 @@ def checked_channels(mr: Mapping[str, Volume], wanted: Sequence[str]) -> dict[st
             )
         checked[name] = from_zero(mr[name])
     return checked
+
+
+def kind_of(channel: str, channels: Sequence[str]) -> str:
+    """Return what messages call one of a subject's channels."""
+    return "MR" if len(channels) == 1 else f"MR channel {channel}"
 
 
 def align_channels(

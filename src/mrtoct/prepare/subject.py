@@ -9,10 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from mrtoct.check.hounsfield import check_bone
+from mrtoct.check.signal import require_mr
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
 from mrtoct.prepare.bias import correct_bias
-from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
+from mrtoct.prepare.channels import (
+    align_channels,
+    channel_transforms,
+    checked_channels,
+    kind_of,
+)
 from mrtoct.prepare.clean import CleanSettings, find_bad_slices
 from mrtoct.prepare.intensity import checked_ct
 from mrtoct.prepare.left_out import LeftOut, blank_where_head, shares, spoilt_by_metal
@@ -93,6 +99,11 @@ def prepare_subject(
     """
     ct = checked_ct(raw.ct)
     mr = checked_channels(raw.mr, settings.channels)
+    doubts = [
+        doubt
+        for name in settings.channels
+        for doubt in require_mr(raw.mr[name], kind_of(name, settings.channels))
+    ]
     shading: dict[str, float] = {}
     if settings.bias_correct:
         done = {name: correct_bias(volume) for name, volume in mr.items()}
@@ -110,7 +121,7 @@ def prepare_subject(
     metal = find_metal(ct)
     ct = resample(ct, ct.grid.upright(settings.spacing), fill=AIR_HU)
     head = head_mask_ct(ct)
-    registration |= _of_no_head(ct, head, registration)
+    doubts += _of_no_head(ct, head)
     margin = [int(np.ceil(settings.margin / s)) for s in settings.spacing]
     box = bounding_box(head.voxels, (margin[0], margin[1], margin[2]))
     ct, head = ct.cropped(box), head.cropped(box)
@@ -125,6 +136,12 @@ def prepare_subject(
     if not (covered.voxels & head.voxels).any():
         raise GeometryError("CT and MR do not overlap: the MR covers no voxel of the CT's head")
     mr_head = head_mask_mr(mr[first])
+    doubts += _of_little_overlap(head, mr_head, covered)
+    # Verdicts hold for a head's CT and MR; none was asked for where there is none.
+    if doubts and "verdict" in registration:
+        if registration["verdict"] == "doubtful":
+            doubts.insert(0, registration["reason"])
+        registration |= {"verdict": "doubtful", "reason": "; ".join(doubts)}
     dropped = find_bad_slices(
         head.voxels, covered.voxels, ct.spacing[0] * ct.spacing[1], settings.clean
     )
@@ -151,7 +168,7 @@ def prepare_subject(
         dropped=dropped,
         registration=registration,
         fingerprint=fingerprint,
-        warnings=_doubts(head, mr_head, covered),
+        warnings=[] if "verdict" in registration else doubts,
         scanned=scanned,
         calibration=raw.calibration,
         shading=shading,
@@ -194,15 +211,10 @@ def _ct_to_first(
     return given, {**record, "transform": given.tolist()}
 
 
-def _of_no_head(ct: Volume, head: Volume, registration: dict[str, Any]) -> dict[str, Any]:
-    """Return the verdict on what is no head by its bone, as a check says: verdicts hold for heads.
-
-    Nothing is returned for a head, or where no verdict was asked for.
-    """
+def _of_no_head(ct: Volume, head: Volume) -> list[str]:
+    """Return why a CT may be of no head by its bone, as a check says."""
     odd = [f.sentence for f in check_bone(ct, head.voxels) if f.kind == "little-bone"]
-    if not odd or "verdict" not in registration:
-        return {}
-    return {"verdict": "doubtful", "reason": f"it is judged as a head's, and {odd[0]}"}
+    return [f"it is judged as a head's, and {sentence}" for sentence in odd]
 
 
 def _on(volume: Volume, grid: Grid, transform: Array, deformation: Deformation | None) -> Volume:
@@ -258,11 +270,12 @@ def record_of(found: Registration | Assessment) -> dict[str, Any]:
 def _mask_on(raw: RawSubject, ct: Volume) -> Volume | None:
     if raw.mask is None:
         return None
-    require_same_grid(raw.mask.grid, raw.ct.grid, "the mask", "the CT")
-    return resample_mask(raw.mask.with_voxels(raw.mask.voxels > 0, "label"), ct.grid)
+    mask = raw.mask.stored_as(raw.ct.grid)
+    require_same_grid(mask.grid, raw.ct.grid, "the mask", "the CT")
+    return resample_mask(mask.with_voxels(mask.voxels > 0, "label"), ct.grid)
 
 
-def _doubts(head: Volume, mr_head: Volume, covered: Volume) -> list[str]:
+def _of_little_overlap(head: Volume, mr_head: Volume, covered: Volume) -> list[str]:
     """Compare the two head masks, which were found independently, where both could be."""
     a, b = head.voxels & covered.voxels, mr_head.voxels & covered.voxels
     dice = 2.0 * float((a & b).sum()) / max(float(a.sum() + b.sum()), 1.0)

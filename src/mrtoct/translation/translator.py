@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from mrtoct.check.finding import Finding, verdict_of
-from mrtoct.check.signal import check_modality
-from mrtoct.check.values import find_peaks
+from mrtoct.check.signal import require_mr
 from mrtoct.errors import BundleError, CohortError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
@@ -370,22 +369,13 @@ class Translator:
             kind = "MR" if len(known) == 1 else f"MR channel {name}"
             volume = as_volume(given, units, kind, force="to translate it all the same")
             if not force:
-                _require_mr(volume, kind)
+                require_mr(volume, kind, force="to translate it all the same")
             volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
         return volumes
 
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
         return mean_hu(self._members, mr, head)
-
-
-def _require_mr(mr: Volume, kind: str) -> None:
-    """Refuse what holds HU: a CT that was named by mistake would be translated into nonsense."""
-    for finding in check_modality(mr, find_peaks(mr.voxels), kind):
-        if finding.weight == "unusable":
-            raise ValueRangeError(
-                f"the {kind} {finding.sentence}", force="to translate it all the same"
-            )
 
 
 def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:

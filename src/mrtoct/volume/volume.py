@@ -122,6 +122,29 @@ class Volume:
         measured = None if self.measured is None else self.measured[box]
         return replace(self, voxels=self.voxels[box], grid=grid, measured=measured)
 
+    def stored_as(self, grid: Grid) -> Volume:
+        """Return the same voxels with axes in the order and the directions of another grid.
+
+        Nothing is interpolated: where that alone does not bring the voxels to the grid's places,
+        the volume comes back as it is.
+        """
+        if self.grid.matches(grid):
+            return self
+        from nibabel.orientations import (
+            apply_orientation,
+            inv_ornt_aff,
+            io_orientation,
+            ornt_transform,
+        )
+
+        turn = ornt_transform(io_orientation(self.affine), io_orientation(grid.affine))
+        voxels = apply_orientation(self.voxels, turn)
+        there = Grid(voxels.shape, self.affine @ inv_ornt_aff(turn, self.voxels.shape))
+        if not there.matches(grid):
+            return self
+        measured = None if self.measured is None else apply_orientation(self.measured, turn)
+        return replace(self, voxels=voxels, grid=there, measured=measured)
+
     @classmethod
     def from_numpy(cls, voxels: npt.ArrayLike, affine: npt.ArrayLike, unit: Unit) -> Volume:
         """Return a volume of an array (I, J, K), not copied, and its 4 x 4 map to RAS mm.
