@@ -77,6 +77,11 @@ def timed(names: list[str]) -> dict[str, tuple[float, float]]:
 def trained(run: Path, labels: Path, recipe: Recipe) -> Path:
     """Train, unless that is done already; return the bundle."""
     if not (run / "run.json").is_file() or read_run(run).finished is None:
+        shared = run.parent / "anatomies"  # drawn once, for all
+        shared.mkdir(exist_ok=True)
+        if not (run / "anatomies").exists():
+            run.mkdir(exist_ok=True)
+            (run / "anatomies").symlink_to(shared.absolute(), target_is_directory=True)
         train_from_simulation(labels, run, recipe, overwrite=True)
     return run / "best"
 
