@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
@@ -15,7 +17,7 @@ from pydicom.uid import (
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    JPEGLSLossless,
+    JPEGLosslessSV1,
     MRImageStorage,
     RLELossless,
 )
@@ -47,10 +49,10 @@ def series(kind: str) -> Files:
             if kind == "rle":
                 image.compress(RLELossless)
                 syntax = RLELossless
-            elif kind == "jpeg":  # bytes that no decoder takes: those of ITK are asked, too
-                image.PixelData = encapsulate([b"\xff\xd8\xff\xf7" + b"\0" * 40])
+            elif kind == "jpeg":  # only ITK decodes it
+                image.PixelData = encapsulate([_jpeg(image.PixelData)])
                 image["PixelData"].VR = "OB"
-                syntax = JPEGLSLossless
+                syntax = JPEGLosslessSV1
             _save(image, folder / f"{k}.dcm", syntax)
         if kind != "ct":
             return files_in(folder)
@@ -86,6 +88,20 @@ def _common() -> Dataset:
 
 def _pixels(count: int) -> bytes:
     return (np.arange(count * ROWS * COLUMNS) * 7 % 4000).astype("<u2").tobytes()
+
+
+def _jpeg(stored: bytes) -> bytes:
+    """Return one image as lossless JPEG."""
+    image = sitk.GetImageFromArray(np.frombuffer(stored, "<u2").reshape(1, ROWS, COLUMNS))
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "jpeg.dcm"
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.SetFileName(path)
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG")
+        writer.Execute(image)
+        return next(generate_frames(dcmread(path).PixelData, number_of_frames=1))
 
 
 def _classic(k: int) -> Dataset:

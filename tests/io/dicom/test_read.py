@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import HTJ2KLossless, JPEGLSLossless, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, HTJ2KLossless, JPEGLSLossless, RLELossless
 
 from dicom_series import (
     DIRECTIONS,
@@ -23,7 +23,7 @@ from dicom_series import (
     write_series,
 )
 from mrtoct.errors import FileError, GeometryError, ValueRangeError
-from mrtoct.io.dicom import find_series, read_series
+from mrtoct.io.dicom import decoder, find_series, pixels, read_series
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.scan import Scan
 
@@ -262,16 +262,59 @@ JPEG_LS = (
 """(arange(60) ** 2 % 4093) in 6 rows of 10, encoded by CharLS."""
 
 
+PLANE = (np.arange(60) ** 2 % 4093).astype(np.uint16).reshape(6, 10)
+
+
+def jpeg_ls(dataset, _k):
+    """Put PLANE's code in the place of the pixels."""
+    dataset.PixelData = encapsulate([bytes.fromhex(JPEG_LS)])
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta = made_meta(JPEGLSLossless)
+
+
 def test_jpeg_ls_needs_no_further_package(tmp_path):
-    plane = (np.arange(60) ** 2 % 4093).astype(np.uint16).reshape(6, 10)
+    write_series(tmp_path, np.stack([PLANE] * 3), OBLIQUE, FIRSTS[:3], each=jpeg_ls)
+    np.testing.assert_array_equal(read(tmp_path).voxels, np.stack([PLANE.T] * 3, axis=2))
 
-    def encoded(dataset, _k):
-        dataset.PixelData = encapsulate([bytes.fromhex(JPEG_LS)])
-        dataset["PixelData"].VR = "OB"
-        dataset.file_meta = made_meta(JPEGLSLossless)
 
-    write_series(tmp_path, np.stack([plane] * 3), OBLIQUE, FIRSTS[:3], each=encoded)
-    np.testing.assert_array_equal(read(tmp_path).voxels, np.stack([plane.T] * 3, axis=2))
+def test_damaged_pixels_that_end_the_decoder_are_named(tmp_path, monkeypatch):
+    """And the next file is decoded all the same; pixels of a real codec are left to benchmarks."""
+    ends = tmp_path / "ends.py"
+    ends.write_text("import os, sys; sys.stdin.readline(); os.abort()")
+    write_series(tmp_path / "mr", np.stack([PLANE] * 3), OBLIQUE, FIRSTS[:3], each=jpeg_ls)
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder, "_decoder", decoder._Decoder())
+        patched.setattr(decoder.decode_apart, "__file__", str(ends))
+        with pytest.raises(FileError, match=r"JPEG-LS.* are damaged, the decoder ended.*again"):
+            read(tmp_path / "mr")
+    np.testing.assert_array_equal(read(tmp_path / "mr").voxels, np.stack([PLANE.T] * 3, axis=2))
+
+
+def test_a_decoder_that_does_not_come_back_is_stopped(tmp_path, monkeypatch):
+    hangs = tmp_path / "hangs.py"
+    hangs.write_text("import time; time.sleep(600)")
+    monkeypatch.setattr(decoder, "_decoder", decoder._Decoder())
+    monkeypatch.setattr(decoder.decode_apart, "__file__", str(hangs))
+    monkeypatch.setattr(decoder, "SECONDS", 0.1)
+    with pytest.raises(decoder.DecoderEndedError):
+        decoder.decode(tmp_path / "any.dcm")
+
+
+def test_a_broken_run_length_code_does_not_reach_itk(tmp_path, monkeypatch):
+    """There it divides by zero, which ends Python; pydicom decodes the code itself."""
+
+    def broken(dataset, _k):
+        dataset.file_meta = made_meta(ExplicitVRLittleEndian)
+        dataset.compress(RLELossless)
+        dataset.PixelData = encapsulate([b"\x01\0\0\0" + 64 * b"\xff"])
+
+    def never(_path):
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(pixels, "decode", never)
+    write_series(tmp_path, STORED, OBLIQUE, FIRSTS, each=broken)
+    with pytest.raises(FileError, match="pixels cannot be read"):
+        read(tmp_path)
 
 
 def test_pixels_nobody_can_decode_name_the_compression(tmp_path):

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from pydicom import dcmread
+from pydicom import DataElement, dcmread
 from pydicom.uid import CTImageStorage, MRImageStorage
 
 from dicom_series import DIRECTIONS, PATIENT_ID, plane_directions, positions, write_series
@@ -230,6 +230,22 @@ def test_what_the_source_does_not_know_stays_empty(tmp_path):
     )
     assert len({image.FrameOfReferenceUID for image in images}) == 1  # new, and one
     assert {image.LossyImageCompression for image in images} == {"01"}
+
+
+def test_values_of_another_kind_than_dicom_says_are_written_as_it_says(tmp_path):
+    mr_series(tmp_path / "mr", plane_directions(), PatientSex="M")
+    for path in (tmp_path / "mr").iterdir():
+        image = dcmread(path)
+        image[0x00200052] = DataElement(0x00200052, "LO", image.FrameOfReferenceUID)
+        image[0x00100040] = DataElement(0x00100040, "LO", "M")
+        image.save_as(path, implicit_vr=False, little_endian=True)
+    source = find_series(tmp_path / "mr", "a.u.")
+    write_ct_series(tmp_path / "ct", hu_on(source), source)
+    for image in images_in(tmp_path / "ct"):
+        assert (image[0x00200052].VR, image[0x00100040].VR) == ("UI", "CS")
+        assert (image.FrameOfReferenceUID, image.PatientSex) == (
+            source.frames[0].file.frame_of_reference, "M",
+        )  # fmt: skip
 
 
 def test_nothing_is_overwritten_by_accident(tmp_path):

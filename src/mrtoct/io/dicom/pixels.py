@@ -12,7 +12,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
@@ -22,6 +21,7 @@ from pydicom.uid import (
 
 from mrtoct.errors import FileError, ValueRangeError
 from mrtoct.io.dicom.dataset import parsing, read_dataset
+from mrtoct.io.dicom.decoder import CannotDecodeError, DecoderEndedError, decode
 from mrtoct.io.dicom.headers import lookup_in
 from mrtoct.volume import Array, Unit, outside
 
@@ -75,7 +75,8 @@ def _stored(dataset: Dataset, path: Path) -> Array:
             pixels = dataset.pixel_array
     except Exception as error:  # plugins raise what they like
         reason = " ".join(str(error).split())
-        if not syntax.is_compressed or syntax.is_deflated:
+        # What pydicom has a decoder for is damaged; a broken RLE ends the process inside ITK.
+        if not syntax.is_compressed or syntax.is_deflated or _is_known(syntax):
             raise FileError(f"its pixels cannot be read: {reason}") from error
         pixels = _decoded_by_itk(dataset, reason)
     shape = (int(dataset.get("NumberOfFrames", None) or 1), dataset.Rows, dataset.Columns)
@@ -102,12 +103,24 @@ def _decoded_by_itk(dataset: Dataset, reason: str) -> Array:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bare.dcm"
             bare.save_as(path, enforce_file_format=True)
-            return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO")))
-    except (RuntimeError, ValueError) as error:
+            return decode(path)
+    except DecoderEndedError as error:
+        raise FileError(
+            f"its pixels ({syntax.name}) are damaged, {error}; copy or export it again"
+        ) from error
+    except (CannotDecodeError, ValueError) as error:
         raise FileError(
             f"its pixels ({syntax.name}) cannot be decoded; install a plugin of pydicom for them "
             f"if the file is whole ({_plugins(syntax) or reason})"
         ) from error
+
+
+def _is_known(syntax: str) -> bool:
+    """Tell whether pydicom can decode pixels of a transfer syntax with the plugins at hand."""
+    try:
+        return bool(get_decoder(syntax).is_available)
+    except (NotImplementedError, KeyError):
+        return False
 
 
 def _plugins(syntax: str) -> str:

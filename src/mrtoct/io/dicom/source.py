@@ -60,9 +60,13 @@ def copied_from(source: Series) -> Dataset:
         header = read_dataset(first.path, tags=[*REQUIRED, *OPTIONAL, *_LOSSY])
         for keyword in (*REQUIRED, *OPTIONAL):
             if keyword in header:
-                new[keyword] = header[keyword]
+                _copy(header, new, keyword)
             elif keyword in REQUIRED:
                 setattr(new, keyword, None)
+        if any(frame.file.lossy for frame in source.frames):
+            for keyword in _LOSSY:
+                if keyword in header:
+                    _copy(header, new, keyword)
     if new.get("BodyPartExamined") and not new.Laterality:
         del new.Laterality  # only to be there, empty, where the part of the body is not known
     if not new.StudyInstanceUID:
@@ -78,10 +82,12 @@ def copied_from(source: Series) -> Dataset:
     new.LossyImageCompression = "00"
     if any(frame.file.lossy for frame in source.frames):
         new.LossyImageCompression = "01"  # once lossy, always lossy
-        for keyword in _LOSSY:
-            if keyword in header:
-                new[keyword] = header[keyword]
     return new
+
+
+def _copy(header: Dataset, new: Dataset, keyword: str) -> None:
+    """Copy a value, as of the kind that DICOM says it is: a damaged file may say another."""
+    setattr(new, keyword, header[keyword].value)
 
 
 def references_to(frames: Sequence[Frame], *, same_place: bool) -> Dataset:
