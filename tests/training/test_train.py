@@ -184,6 +184,21 @@ def test_killed_between_curves_best_and_last(
     assert rows(run) == rows(uninterrupted)
 
 
+def test_a_second_training_keeps_out_of_a_run(
+    tiny_store: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    refused: list[str] = []
+
+    def second(update: Update) -> None:
+        if not refused:
+            with pytest.raises(FileError, match="another training is at work") as caught:
+                train(tiny_store, tmp_path / "run", recipe, overwrite=True)
+            refused.append(str(caught.value))
+
+    train(tiny_store, tmp_path / "run", recipe, watcher=second)
+    assert len(refused) == 1
+
+
 def test_a_finished_run_resumes_to_itself(
     tiny_store: Path, recipe: Recipe, uninterrupted: Path
 ) -> None:

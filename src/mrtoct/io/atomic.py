@@ -22,7 +22,8 @@ from pathlib import Path
 
 from mrtoct.errors import FileError
 
-FORMER = ".part-former-"
+PART = ".part-"
+FORMER = f"{PART}former-"
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises FileError if path exists and overwrite is false, or if the disk refuses. Missing parent
     folders are made.
     """
-    with _disk_errors_of(path):
+    with disk_errors_of(path):
         if path.is_dir():
             raise FileError(f"{path} is a folder; the name of a file is needed")
         require_absent(path, overwrite=overwrite)
@@ -55,7 +56,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     With overwrite, the whole former folder is replaced; the folder the program runs in, the home
     folder and those above them are refused.
     """
-    with _disk_errors_of(path):
+    with disk_errors_of(path):
         target = path.resolve()  # a link to a folder stays, its target is replaced
         _require_folder(path, target, overwrite=overwrite)
         part = _part(target)
@@ -87,12 +88,12 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 def is_empty(folder: Path) -> bool:
     """Tell whether a folder holds nothing, but for what is under way or a killed process left."""
-    return all(path.name.startswith(".part-") for path in folder.iterdir())
+    return all(path.name.startswith(PART) for path in folder.iterdir())
 
 
 def require_absent(path: Path, *, overwrite: bool) -> None:
     """Raise FileError if something is there and may not be replaced."""
-    with _disk_errors_of(path):
+    with disk_errors_of(path):
         if path.exists() and not overwrite:
             raise FileError(f"{path} exists already", overwrite="to replace it")
 
@@ -110,7 +111,7 @@ def _part(path: Path) -> Path:
     return path.with_name(_own(path.name))
 
 
-def _own(name: str, start: str = ".part-") -> str:
+def _own(name: str, start: str = PART) -> str:
     """Return this process's temporary name for what will be called name."""
     return f"{start}{_machine()}-{os.getpid()}-{name}"
 
@@ -188,7 +189,8 @@ def _remove(part: Path) -> None:
 
 
 @contextmanager
-def _disk_errors_of(path: Path) -> Iterator[None]:
+def disk_errors_of(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses while the context lasts into a FileError that names the path."""
     try:
         yield
     except FileError as error:

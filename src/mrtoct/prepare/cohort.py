@@ -15,6 +15,7 @@ from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import CohortError, FileError, MrtoctError
 from mrtoct.hardware.cluster import spread
 from mrtoct.hardware.progress import Update, Watcher, nobody
+from mrtoct.io.atomic import PART
 from mrtoct.io.calibration import distinct, read_calibration, sidecar_of
 from mrtoct.io.files import files_of, read_scan, read_volume
 from mrtoct.io.records import MANIFEST, read_record
@@ -227,7 +228,7 @@ def _forget_others(store: Path, ready: list[str]) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / SubjectRecord.file).is_file() or folder.name.startswith(".part-")
+    return (folder / SubjectRecord.file).is_file() or folder.name.startswith(PART)
 
 
 def _plain(settings: PrepareSettings) -> dict[str, Any]:

@@ -108,30 +108,31 @@ def _train_here(
     split = replace(split, train=[source.name for source in learnt])
     fingerprints = {source.name: fingerprint(source) for source in found}
     require_trackers(session.trackers)
-    ranks.by_first(
-        lambda: open_run(
-            run,
-            sources,
-            recipe,
-            split,
-            fingerprints,
-            resume=session.resume,
-            overwrite=overwrite,
+    with ranks.alone_in(run):
+        ranks.by_first(
+            lambda: open_run(
+                run,
+                sources,
+                recipe,
+                split,
+                fingerprints,
+                resume=session.resume,
+                overwrite=overwrite,
+            )
         )
-    )
-    shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
-    shelf.fill(found[ranks.rank() :: ranks.size()])
-    ranks.wait()
-    apart = [source for source in found if source.name in split.validation]
-    judges = [*_judges(shelf, apart, recipe)]
-    scanned = [*_scanned(shelf, apart, recipe)]
-    seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
-    bone = bone_in(bone_of(judge.hu, judge.head) for judge in judges)
-    cohort = Cohort((CHANNEL,), split, [], judges, seen, TrainingCts(bone=bone))
-    progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
-    if ranks.leads():
-        calibrate(run / "best", judges, session.device)
-        finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
+        shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
+        shelf.fill(found[ranks.rank() :: ranks.size()])
+        ranks.wait()
+        apart = [source for source in found if source.name in split.validation]
+        judges = [*_judges(shelf, apart, recipe)]
+        scanned = [*_scanned(shelf, apart, recipe)]
+        seen = seen_of(scanned, channel=CHANNEL, spacing=recipe.data.spacing)
+        bone = bone_in(bone_of(judge.hu, judge.head) for judge in judges)
+        cohort = Cohort((CHANNEL,), split, [], judges, seen, TrainingCts(bone=bone))
+        progress, used = _train(run, recipe, cohort, shelf, learnt, begin, session)
+        if ranks.leads():
+            calibrate(run / "best", judges, session.device)
+            finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"
 
 

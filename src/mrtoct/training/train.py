@@ -138,20 +138,21 @@ def _train(
     fingerprints = {name: open_subject(store, name).fingerprint for name in names}
     require_trackers(session.trackers)
     chosen = split
-    ranks.by_first(
-        lambda: open_run(
-            run,
-            store,
-            recipe,
-            chosen,
-            fingerprints,
-            resume=session.resume,
-            overwrite=overwrite,
+    with ranks.alone_in(run):
+        ranks.by_first(
+            lambda: open_run(
+                run,
+                store,
+                recipe,
+                chosen,
+                fingerprints,
+                resume=session.resume,
+                overwrite=overwrite,
+            )
         )
-    )
-    cohort = load_cohort(store, channels, split, recipe)
-    train_network = TRAINERS[recipe.model.sees]
-    progress, used = train_network(run, recipe, cohort, begin, session)
-    if ranks.leads():
-        finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
+        cohort = load_cohort(store, channels, split, recipe)
+        train_network = TRAINERS[recipe.model.sees]
+        progress, used = train_network(run, recipe, cohort, begin, session)
+        if ranks.leads():
+            finish_run(run, step=progress.step, seconds=progress.seconds, device=used)
     return run / "best"

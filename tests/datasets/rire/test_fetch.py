@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from loopback import Fault, Loopback, closed_port
 from mrtoct.datasets.rire.catalog import Archive
 from mrtoct.datasets.rire.fetch import FetchResult, FetchSettings, fetch
 from mrtoct.errors import FileError
 from mrtoct.hardware.progress import Update
+from mrtoct.io.alone import alone_in
 from mrtoct.io.download import DownloadSettings
 from mrtoct.io.files import read_volume
 from mrtoct.phantom import PhantomSubject
@@ -253,7 +253,7 @@ def test_several_at_once(get: Fetch) -> None:
 def test_two_fetches_do_not_share_a_folder(get: Fetch) -> None:
     get.folder.mkdir(parents=True)
     with (
-        FileLock(get.folder / ".fetch.lock"),
+        alone_in(get.folder, "mrtoct fetch"),
         pytest.raises(FileError, match="another mrtoct fetch"),
     ):
         get()

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from filelock import FileLock, Timeout
 
 from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, TRANSFORMATIONS, Archive
 from mrtoct.errors import FileError, MrtoctError
 from mrtoct.hardware.progress import Update, Watcher, nobody
+from mrtoct.io.alone import alone_in
 from mrtoct.io.archive import extract
 from mrtoct.io.atomic import new_folder, write_text
 from mrtoct.io.download import DownloadSettings, UnreachableError, download
@@ -84,12 +84,8 @@ def fetch(
     result = FetchResult()
     headers = {"Accept-Encoding": "identity", "User-Agent": f"mrtoct/{version('mrtoct')}"}
     timeout = settings.download.timeout
-    try:
-        lock = FileLock(folder / ".fetch.lock", timeout=0).acquire()
-    except Timeout as error:
-        raise FileError(f"another mrtoct fetch works in {folder}; let it end first") from error
     with (
-        lock,
+        alone_in(folder, "mrtoct fetch"),
         httpx.Client(headers=headers, timeout=timeout, follow_redirects=True) as client,
         ThreadPoolExecutor(settings.workers) as pool,
     ):
