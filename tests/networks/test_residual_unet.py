@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from mrtoct.networks.residual_unet import ResidualUNet, ResidualUNetConfig, normalisation
@@ -143,9 +144,42 @@ def test_the_last_layer_stays_float32_under_autocast(small: ResidualUNet) -> Non
         ({"width": 0}, "0"),
         ({"depth": 0}, "0"),
         ({"norm": "batch"}, "'batch'"),
+        ({"stem": "third"}, "'third'"),
+        ({"widest": 0}, "0"),
         ({"output": "relu"}, "'relu'"),
     ],
 )
 def test_impossible_sizes_are_named(wrong: dict[str, object], got: str) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must .* got {got}"):
         ResidualUNetConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_stem_of_half_resolution() -> None:
+    """Blocks see half the sides, channels stop growing at widest, each pixel is drawn again."""
+    torch.manual_seed(5)
+    config = ResidualUNetConfig(in_channels=3, width=4, depth=2, stem="half", widest=2)
+    assert config.channels == [4, 8, 8]
+    assert config.divisor == 8
+    network = ResidualUNet(config)
+    seen: list[tuple[int, ...]] = []
+    for block in [network.first, *network.encoder]:
+        block.register_forward_hook(lambda m, i, o: seen.append(tuple(o.shape[1:])))
+    image = torch.rand(2, 3, 24, 16)
+    out = network(image)
+    assert seen == [(4, 12, 8), (8, 6, 4), (8, 3, 2)]
+    assert out.shape == (2, 1, 24, 16)
+    out.square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    # Each of the four pixels of a block has its own say in the CT: nothing is thrown away.
+    for i, j in ((4, 4), (4, 5), (5, 4), (5, 5)):
+        changed = image.clone()
+        changed[:, :, i, j] += 1
+        assert (network(changed) - out).abs().max() > 1e-6
+
+
+def test_a_configuration_of_before_is_one_of_full_resolution() -> None:
+    """Bundles and recipes that say nothing of a stem keep their network."""
+    told = {"width": 4, "depth": 2, "norm": "instance", "kind": "residual_unet"}
+    config = TypeAdapter(ResidualUNetConfig).validate_python(told)
+    assert (config.stem, config.widest, config.divisor) == ("full", 8, 4)
+    assert ResidualUNet(config).refine is None

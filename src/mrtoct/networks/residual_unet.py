@@ -14,6 +14,8 @@ from mrtoct.networks.config import NetworkConfig, Sees, require_choice, require_
 
 GROUP_CHANNELS = 8
 """Channels that group norm averages together, where a layer has so many."""
+DETAIL = 16
+"""Channels at full size behind a stem of half resolution."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,14 @@ class ResidualUNetConfig(NetworkConfig):
     sees: ClassVar[Sees] = "slices"
     out_channels: int = 1
     width: int = 32
-    """Channels at full size; they double with each level, up to eight times the width."""
+    """Channels after the stem; they double with each level, up to widest times the width."""
     depth: int = 4
-    """Number of times that the image is halved; its sides must be multiples of 2 ** depth."""
+    """Number of times that what the stem gives is halved."""
+    stem: Literal["full", "half"] = "full"
+    """half folds 2 x 2 pixels into channels: all layers but the last two, which are thin, see a
+    quarter of the pixels, and may be wider for it."""
+    widest: int = 8
+    """How many times the width the channels of deep levels are at most."""
     norm: Literal["instance", "group"] = "instance"
     """Over each channel of each image, or over groups of eight channels."""
     output: Literal["sigmoid", "linear"] = "sigmoid"
@@ -34,8 +41,13 @@ class ResidualUNetConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_within(self, depth=(1, 10), width=(1, 512), out_channels=(1, 16))
-        require_choice(self, norm=("instance", "group"), output=("sigmoid", "linear"))
+        require_within(self, depth=(1, 10), width=(1, 512), out_channels=(1, 16), widest=(1, 16))
+        require_choice(
+            self,
+            stem=("full", "half"),
+            norm=("instance", "group"),
+            output=("sigmoid", "linear"),
+        )
 
     def build(self) -> ResidualUNet:
         """Return the network, with new weights."""
@@ -43,13 +55,13 @@ class ResidualUNetConfig(NetworkConfig):
 
     @property
     def channels(self) -> list[int]:
-        """Channels at full size and after each halving."""
-        return [self.width * min(2**level, 8) for level in range(self.depth + 1)]
+        """Channels after the stem and after each halving."""
+        return [self.width * min(2**level, self.widest) for level in range(self.depth + 1)]
 
     @property
     def divisor(self) -> int:
         """What the sides of an input image must be multiples of."""
-        return int(2**self.depth)
+        return int(2 ** (self.depth + (self.stem == "half")))
 
 
 class ResidualUNet(nn.Module):
@@ -64,8 +76,9 @@ class ResidualUNet(nn.Module):
         super().__init__()
         self.config = config
         channels = config.channels
+        half = config.stem == "half"
         self.first = nn.Sequential(
-            nn.Conv2d(config.in_channels, channels[0], 3, padding=1),
+            nn.Conv2d((4 if half else 1) * config.in_channels, channels[0], 3, padding=1),
             ResidualBlock(channels[0], channels[0], config.norm),
         )
         self.encoder = nn.ModuleList(
@@ -84,7 +97,8 @@ class ResidualUNet(nn.Module):
             )
             for below, here in zip(channels[:0:-1], channels[-2::-1], strict=True)
         )
-        self.last = nn.Conv2d(channels[0], config.out_channels, kernel_size=1)
+        self.refine = Refinement(channels[0], config.in_channels) if half else None
+        self.last = nn.Conv2d(DETAIL if half else channels[0], config.out_channels, kernel_size=1)
         self.apply(initialise)
         # Residual blocks add up to large numbers, which a sigmoid would turn into 0 and 1 from the
         # start, where it has no gradient.
@@ -95,7 +109,8 @@ class ResidualUNet(nn.Module):
 
         Neighbouring slices, if any, are channels of the MR.
         """
-        x = self.first(image)  # (N, width, H, W)
+        # (N, width, H, W), or with half their sides
+        x = self.first(image if self.refine is None else F.pixel_unshuffle(image, 2))
         skips = []
         for block in self.encoder:
             skips.append(x)
@@ -105,10 +120,31 @@ class ResidualUNet(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="nearest")
             x = block["after_resize"](x)
             x = block["block"](torch.cat([x, skips.pop()], dim=1))  # twice the side
+        if self.refine is not None:
+            x = self.refine(x, image)  # (N, DETAIL, H, W)
         # A bfloat16 output would come in steps of up to 16 HU: the last layer runs in float32.
         with torch.autocast(x.device.type, enabled=False):
             x = self.last(x.float())
         return torch.sigmoid(x) if self.config.output == "sigmoid" else x
+
+
+class Refinement(nn.Module):
+    """Back from half resolution to full, where one thin layer sees the image once more.
+
+    Each pixel of a 2 x 2 block is drawn by weights of its own (Shi et al. 2016); the layer after
+    it sees across the blocks and evens out what they do differently.
+    """
+
+    def __init__(self, before: int, in_channels: int) -> None:
+        super().__init__()
+        self.unfold = nn.Conv2d(before, 4 * DETAIL, kernel_size=3, padding=1)
+        self.detail = nn.Conv2d(DETAIL + in_channels, DETAIL, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor, image: Tensor) -> Tensor:
+        """Map (N, before, H / 2, W / 2) and the image (N, C, H, W) to (N, DETAIL, H, W)."""
+        drawn = F.pixel_shuffle(F.leaky_relu(self.unfold(x), 0.01), 2)
+        seen = torch.cat([drawn, image.to(drawn.dtype)], dim=1)
+        return drawn + F.leaky_relu(self.detail(seen), 0.01)
 
 
 class ResidualBlock(nn.Module):
@@ -137,6 +173,7 @@ class ResidualBlock(nn.Module):
 def normalisation(channels: int, norm: str) -> nn.Module:
     """Instance norm, or group norm over GROUP_CHANNELS channels; with learned scale and bias."""
     if norm == "instance":
+        # A group norm of single channels gives the same numbers, in bfloat16 on a CPU more slowly.
         return nn.InstanceNorm2d(channels, affine=True)
     groups = channels // GROUP_CHANNELS if channels % GROUP_CHANNELS == 0 else 1
     return nn.GroupNorm(groups, channels)

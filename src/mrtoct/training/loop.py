@@ -26,6 +26,7 @@ from mrtoct.training.cohort import Cohort
 from mrtoct.training.curves import CurvePoint, Curves
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.setting import Session
+from mrtoct.training.step_times import StepTimes
 from mrtoct.training.trackers import Tracker, entries_of, open_trackers
 from mrtoct.translation.bundle import Bundle, write_bundle
 
@@ -113,6 +114,7 @@ def _steps(
     clock = _clock(recipe, progress.seconds)
     sums: dict[str, Tensor] = {}
     counted = 0
+    times = StepTimes()
     finished = part_done(recipe, progress.step, progress.seconds) >= 1  # by time, when resumed
     for step in range(progress.step, progress.step if finished else recipe.training.steps):
         done = part_done(recipe, step, clock())
@@ -124,7 +126,10 @@ def _steps(
         # Everything random in a step comes from its number, so a resumed run draws the same.
         torch.manual_seed(step_seed(recipe, step, stream=0))  # dropout
         generator = torch.Generator().manual_seed(step_seed(recipe, step, stream=1))
-        figures = learner.step(job.batch(step, generator))
+        with times.waiting():
+            batch = job.batch(step, generator)
+        with times.learning():
+            figures = learner.step(batch)
 
         for name, value in figures.items():
             sums[name] = sums.get(name, 0.0) + value
@@ -138,13 +143,14 @@ def _steps(
                 seconds=round(seconds, 2),
                 learning_rate=rate,
                 validation_mae=job.validate() if job.validate else None,
+                idle=times.idle,
                 **_means(sums, counted),
             )
             _require_finite(point)
             if ranks.leads():
                 curves.add(point)
             progress = _keep(learner, job, progress, point)
-            sums, counted = {}, 0
+            sums, counted, times = {}, 0, StepTimes()
         session.watcher(_update(recipe, step + 1, seconds, point))
         if last:
             break

@@ -4,82 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from mrtoct.check.finding import Finding, verdict_of
-from mrtoct.check.signal import require_mr
-from mrtoct.errors import BundleError, CohortError, ValueRangeError
+from mrtoct.errors import BundleError, ValueRangeError
 from mrtoct.hardware.devices import device_named
-from mrtoct.io.as_volume import ANY_UNIT, VolumeLike, as_volume
-from mrtoct.prepare.absent import find_absent
-from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
-from mrtoct.prepare.mask import bounding_box, head_mask_mr
-from mrtoct.resample import measured_on, resample, resample_mask
+from mrtoct.prepare.channels import checked_channels
 from mrtoct.translation.bundle import Bundle, read_bundle
 from mrtoct.translation.ensemble import Member, mean_hu, mean_hu_with_deviation, together
 from mrtoct.translation.geometry import Patches
+from mrtoct.translation.given import MrLike, by_channel
 from mrtoct.translation.guard.doubts import doubts
 from mrtoct.translation.predict import predict_stages
 from mrtoct.translation.pretrained.shipped import DEFAULT, find_bundle
 from mrtoct.translation.shading import AS_STORED, corrected
+from mrtoct.translation.shown import Shown, head_and_box, shown_of
 from mrtoct.translation.tiling import PatchGrid
 from mrtoct.translation.ways import WAYS
-from mrtoct.volume import AIR_HU, Array, Grid, Unit, Volume
-
-MrLike = VolumeLike | Mapping[str, VolumeLike]
-"""One MR, or the MR of each channel by its name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A head as a network sees it, and where that is."""
-
-    mr: Array
-    """MR (C, I, J, K) in the head's box, upright, at the bundle's spacing."""
-    head: Volume
-    """The head on the whole upright grid."""
-    box: tuple[slice, slice, slice]
-    """Of that grid."""
-    scans: tuple[tuple[Volume, Array], ...]
-    """MR channels as they were scanned, each with the map (4 x 4, RAS mm) to it from the first."""
-    absent: Volume
-    """What of the head is not in a channel, such as a face that was removed; on the head's grid."""
-
-    @property
-    def inside(self) -> Array:
-        """The head in its box, boolean (I, J, K)."""
-        return self.head.voxels[self.box]
-
-    def placed(self, hu: Array, onto: Grid | None = None) -> Volume:
-        """Return HU (I, J, K) of the box as int16 on the first MR's own grid, or on another one.
-
-        Measured is it where every channel was.
-        """
-        return self._cut_out(hu, onto, AIR_HU)
-
-    def placed_deviation(self, deviation: Array, onto: Grid | None = None) -> Volume:
-        """Return HU of uncertainty likewise: at least 1 in the head, 0 outside."""
-        return self._cut_out(np.maximum(deviation, 1), onto, 0)
-
-    def _cut_out(self, values: Array, onto: Grid | None, outside: float) -> Volume:
-        onto = onto or self.scans[0][0].grid
-        whole = np.full(self.head.grid.shape, outside, dtype=np.float32)
-        whole[self.box] = values
-        # The head is cut out on the MR's grid, not before: interpolating across a cut would thin
-        # the skin by half a voxel.
-        moved = resample(Volume(whole, self.head.grid, "HU"), onto, fill=outside)
-        seen = [measured_on(scan, onto, transform) for scan, transform in self.scans]
-        # What a network draws where nothing was measured is its invention: it is not kept.
-        there = ~resample(self.absent, onto, fill=0, interpolation="nearest").voxels
-        measured = np.logical_and.reduce([*seen, there])
-        inside = resample_mask(self.head, onto).voxels & measured
-        voxels = np.where(inside, np.rint(moved.voxels), outside).astype(np.int16)
-        return Volume(voxels, onto, "HU", measured)
+from mrtoct.volume import Array, Grid, Volume
 
 
 class Translator:
@@ -276,24 +221,11 @@ class Translator:
         *,
         force: bool = False,
     ) -> Shown:
-        channels = checked_channels(self._by_name(mr, force), self.bundle.channels)
+        channels = checked_channels(
+            by_channel(mr, self.bundle.channels, force), self.bundle.channels
+        )
         channels, _ = corrected(channels, self.bundle, bias_correct)
-        alignments = {} if aligned else align_channels(channels)
-        for name, found in alignments.items():
-            if found.verdict == "doubtful":
-                on_doubt(f"the registration of MR channel {name} is doubtful: {found.reason}")
-        transforms = channel_transforms(channels, alignments, np.eye(4))
-        first = channels[self.bundle.channels[0]]
-        grid = first.grid.upright(self.bundle.spacing)
-        work = [
-            resample(channel, grid, fill=0.0, transform=transforms[name])
-            for name, channel in channels.items()
-        ]
-        head, box = _head_and_box(work[0])
-        scans = tuple((channel, transforms[name]) for name, channel in channels.items())
-        gone = np.logical_or.reduce([find_absent(w, head).mask.voxels for w in work])
-        absent = head.with_voxels(gone)
-        return Shown(np.stack([w.voxels[box] for w in work]), head, box, scans, absent)
+        return shown_of(channels, self.bundle.channels[0], self.bundle.spacing, aligned, on_doubt)
 
     def tiles(self, mr: Volume) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
         """Return size and first voxel of the patches that the CT of this MR is put together of.
@@ -306,7 +238,7 @@ class Translator:
             return None
         if not mr.grid.upright(self.bundle.spacing).matches(mr.grid):
             return None
-        _, box = _head_and_box(mr)
+        _, box = head_and_box(mr)
         size = PatchGrid().size
         return (size, size, size), (box[0].start, box[1].start, box[2].start)
 
@@ -327,7 +259,7 @@ class Translator:
         Who wants both saves the time of correcting the MR twice: translate what is returned with
         bias_correct=False.
         """
-        named = self._by_name(mr, force=True)
+        named = by_channel(mr, self.bundle.channels, force=True)
         channels = checked_channels(named, self.bundle.channels)
         stored = {name: named[name] for name in channels}
         found = self._doubts(stored)
@@ -348,37 +280,6 @@ class Translator:
             found += [finding for finding in its if (finding.kind, finding.scan) not in said]
         return found
 
-    def _by_name(self, mr: MrLike, force: bool) -> dict[str, Volume]:
-        """Return the MR by channel, read or converted; in a.u. unless another unit is forced."""
-        known = self.bundle.channels
-        if not isinstance(mr, Mapping):
-            if len(known) > 1:
-                raise CohortError(
-                    f"this bundle needs the MR channels {', '.join(known)}; it was given one MR"
-                )
-            mr = {known[0]: mr}
-        unknown = [str(name) for name in mr if name not in known]
-        if unknown:
-            raise CohortError(
-                f"this bundle knows the MR channels {', '.join(known)}; it was given "
-                f"{', '.join(unknown)}"
-            )
-        units: tuple[Unit, ...] = ("a.u.", *ANY_UNIT) if force else ("a.u.",)
-        volumes = {}
-        for name, given in mr.items():
-            kind = "MR" if len(known) == 1 else f"MR channel {name}"
-            volume = as_volume(given, units, kind, force="to translate it all the same")
-            if not force:
-                require_mr(volume, kind, force="to translate it all the same")
-            volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
-        return volumes
-
     def predict(self, mr: Array, head: Array) -> Array:
         """Map MR (C, I, J, K) and head mask (I, J, K), upright at the bundle's spacing, to HU."""
         return mean_hu(self._members, mr, head)
-
-
-def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:
-    """Return the head on an upright MR, and the box that a network is shown of it."""
-    head = head_mask_mr(mr)
-    return head, bounding_box(head.voxels, margin=(2, 2, 2))
