@@ -12,6 +12,7 @@ these heads, and water. Stores and runs stay in WORK; what is there already is n
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +46,10 @@ from mrtoct.translation.translator import Translator
 from mrtoct.volume import Array
 
 CONTRAST = "T1"
+WIDTH = 8
 SPACING = (2.0, 2.0, 2.0)
+EXTENT = (192, 256)
+"""mm of a slice, right-left and back-front."""
 COLUMNS = ("MAE, head", "soft tissue", "bone", "air", "bone Dice", "air Dice", "bone hd95")
 
 
@@ -64,14 +68,15 @@ def make_store(store: Path, count: int) -> list[str]:
 
 def small(recipe: Recipe, spacing: float, minutes: float, **update: object) -> Recipe:
     """Return a recipe as these phantoms and two cores want it."""
-    data = recipe.data.model_copy(update={"spacing": (spacing,) * 3, "size": (80, 96)})
+    size = tuple(16 * math.ceil(side / (16 * spacing)) for side in EXTENT)
+    data = recipe.data.model_copy(update={"spacing": (spacing,) * 3, "size": size})
     training = {"steps": 100_000, "minutes": minutes, "validate_every": 100, "average": 0.99}
     return recipe.model_copy(
         update={
             "data": data,
-            "model": replace(recipe.model, width=16),
+            "model": replace(recipe.model, width=WIDTH),
             "training": recipe.training.model_copy(update=training),
-            "optimizer": recipe.optimizer.model_copy(update={"learning_rate": 1e-3}),
+            "optimizer": recipe.optimizer.model_copy(update={"learning_rate": 2e-3}),
             **update,
         }
     )
@@ -105,7 +110,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of each training")
     parser.add_argument("--heads", type=int, default=12, help="that train")
     parser.add_argument("--judged", type=int, default=3)
-    parser.add_argument("--spacing", type=float, default=3.0, help="mm that both learn at")
+    parser.add_argument("--spacing", type=float, default=4.0, help="mm that both learn at")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

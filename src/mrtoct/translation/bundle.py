@@ -99,7 +99,8 @@ def trained_on(provenance: Mapping[str, object]) -> str | None:
         return str(provenance["trained_on"])
     recipe, subjects = provenance.get("recipe"), provenance.get("subjects")
     if isinstance(recipe, dict) and isinstance(subjects, dict):
-        return f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+        said = f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+        return f"{said}, without pairs" if recipe.get("unpaired") else said
     return None
 
 
