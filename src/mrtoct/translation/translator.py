@@ -21,7 +21,7 @@ from mrtoct.prepare.absent import find_absent
 from mrtoct.prepare.channels import align_channels, channel_transforms, checked_channels
 from mrtoct.prepare.mask import bounding_box, head_mask_mr
 from mrtoct.resample import measured_on, resample, resample_mask
-from mrtoct.translation.bundle import Bundle, read_bundle
+from mrtoct.translation.bundle import Bundle, learnt_without_pairs, read_bundle
 from mrtoct.translation.ensemble import Member, mean_hu, mean_hu_with_deviation, together
 from mrtoct.translation.geometry import Patches
 from mrtoct.translation.guard.doubts import doubts
@@ -34,6 +34,14 @@ from mrtoct.volume import AIR_HU, Array, Grid, Unit, Volume
 
 MrLike = VolumeLike | Mapping[str, VolumeLike]
 """One MR, or the MR of each channel by its name."""
+
+WITHOUT_PAIRS = Finding(
+    "note",
+    "without-pairs",
+    "the model learnt without pairs: structures may be invented or missing and HU of whole tissues "
+    "off, and nothing in the picture tells",
+)
+"""Said of every translation of such a bundle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,6 +355,8 @@ class Translator:
             said = {(finding.kind, finding.scan) for finding in found}
             its = doubts(mr, member.bundle.seen)
             found += [finding for finding in its if (finding.kind, finding.scan) not in said]
+        if any(learnt_without_pairs(member.bundle.provenance) for member in self._members):
+            found.append(WITHOUT_PAIRS)
         return found
 
     def _by_name(self, mr: MrLike, force: bool) -> dict[str, Volume]:
