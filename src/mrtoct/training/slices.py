@@ -13,8 +13,8 @@ from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.sampling.augment import augment
 from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
+from mrtoct.sampling.strangers import at_like_depth, depths, joined, two_groups
 from mrtoct.sampling.subjects import LoadedSubject
-from mrtoct.sampling.unpaired import at_like_depth, depths, joined, two_groups
 from mrtoct.training import ranks
 from mrtoct.training.adversarial import Adversarial
 from mrtoct.training.calibration import calibrate

@@ -11,8 +11,8 @@ import torch
 from mrtoct.errors import CohortError
 from mrtoct.prepare.intensity import HuWindow, MrScaling
 from mrtoct.sampling.slices import SliceSet
+from mrtoct.sampling.strangers import at_like_depth, depths, joined, two_groups
 from mrtoct.sampling.subjects import LoadedSubject, load_subject
-from mrtoct.sampling.unpaired import at_like_depth, depths, joined, two_groups
 
 
 @pytest.fixture(scope="module")
