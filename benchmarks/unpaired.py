@@ -74,7 +74,7 @@ def small(recipe: Recipe, spacing: float, minutes: float, **update: object) -> R
     return recipe.model_copy(
         update={
             "data": data,
-            "model": replace(recipe.model, width=WIDTH),
+            "model": replace(recipe.model, width=WIDTH),  # type: ignore[call-arg]
             "training": recipe.training.model_copy(update=training),
             "optimizer": recipe.optimizer.model_copy(update={"learning_rate": 2e-3}),
             **update,

@@ -81,5 +81,5 @@ def test_both_have_gradients() -> None:
     made, mr = images().requires_grad_(), images(1)
     everywhere = torch.ones_like(mr)
     loss = structure_loss(made, mr, everywhere) + histogram_loss(made, everywhere, mr, everywhere)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert made.grad is not None and made.grad.isfinite().all() and made.grad.any()
