@@ -79,6 +79,11 @@ def test_several_mr_channels_and_other_sizes() -> None:
     assert network(torch.rand(2, 3, 40, 64), torch.rand(2, 1, 40, 64)).shape == (2, 1, 5, 8)
 
 
+def test_it_may_see_the_ct_alone() -> None:
+    network = PatchDiscriminator(PatchDiscriminatorConfig(in_channels=1, width=3, depth=3))
+    assert network(torch.rand(2, 1, 40, 64)).shape == (2, 1, 5, 8)
+
+
 @pytest.mark.parametrize("kind", ["standard", "least square"])
 def test_each_loss_moves_its_own_player_only(kind: str) -> None:
     standard = kind == "standard"
@@ -102,7 +107,7 @@ def test_each_loss_moves_its_own_player_only(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "got"), [({"in_channels": 1}, "1"), ({"width": 0}, "0"), ({"depth": -1}, "-1")]
+    ("wrong", "got"), [({"in_channels": 0}, "0"), ({"width": 0}, "0"), ({"depth": -1}, "-1")]
 )
 def test_impossible_sizes_are_named(wrong: dict[str, int], got: str) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must .* got {got}"):

@@ -45,6 +45,7 @@ def test_the_built_in_recipes() -> None:
         "paper-unet-mae-gdl",
         "residual-3d",
         "unet",
+        "unpaired",
     ]
 
 

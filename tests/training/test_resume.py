@@ -35,6 +35,13 @@ KINDS: dict[str, dict[str, Any]] = {
         "training": {"average": 0.9},
         "augmentation": {"flip": True, "gamma": 0.1},
     },
+    "without pairs": {
+        **SLICES,
+        "unpaired": {"width": 2},
+        "training": {"average": 0.9},
+        "augmentation": {"flip": True, "rotation": 5},
+        "split": {"validation": 0},
+    },
     "context GAN": {
         "data": {"spacing": [8, 8, 8]},
         "model": {"kind": "context", "width": 1},

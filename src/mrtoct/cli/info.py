@@ -148,7 +148,9 @@ def _of_recipe(path: Path) -> Facts:
         "name": recipe.name,
         "description": recipe.description,
         "network": recipe.model.kind,
-        "loss": ", ".join(f"{term.weight:g} {term.term}" for term in recipe.loss),
+        "loss": ", ".join(f"{term.weight:g} {term.term}" for term in recipe.loss)
+        if recipe.unpaired is None
+        else "without pairs: a discriminator, the MR's structure, the CTs' histogram",
     }
 
 

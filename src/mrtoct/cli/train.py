@@ -34,7 +34,7 @@ def train(
             autocompletion=recipes_at_hand,
             help="What to train and how: a built-in recipe (finetune, any-contrast, demo, unet, "
             "modern, paper-unet-mae, paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, "
-            "paper-context-gan) or a .toml file.",
+            "paper-context-gan, unpaired) or a .toml file.",
         ),
     ],
     start: Annotated[

@@ -16,15 +16,15 @@ class PatchDiscriminatorConfig:
     """Size of the patch discriminator; the defaults are Table 3."""
 
     in_channels: int = 2
-    """Channels of MR and CT together."""
+    """Channels of MR and CT together; 1: it is shown the CT alone, as where there are no pairs."""
     width: int = 64
     """Channels of the first layer; they double with each level."""
     depth: int = 4
     """Number of times that the image is halved; its sides must be multiples of 2 ** depth."""
 
     def __post_init__(self) -> None:
-        if self.in_channels < 2:
-            raise ValueError(f"in_channels must be at least 2 (MR and CT), got {self.in_channels}")
+        if self.in_channels < 1:
+            raise ValueError(f"in_channels must be at least 1 (a CT), got {self.in_channels}")
         require_within(self, width=(1, 512), depth=(1, 10))
 
     @property
@@ -61,12 +61,14 @@ class PatchDiscriminator(nn.Module):
         self.last = nn.Conv2d(channels[-1], 1, kernel_size=4)
         self.apply(initialise)
 
-    def forward(self, mr: Tensor, ct: Tensor) -> Tensor:
+    def forward(self, *shown: Tensor) -> Tensor:
         """Map MR (N, C, H, W) and CT (N, 1, H, W) to scores (N, 1, H / 16, W / 16) before sigmoid.
+
+        What it is shown is together of in_channels channels: MR and CT, or the CT alone.
 
         The sigmoid belongs to the loss; a least-square loss takes the scores as they are.
         """
-        x = torch.cat([mr, ct], dim=1)
+        x = torch.cat(shown, dim=1)
         for block in self.blocks:
             x = block(x)  # (N, channels[level], H / 2^(level+1), W / 2^(level+1))
         # An even kernel of stride 1 keeps the size with one more row and column at the end.

@@ -174,6 +174,24 @@ class AdversarialSection(_Section):
     """Channels of the discriminator's first layer."""
 
 
+class UnpairedSection(_Section):
+    """A training that is shown no pair: MR of some heads, CT of others.
+
+    Its terms, each with its weight, take the place of the loss.
+    """
+
+    adversarial: Weight = 1.0
+    """Of the generator's loss against a discriminator of CTs, least squares."""
+    structure: Weight = 4.0
+    """Of how far a synthetic CT's neighbourhoods differ from its MR's (Heinrich et al. 2012)."""
+    histogram: Weight = 20.0
+    """Of how far the HU in the head are distributed otherwise than in real CTs of like slices."""
+    width: int = Field(default=32, ge=1, le=512)
+    """Channels of the discriminator's first layer."""
+    depth: int = Field(default=3, ge=1, le=4)
+    """Times that the discriminator halves an image: a score is of 22 pixels at 3, 46 at 4."""
+
+
 class OptimizerSection(_Section):
     """Adam; the defaults are the paper's Table 6."""
 
@@ -238,6 +256,7 @@ class Recipe(_Section):
     auto_context: AutoContextSection = AutoContextSection()
     focus: FocusSection = FocusSection()
     adversarial: AdversarialSection | None = None
+    unpaired: UnpairedSection | None = None
     optimizer: OptimizerSection = OptimizerSection()
     training: TrainingSection
     augmentation: Augmentation = Augmentation()
@@ -294,6 +313,8 @@ class Recipe(_Section):
                     "patches.whole = false is for trainings on a store; a network that learns from "
                     "simulated scans translates whole heads"
                 )
+        if self.unpaired is not None:
+            self._require_no_pairs()
         if self.adversarial is None:
             return
         if sees == "heads":
@@ -303,6 +324,20 @@ class Recipe(_Section):
                 "patches.size must be at least 9 against a discriminator, whose map of scores "
                 f"is 8 voxels smaller than a patch, got {self.patches.size}"
             )
+
+    def _require_no_pairs(self) -> None:
+        """Raise ValueError where something of a training without pairs would need one."""
+        if self.model.sees != "slices" or self.data.planes != ("transverse",):
+            raise ValueError(
+                "unpaired is for networks of transverse slices, got a "
+                f"{self.model.kind} and {', '.join(self.data.planes)}"
+            )
+        for name in ("loss", "focus", "adversarial"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"unpaired has terms of its own and sees no pair that {name} could compare: "
+                    f"leave {name} out"
+                )
 
 
 def total_steps(recipe: Recipe) -> int:

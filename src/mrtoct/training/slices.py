@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mrtoct.networks.pix2pix import PatchDiscriminator, PatchDiscriminatorConfig
 from mrtoct.sampling.augment import augment
 from mrtoct.sampling.planes import subject_in_plane
 from mrtoct.sampling.slices import Batch, SliceSet
+from mrtoct.sampling.strangers import at_like_depth, depths, joined, two_groups
 from mrtoct.sampling.subjects import LoadedSubject
 from mrtoct.training import ranks
 from mrtoct.training.adversarial import Adversarial
@@ -23,6 +25,7 @@ from mrtoct.training.recipe import Recipe
 from mrtoct.training.regression import Regression
 from mrtoct.training.setting import Session, set_up
 from mrtoct.training.start import begin_with
+from mrtoct.training.unpaired import Unpaired
 from mrtoct.training.validation import validation_of
 from mrtoct.translation.bundle import network_of
 from mrtoct.translation.geometry import Slices
@@ -48,7 +51,13 @@ def train_slices(
     fabric, layout = set_up(recipe.training.precision, recipe.model.width, session.device)
     network.to(memory_format=layout)  # type: ignore[call-overload]
     learner: Learner
-    if recipe.adversarial is None:
+    if recipe.unpaired is not None:
+        terms = recipe.unpaired
+        critic = PatchDiscriminatorConfig(in_channels=1, width=terms.width, depth=terms.depth)
+        discriminator = PatchDiscriminator(critic)
+        discriminator.to(memory_format=layout)  # type: ignore[call-overload]
+        learner = Unpaired(network, discriminator, recipe, terms, fabric)
+    elif recipe.adversarial is None:
         learner = Regression(network, recipe, fabric)
     else:
         judge = PatchDiscriminatorConfig(in_channels=seen + 1, width=recipe.adversarial.width)
@@ -56,12 +65,10 @@ def train_slices(
         discriminator.to(memory_format=layout)  # type: ignore[call-overload]
         learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
     bundle = begin_with(start, learner.state, bundle)
-    slices = slice_set(cohort.train, recipe)
-    share = ranks.share_of(recipe.training.batch)
+    draw = pairs_of(cohort, recipe) if recipe.unpaired is None else strangers_of(cohort, recipe)
 
     def batch(step: int, generator: torch.Generator) -> Batch:
-        drawn = slices.batch(epoch_indices(len(slices), recipe, step)[share.part])
-        return augment(drawn, recipe.augmentation, generator, share).to(fabric.device, layout)
+        return draw(step, generator).to(fabric.device, layout)
 
     validate = validation_of(learner.state.translator, bundle, cohort.validation)
 
@@ -70,6 +77,45 @@ def train_slices(
     if ranks.leads():
         calibrate(run / "best", cohort.validation, session.device)
     return progress, fabric.device.type
+
+
+Draw = Callable[[int, torch.Generator], Batch]
+"""The batch of a step, of several processes a share of it; the generator is the step's."""
+
+
+def pairs_of(cohort: Cohort, recipe: Recipe) -> Draw:
+    """Return what draws slices of MR and CT that belong together."""
+    slices = slice_set(cohort.train, recipe)
+    share = ranks.share_of(recipe.training.batch)
+
+    def draw(step: int, generator: torch.Generator) -> Batch:
+        drawn = slices.batch(epoch_indices(len(slices), recipe, step)[share.part])
+        return augment(drawn, recipe.augmentation, generator, share)
+
+    return draw
+
+
+def strangers_of(cohort: Cohort, recipe: Recipe) -> Draw:
+    """Return what draws as many MR slices of one group of heads and CT slices of another.
+
+    Those of the MR come first. Each CT slice lies about as far below the top of its head as an MR
+    slice of the batch; the two are turned and scaled independently.
+    """
+    groups = two_groups(cohort.train, recipe.training.seed)
+    mr, ct = (slice_set(group, recipe) for group in groups)
+    mr_depths, ct_depths = (depths(group) for group in groups)
+    share = ranks.share_of(recipe.training.batch)
+
+    def draw(step: int, generator: torch.Generator) -> Batch:
+        shown = epoch_indices(len(mr), recipe, step)
+        others = at_like_depth(mr_depths[shown], ct_depths, 2 * len(groups[1]), generator)
+        first, second = (
+            augment(of.batch(indices[share.part]), recipe.augmentation, generator, share)
+            for of, indices in ((mr, shown), (ct, others))
+        )
+        return joined(first, second)
+
+    return draw
 
 
 def slice_set(subjects: list[LoadedSubject], recipe: Recipe) -> SliceSet:

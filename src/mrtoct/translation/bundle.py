@@ -99,8 +99,15 @@ def trained_on(provenance: Mapping[str, object]) -> str | None:
         return str(provenance["trained_on"])
     recipe, subjects = provenance.get("recipe"), provenance.get("subjects")
     if isinstance(recipe, dict) and isinstance(subjects, dict):
-        return f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+        said = f"{subjects.get('train')} subjects, recipe {recipe.get('name')}"
+        return f"{said}, without pairs" if learnt_without_pairs(provenance) else said
     return None
+
+
+def learnt_without_pairs(provenance: Mapping[str, object]) -> bool:
+    """Return whether a bundle was trained on MR and CT of different heads."""
+    recipe = provenance.get("recipe")
+    return isinstance(recipe, dict) and recipe.get("unpaired") is not None
 
 
 def network_of(bundle: Bundle) -> nn.Module:

@@ -13,7 +13,7 @@ from mrtoct.check.finding import Finding, verdict_of
 from mrtoct.errors import BundleError, ValueRangeError
 from mrtoct.hardware.devices import device_named
 from mrtoct.prepare.channels import checked_channels
-from mrtoct.translation.bundle import Bundle, read_bundle
+from mrtoct.translation.bundle import Bundle, learnt_without_pairs, read_bundle
 from mrtoct.translation.ensemble import Member, mean_hu, mean_hu_with_deviation, together
 from mrtoct.translation.geometry import Patches
 from mrtoct.translation.given import MrLike, by_channel
@@ -25,6 +25,14 @@ from mrtoct.translation.shown import Shown, head_and_box, shown_of
 from mrtoct.translation.tiling import PatchGrid
 from mrtoct.translation.ways import WAYS
 from mrtoct.volume import Array, Grid, Volume
+
+WITHOUT_PAIRS = Finding(
+    "note",
+    "without-pairs",
+    "the model learnt without pairs: structures may be invented or missing and HU of whole tissues "
+    "off, and nothing in the picture tells",
+)
+"""Said of every translation of such a bundle."""
 
 
 class Translator:
@@ -278,6 +286,8 @@ class Translator:
             said = {(finding.kind, finding.scan) for finding in found}
             its = doubts(mr, member.bundle.seen)
             found += [finding for finding in its if (finding.kind, finding.scan) not in said]
+        if any(learnt_without_pairs(member.bundle.provenance) for member in self._members):
+            found.append(WITHOUT_PAIRS)
         return found
 
     def predict(self, mr: Array, head: Array) -> Array:
