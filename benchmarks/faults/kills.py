@@ -35,9 +35,8 @@ from . import forked
 from .ground import ARCHIVES, SETTINGS, Ground, recipe
 from .samples import Files, files_in
 
-
 WITH_TIMES = ("study.md",)
-"""Files that say how long something took, in minutes: equal on an idle machine, not on a busy one."""
+"""Files that say how long something took, in minutes: equal only on an idle machine."""
 
 
 @dataclass(frozen=True)
