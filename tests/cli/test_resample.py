@@ -108,6 +108,15 @@ def test_heads_that_do_not_lie_on_each_other_are_known(head):
     assert heads_apart(head.ct, head.labels) is None
 
 
+def test_what_was_made_on_the_grid_of_a_scan_is_not_apart_from_it_however_wrong(head):
+    mr = head.mr["T1"]
+    mr_to_ct = np.linalg.inv(head.ct_to_mr)
+    on_mr = resample(head.ct, mr.grid, fill=AIR_HU, transform=mr_to_ct)
+    wrong = on_mr.with_voxels(np.roll(on_mr.voxels, 4, axis=0))  # 15 mm
+    assert heads_apart(mr, wrong) is None
+    assert heads_apart(mr, wrong, np.eye(4)) > MOST_APART_MM
+
+
 def test_view_warns_of_them_and_lays_them_right(mrtoct, files, monkeypatch):
     import mrtoct.cli.view as command
 
