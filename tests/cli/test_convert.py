@@ -62,7 +62,7 @@ def test_a_map_with_its_deviation_and_json(mrtoct, head, tmp_path):
             ("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--curve", "{tmp}/no.hlut"),
             "no.hlut does not exist",
         ),
-        (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "attenuation"), "name it in MHz"),
+        (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "attenuation"), "give it in MHz"),
         (
             (
                 "{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--deviation",
@@ -88,4 +88,4 @@ def test_curves_are_listed_shown_and_written(mrtoct, tmp_path, monkeypatch):
     assert mrtoct("curves", "red", "matrad", "--out", tmp_path / "x.hlut").status == 0
     assert "2.505" in (tmp_path / "x.hlut").read_text()
     assert "exists already" in mrtoct("curves", "red", "--out", tmp_path / "x.hlut").sentence
-    assert "name a quantity" in mrtoct("curves", "--out", tmp_path / "y.hlut").sentence
+    assert "give a quantity" in mrtoct("curves", "--out", tmp_path / "y.hlut").sentence

@@ -191,7 +191,7 @@ def test_a_bundle_is_judged_on_whom_it_did_not_see(mrtoct, made, monkeypatch):
     assert [s["role"] for s in values["subjects"].values()] == ["test"]
     assert values["methods"] == ["small", "intensity map", "water"]
     left = ", ".join(sorted(split["train"] + split["validation"]))
-    assert f"trained or validated on: {left}" in result.err
+    assert f"used for training or validation: {left}" in result.err
     hint = mrtoct("evaluate", made.run, made.store).sentence
     assert f"did you mean {made.best}?" in hint
 

@@ -53,8 +53,8 @@ def test_a_transform_turns_and_shifts_by_what_was_written(mrtoct, tmp_path):
     matrix[:3, 3] = (1, -2, 3.5)
     write_transform(tmp_path / "t.tfm", matrix)
     told = facts(mrtoct, tmp_path / "t.tfm")
-    assert told["turns by"] == "20.0 degrees"
-    assert told["shifts by"].startswith("1.0, -2.0, 3.5 mm")
+    assert told["rotation"] == "20.0 degrees"
+    assert told["shift"].startswith("1.0, -2.0, 3.5 mm")
 
 
 def test_a_recipe_is_described(mrtoct, made):
@@ -63,7 +63,7 @@ def test_a_recipe_is_described(mrtoct, made):
 
 
 def test_what_is_nothing_is_said(mrtoct, tmp_path):
-    assert "is nothing that mrtoct knows" in mrtoct("info", tmp_path).sentence
+    assert "is not recognised" in mrtoct("info", tmp_path).sentence
     assert "does not exist" in mrtoct("info", tmp_path / "a.nii").sentence
 
 

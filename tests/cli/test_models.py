@@ -49,7 +49,7 @@ def test_from_a_server_by_name_then_listed_and_told_of(
 
 
 def test_a_damaged_one_is_listed_as_such(bundle: Path, mrtoct: Callable, tmp_path: Path) -> None:
-    assert "not compared" in mrtoct("fetch", "model", bundle, "--name", "mine").err
+    assert "not verified" in mrtoct("fetch", "model", bundle, "--name", "mine").err
     (tmp_path / "models" / "mine" / "bundle.json").write_text("{")
     shown = mrtoct("models")
     assert shown.status == 0

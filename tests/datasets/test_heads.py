@@ -95,9 +95,9 @@ def test_subjects_folders(tmp_path):
 def test_studies_are_told_by_what_their_files_say(tmp_path):
     study(tmp_path / "a" / "t1", "1.2.3")
     study(tmp_path / "a" / "MR_T2 tse", "1.2.3", SeriesNumber=7)
-    with pytest.raises(CohortError, match="are of one study: name a file to write"):
+    with pytest.raises(CohortError, match="are of one study: give an output file"):
         list_heads(tmp_path / "a")
-    with pytest.raises(CohortError, match="are of one study: name a file to write"):
+    with pytest.raises(CohortError, match="are of one study: give an output file"):
         list_heads(tmp_path / "a" / "t1")
     study(tmp_path / "b", "1.2.4")
     assert studies_in(tmp_path) == {"1.2.3", "1.2.4"}

@@ -29,7 +29,7 @@ def test_what_was_found_and_what_is_allowed_are_said(tmp_path):
     touch(tmp_path, "one/mr.nii", "one/ct.nii", "scan.nii")
     with pytest.raises(FileError, match=r"scan.nii is a file; .* a table \(.csv, .tsv\)"):
         list_subjects(tmp_path / "scan.nii")
-    with pytest.raises(CohortError, match=r"one holds ct.nii itself.*name the folder above"):
+    with pytest.raises(CohortError, match=r"one holds ct.nii itself.*give the folder above"):
         list_subjects(tmp_path / "one")
     with pytest.raises(CohortError, match="'twofold' is unknown; allowed: auto, plain, rire"):
         list_subjects(tmp_path, "twofold")

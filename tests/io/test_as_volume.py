@@ -54,7 +54,7 @@ def test_images_are_written_as_the_volume_is(volume: Volume, tmp_path: Path, end
 
 def test_another_unit_is_refused_unless_all_are_allowed(volume: Volume) -> None:
     with pytest.raises(ValueRangeError) as caught:
-        as_volume(volume, "a.u.", "MR", force="to insist")
+        as_volume(volume, "a.u.", "MR", force="to translate it anyway")
     assert str(caught.value) == "the MR is in HU, it must be in a.u.; pass force=True to insist"
     assert as_volume(volume, ("a.u.", *ANY_UNIT), "MR") is volume
 

@@ -337,9 +337,9 @@ def test_a_sheared_grid_is_kept_by_nifti_and_refused_by_metaimage(tmp_path):
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("scan.zip", "unpack it, and name the folder"),
-        ("scan.hdr", "Analyze does not say where left is"),
-        ("scan.img", "Analyze does not say where left is"),
+        ("scan.zip", "unpack it, and give the folder"),
+        ("scan.hdr", "Analyze does not state the orientation"),
+        ("scan.img", "Analyze does not state the orientation"),
         ("scan.mgz", "convert it to NIfTI, as by mri_convert"),
     ],
 )
@@ -358,5 +358,5 @@ def test_a_volume_larger_than_the_memory_is_named(tmp_path, monkeypatch, suffix)
         raise MemoryError
 
     monkeypatch.setitem(files._READ, suffix, too_much)
-    with pytest.raises(FileError, match=rf"a{suffix} holds more than fits into the memory"):
+    with pytest.raises(FileError, match=rf"a{suffix} does not fit into memory"):
         read_volume(path, "HU")

@@ -193,9 +193,9 @@ def test_arguments_that_do_not_fit_are_told_apart(folders, cohort, tmp_path):
         with pytest.raises(CohortError, match=message):
             judge_cohort(request)
     for request, message in (
-        (Request(one_sct, real), "name two volumes, or two folders"),
+        (Request(one_sct, real), "give two volumes, or two folders"),
         (Request(one_sct, one_ct, against=made), f"{made} is no volume"),
-        (Request(one_sct, one_ct, subjects=("a",)), "subjects are chosen from a cohort"),
+        (Request(one_sct, one_ct, subjects=("a",)), "subjects can be chosen from a cohort"),
         (Request(one_sct, one_ct, against=one_sct), "cannot be compared with itself"),
     ):
         assert single(request)

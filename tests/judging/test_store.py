@@ -75,7 +75,9 @@ def test_who_was_trained_on_is_not_judged(result, run, tiny_store):
     (judged,) = result.subjects
     assert (judged.subject, judged.role) == (VALIDATED, "validation")
     assert result.methods == ["tiny", "intensity map", "water"]
-    assert any("trained or validated on" in note and TRAINED in note for note in result.notes)
+    assert any(
+        "used for training or validation" in note and TRAINED in note for note in result.notes
+    )
     assert any("optimistic" in note and VALIDATED in note for note in result.notes)
     subject = read_subject(tiny_store, VALIDATED)
     sct = Translator.load(run / "best").translate(subject.channels, aligned=True)

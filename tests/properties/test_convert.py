@@ -64,7 +64,7 @@ def test_attenuation_is_at_a_frequency(shells):
         np.testing.assert_allclose(found[radius > 78], 0.00217 * mhz**2, rtol=1e-5)
     webb = made(ct, "attenuation", "webb-ge-120kvp", frequency_mhz=0.5).values.voxels
     np.testing.assert_allclose(webb[bone], 18.5, atol=0.05)
-    for mhz, reason in ((None, "name it in MHz"), (500, "0.05 to 10 MHz, got 500")):
+    for mhz, reason in ((None, "give it in MHz"), (500, "0.05 to 10 MHz, got 500")):
         with pytest.raises(ValueRangeError, match=reason):
             made(ct, "attenuation", frequency_mhz=mhz)
 

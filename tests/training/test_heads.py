@@ -235,7 +235,7 @@ def test_what_cannot_go_on_is_named_before_anything_is_made(
     said = sentence(recipe(data={"spacing": [2, 2, 2]}))
     assert said == (
         f"{head} was trained with data.spacing = [8.0, 8.0, 8.0], recipe tiny has [2.0, 2.0, 2.0]: "
-        "to go on from it they must be the same"
+        "to start from it they must be the same"
     )
     assert "data.hu_window = {'low': -1024.0" in sentence(
         recipe(data={"hu_window": {"low": -1000, "high": 2000}})

@@ -131,7 +131,7 @@ def test_processes_that_torchrun_started(tiny_store: Path, tmp_path: Path) -> No
 
 def test_what_cannot_be_shared_is_said_before_the_work(tiny_store: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"batch = 4, which 3 .* batch of 3 or 6, or take 1, 2, 4 processes"
+        RecipeError, match=r"batch = 4, which 3 .* batch of 3 or 6, or 1, 2, 4 processes"
     ):
         train(tiny_store, tmp_path / "run", several(4), devices=3)
     with pytest.raises(ValueRangeError, match="devices must be at least 1, got 0"):

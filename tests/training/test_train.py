@@ -423,6 +423,6 @@ def test_a_time_limit_stops_in_good_order(
 
 def test_subjects_are_split_before_anything_is_read(tiny_store: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(split={"validation": 0.9, "test": 0.0})
-    with pytest.raises(CohortError, match="leave one to train"):
+    with pytest.raises(CohortError, match="leave one for training"):
         train(tiny_store, tmp_path / "run", recipe)
     assert not (tmp_path / "run").exists()

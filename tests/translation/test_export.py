@@ -81,7 +81,7 @@ def test_the_file_gives_what_a_translation_gives(tmp_path, monkeypatch, kind):
 def test_what_cannot_be_exported_is_said_before_the_work(tmp_path, monkeypatch):
     patches = Bundle(ContextGeneratorConfig(), ("MR",), (1.0,) * 3, Patches())
     write(tmp_path / "patches", patches)
-    with pytest.raises(BundleError, match="networks of patches"):
+    with pytest.raises(BundleError, match="patch networks"):
         export_onnx(tmp_path / "patches", tmp_path / "model.onnx")
     with pytest.raises(FileError, match=r"must end in \.onnx"):
         export_onnx(tmp_path / "patches", tmp_path / "model.pt")

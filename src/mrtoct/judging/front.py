@@ -55,7 +55,7 @@ def evaluate(
     for volume, name in ((real, "the CT"), (made, "the synthetic CT")):
         require_hu(volume, name, force=force)
     where = head_mask_ct(real) if mask is None else as_volume(mask, ANY_UNIT, "mask")
-    source = FOUND if mask is None else "mask that was given"
+    source = FOUND if mask is None else "given mask"
     return evaluation_of(made, real, where, source)
 
 

@@ -202,7 +202,7 @@ def _of_no_head(ct: Volume, head: Volume, registration: dict[str, Any]) -> dict[
     odd = [f.sentence for f in check_bone(ct, head.voxels) if f.kind == "little-bone"]
     if not odd or "verdict" not in registration:
         return {}
-    return {"verdict": "doubtful", "reason": f"it is judged as a head's, and {odd[0]}"}
+    return {"verdict": "doubtful", "reason": f"the verdict assumes a head, but {odd[0]}"}
 
 
 def _on(volume: Volume, grid: Grid, transform: Array, deformation: Deformation | None) -> Volume:

@@ -109,7 +109,9 @@ def headline(
             "the figures are optimistic."
         )
     if not rivals:
-        return Headline("caution", f"{method} was not compared with another method on {who}.", tuple(reasons))
+        return Headline(
+            "caution", f"{method} has no method to compare with on {who}.", tuple(reasons)
+        )
     paired_by_rival = dict(zip(rivals, row.differences, strict=True))
     everyone = {r for r, p in paired_by_rival.items() if p.better_in == p.difference.subjects > 0}
     clearly = {r for r, p in paired_by_rival.items() if p.verdict == "better"}

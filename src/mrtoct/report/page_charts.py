@@ -142,8 +142,8 @@ def calibration_charts(curve: CalibrationCurve) -> tuple[Markup, Markup]:
         ),
         line_chart(
             [
-                Series("in the order of the standard deviation", method_color(0), by_deviation),
-                Series("in the order of the errors", method_color(2), by_error),
+                Series("by standard deviation", method_color(0), by_deviation),
+                Series("by true error", method_color(2), by_error),
             ],
             label="Mean absolute error of the remaining voxels when the most uncertain are removed",
             x_label="share of the voxels removed",

@@ -168,7 +168,7 @@ class Translator:
         """
         models = [model] if isinstance(model, Path | str) else [*model]
         if not models:
-            raise ValueRangeError("no model is named; name one or more")
+            raise ValueRangeError("no model is given; give one or more")
         used = device_named(device)
         (bundle, network), *further = [read_bundle(find_bundle(one)) for one in models]
         return cls(bundle, network, used, further=further, names=[*map(str, models)])
@@ -361,14 +361,13 @@ class Translator:
         unknown = [str(name) for name in mr if name not in known]
         if unknown:
             raise CohortError(
-                f"this bundle knows the MR channels {', '.join(known)}; it was given "
-                f"{', '.join(unknown)}"
+                f"this bundle has the MR channels {', '.join(known)}, not {', '.join(unknown)}"
             )
         units: tuple[Unit, ...] = ("a.u.", *ANY_UNIT) if force else ("a.u.",)
         volumes = {}
         for name, given in mr.items():
             kind = "MR" if len(known) == 1 else f"MR channel {name}"
-            volume = as_volume(given, units, kind, force="to translate it all the same")
+            volume = as_volume(given, units, kind, force="to translate it anyway")
             if not force:
                 _require_mr(volume, kind)
             volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
@@ -383,9 +382,7 @@ def _require_mr(mr: Volume, kind: str) -> None:
     """Refuse what holds HU: a CT that was named by mistake would be translated into nonsense."""
     for finding in check_modality(mr, find_peaks(mr.voxels), kind):
         if finding.weight == "unusable":
-            raise ValueRangeError(
-                f"the {kind} {finding.sentence}", force="to translate it all the same"
-            )
+            raise ValueRangeError(f"the {kind} {finding.sentence}", force="to translate it anyway")
 
 
 def _head_and_box(mr: Volume) -> tuple[Volume, tuple[slice, slice, slice]]:
