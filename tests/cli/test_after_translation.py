@@ -204,4 +204,4 @@ def test_what_is_odd_about_the_synthetic_ct_is_said_and_stands_on_the_page(
     html = page.read_text(encoding="utf-8")
     assert 'class="verdict caution"' in html
     assert "<li>synthetic CT: 0.0% of the head is bone (above 300 HU)" in html
-    assert "<dt>Its CTs</dt><dd>100 kVp, kernel H30s, Siemens</dd>" in html
+    assert "<dt>Training CTs</dt><dd>100 kVp, kernel H30s, Siemens</dd>" in html

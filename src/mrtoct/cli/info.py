@@ -157,13 +157,18 @@ def _of_bundle(path: Path, name: str = "") -> Facts:
     figures = ", ".join(f"{key} {value:.4g}" for key, value in bundle.validation.items())
     return {
         "kind": "bundle: a trained model",
-        **model_facts(bundle, name or path.name),
-        "Network": f"{bundle.model.kind}, {weights / 1e6:.1f} million weights",
-        "Validation": figures or "not stated",
-        "Estimates uncertainty": "yes" if bundle.deviation else "no",
-        "Input guard": "yes" if bundle.seen else "no",
-        "Intended use": str(bundle.provenance.get("intended_use", "not stated")),
+        **{_lowered(key): value for key, value in model_facts(bundle, name or path.name).items()},
+        "network": f"{bundle.model.kind}, {weights / 1e6:.1f} million weights",
+        "validation": figures or "not stated",
+        "uncertainty estimate": "yes" if bundle.deviation else "no",
+        "input guard": "yes" if bundle.seen else "no",
+        "intended use": str(bundle.provenance.get("intended_use", "not stated")),
     }
+
+
+def _lowered(key: str) -> str:
+    """Return a key as the other facts are written; abbreviations stay."""
+    return key if key[:2].isupper() else key[:1].lower() + key[1:]
 
 
 def _of_store(path: Path) -> Facts:

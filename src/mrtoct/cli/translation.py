@@ -99,7 +99,7 @@ def model_facts(bundle: Bundle, model: str) -> dict[str, str]:
     if (learnt := trained_on(told)) is not None:
         facts["Trained on"] = learnt
     if bundle.cts is not None:
-        facts["Its CTs"] = str(bundle.cts)
+        facts["Training CTs"] = str(bundle.cts)
     if "licence" in told:
         facts["Licence"] = str(told["licence"])
     facts["MR channels"] = ", ".join(bundle.channels)
