@@ -163,7 +163,7 @@ def test_a_file_has_its_tube_voltage_beside_it_by_which_a_curve_is_chosen(
     assert told.endswith("; HU as of CTs: 100 kVp, kernel H30s, Siemens")
     result = mrtoct("convert", sct, tmp_path / "mu.nii.gz", "--to", "mu511")
     assert "by carney-2006-100kvp" in result.err
-    assert "sct.nii.gz has HU as at 100 kVp, and so has carney-2006-100kvp" in result.err
+    assert "sct.nii.gz has HU of 100 kVp, like carney-2006-100kvp" in result.err
     sct.unlink()
     assert "sct.json exists already" in mrtoct(*arguments).sentence
     assert not sct.exists()

@@ -250,7 +250,7 @@ def test_prepare_refuses(made, mrtoct, tmp_path, arguments, reason):
     ("arguments", "reason"),
     [
         (("{there}",), "there.nii.gz exists already; pass --overwrite"),
-        (("{tmp}/sct.png",), "sct.png is not a volume mrtoct knows"),
+        (("{tmp}/sct.png",), "sct.png is not a supported volume"),
         (("{there}/sct.nii",), "there.nii.gz"),
         (("{tmp}/sct.nii", "--device", "gpu"), "device 'gpu'"),
         (("{tmp}/sct.nii", "--device", "cuda:77"), "device 'cuda:77'"),

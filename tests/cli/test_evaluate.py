@@ -76,7 +76,7 @@ def test_what_depends_on_the_faces_is_said(mrtoct, cohort):
     sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
     result = mrtoct("evaluate", sct, ct, "--mask", mask, "--synthrad", "2023")
     said = " ".join(result.out.split())
-    assert "SSIM counts 12% of the mask, the rest being near the volume's faces" in said
+    assert "SSIM counts 12% of the mask, the rest is near the volume's faces" in said
     assert "MS-SSIM" not in result.out
     for path in (sct, ct, mask):
         volume = read_volume(path, "label" if path == mask else "HU")
@@ -108,7 +108,7 @@ def test_what_is_not_hu_is_refused_unless_forced(mrtoct, cohort, spoil, reason):
     sentence = mrtoct(*command).sentence
     assert sentence.startswith(f"{sct}: ")
     assert reason in sentence
-    assert sentence.endswith("; pass --force to judge it all the same")
+    assert sentence.endswith("; pass --force to evaluate it anyway")
     result = mrtoct(*command, "--force", "--json")
     assert result.status == 0
     assert "warning: " in result.err

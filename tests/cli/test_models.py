@@ -34,7 +34,7 @@ def test_from_a_server_by_name_then_listed_and_told_of(
         monkeypatch.setenv("MRTOCT_MODEL_SOURCE", server.base)
         said = mrtoct("fetch", "model", "pelvis")
         assert said.status == 0, said.err
-        assert f"SHA-256 {wanted} (as asked for)" in said.err
+        assert f"SHA-256 {wanted} (as expected)" in said.err
         assert "translate MR SCT --model pelvis" in said.err
         again = mrtoct("fetch", "model", "pelvis")
         assert again.sentence.endswith("pelvis exists already; pass --overwrite to replace it")

@@ -40,7 +40,7 @@ def test_nifti_interfile_and_dicom_hold_the_same(mrtoct, scans, tmp_path):
 @pytest.mark.parametrize(
     ("kvp", "curve", "said"),
     [
-        (140, "carney-2006-140kvp", "has HU of 140 kVp, and so has carney-2006-140kvp"),
+        (140, "carney-2006-140kvp", "has HU of 140 kVp, like carney-2006-140kvp"),
         (90, "carney-2006-120kvp", "has HU of 90 kVp, for which no curve is known"),
         (None, "carney-2006-120kvp", "the tube voltage of"),
     ],

@@ -47,7 +47,7 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
     [
         (("--budget", "20"), "'20' is not a time budget"),
         (("--only", "unet,modern"), "no experiment 'unet'; there are: unet-mae"),
-        (("--folds", "9"), "3 subjects can be dealt into 2 to 3 folds, got 9"),
+        (("--folds", "9"), "3 subjects can be split into 2 to 3 folds, got 9"),
         (("--folds", "1"), "got 1"),
     ],
 )

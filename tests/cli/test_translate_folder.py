@@ -209,7 +209,7 @@ def test_bids_in_and_derivatives_out(
 
     # What is there is left; of another MR, or by another model, it is not taken for it.
     assert set(lines(mrtoct(*command).out).values()) == {
-        "there exists, kept; --overwrite makes it anew"
+        "there exists, kept; --overwrite replaces it"
     }
     shutil.move(
         raw / "sub-02/ses-x/anat/sub-02_ses-x_T2w.nii.gz",

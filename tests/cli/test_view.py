@@ -161,7 +161,7 @@ def test_the_series_of_a_study_are_named_and_chosen(tmp_path, monkeypatch):
     stored = generator.integers(1000, 1200, (6, 9, 8)).astype(np.uint16)
     write_series(study, stored, flat, firsts, modality="CT", SeriesNumber=3)
     refused = str(run(study, "--no-browser").exception)
-    assert "2 CT series are there, name one" in refused and "--series" in refused
+    assert "2 CT series are available, choose one" in refused and "--series" in refused
 
 
 @pytest.mark.parametrize(

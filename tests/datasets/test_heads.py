@@ -88,7 +88,7 @@ def test_subjects_folders(tmp_path):
         "several": ["T1 several/mr_T1.nii.gz", "T2 several/mr_T2.nii.gz"],
     }
     assert heads.layout == "folders"
-    assert "holds brain.mha, face.mha; call the MR to take mr" in heads.rejected["odd"]
+    assert "holds brain.mha, face.mha; name the MR to use mr" in heads.rejected["odd"]
     assert "holds no MR" in heads.rejected["empty"]
 
 

@@ -345,7 +345,7 @@ def test_a_sheared_grid_is_kept_by_nifti_and_refused_by_metaimage(tmp_path):
 )
 def test_files_that_are_met_often_are_named_with_what_to_do(tmp_path, name, remedy):
     (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(FileError, match=rf"{name} is not a volume .* and DICOM; {remedy}"):
+    with pytest.raises(FileError, match=rf"{name} is not a supported volume.* and DICOM; {remedy}"):
         read_volume(tmp_path / name, "a.u.")
 
 

@@ -296,8 +296,8 @@ def test_empty_and_cut_off_files_say_what_to_do(tmp_path):
     content = (tmp_path / "a.nii.gz").read_bytes()
     for size, message in (
         (0, r"a\.nii\.gz: the file is empty; copy or export it again"),
-        (len(content) // 2, r"a\.nii\.gz was cut off while written; copy or export it again"),
-        (len(content) - 3, r"a\.nii\.gz was cut off while written; copy or export it again"),
+        (len(content) // 2, r"a\.nii\.gz is truncated; copy or export it again"),
+        (len(content) - 3, r"a\.nii\.gz is truncated; copy or export it again"),
     ):
         (tmp_path / "a.nii.gz").write_bytes(content[:size])
         with pytest.raises(FileError, match=message):

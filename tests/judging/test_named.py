@@ -218,7 +218,7 @@ def test_errors_name_the_file(folders, cohort, tmp_path):
     with pytest.raises(ValueRangeError, match=r"raw\.nii\.gz: values run from .*intercept"):
         judge_pair(Request(raw, one_ct))
     where = cohort["real"] / "1BA005" / "mask.nii.gz"
-    with pytest.raises(ValueRangeError, match="pass force=True to judge it all the same"):
+    with pytest.raises(ValueRangeError, match="pass force=True to evaluate it anyway"):
         judge_pair(Request(raw, one_ct, where))
     doubted = judge_pair(Request(raw, one_ct, where, terms=Terms(force=True)))
     assert "raw.nii.gz: values run from" in doubted.notes[0]

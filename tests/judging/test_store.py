@@ -91,7 +91,7 @@ def test_a_subject_that_is_asked_for_is_judged_with_a_warning(run, tiny_store):
     result = judge_cohort(Request(run / "best", tiny_store, subjects=(TRAINED,)))
     assert [(s.subject, s.role) for s in result.subjects] == [(TRAINED, "train")]
     assert any("say nothing about new patients" in note for note in result.notes)
-    with pytest.raises(CohortError, match="no subject nobody to judge in"):
+    with pytest.raises(CohortError, match="no subject nobody to evaluate in"):
         judge_cohort(Request(run / "best", tiny_store, subjects=("nobody",)))
 
 

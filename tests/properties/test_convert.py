@@ -97,7 +97,7 @@ def test_what_lies_beyond_the_curve_is_told(shells):
 
 def test_what_is_no_ct_is_refused(shells, head):
     ct = shells.ct()
-    with pytest.raises(ValueRangeError, match="moved up by about 1024"):
+    with pytest.raises(ValueRangeError, match="shifted up by about 1024"):
         made(head.ct.with_voxels(head.ct.voxels + 1024), "density")
     with pytest.raises(ValueRangeError, match="looks like an MR"):
         made(head.mr["T1"], "density")

@@ -19,7 +19,7 @@ def test_times_are_read(text: str, minutes: float) -> None:
 
 @pytest.mark.parametrize("text", ["20", "m", "20 m", "-5m", "0m", "", "2d", "20mm", "nan"])
 def test_what_is_no_time_is_named(text: str) -> None:
-    with pytest.raises(ValueRangeError, match="is not a time budget; write a time above 0 as 90s"):
+    with pytest.raises(ValueRangeError, match="is not a time budget; give a time above 0 as 90s"):
         parse_budget(text)
 
 

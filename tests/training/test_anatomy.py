@@ -124,7 +124,7 @@ def test_what_it_needs_is_said_before_the_work(
 ) -> None:
     with pytest.raises(ValueError, match="needs a 3-D network"):
         a_recipe(model={"kind": "unet"}, data={}, patches={}, optimizer={})
-    with pytest.raises(ValueError, match="the HU window -1024 to 3071 alone, got -1000 to 2000"):
+    with pytest.raises(ValueError, match="the HU window -1024 to 3071, got -1000 to 2000"):
         a_recipe(data={"hu_window": {"low": -1000, "high": 2000}})
     monkeypatch.setattr(anatomy_module, "WEIGHTS", tmp_path / "none.safetensors")
     with pytest.raises(RecipeError, match=r"missing \(.*none.safetensors\); make them with python"):

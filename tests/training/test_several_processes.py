@@ -85,7 +85,7 @@ def test_a_killed_process_is_told_of_and_the_run_resumes(tiny_store: Path, tmp_p
             second = sorted(ours, key=lambda process: process.pid or 0)[1]
             os.kill(second.pid or 0, signal.SIGKILL)
 
-    with pytest.raises(MrtoctError, match=r"process 1 of 2 .* ended from outside \(SIGKILL\)"):
+    with pytest.raises(MrtoctError, match=r"process 1 of 2 .* was killed \(SIGKILL\)"):
         train(tiny_store, tmp_path / "killed", recipe, devices=2, watcher=kill)
     assert {*active_children()} <= others
     steps: list[int] = []

@@ -96,6 +96,6 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_write_graph", lambda *_: None)
     monkeypatch.setattr(export, "_add_metadata", lambda _, out, *__: out.write_bytes(b"graph"))
     monkeypatch.setattr(export, "_difference", lambda *_: 1.5)
-    with pytest.raises(BundleError, match=r"differs by 1\.5 HU from itself; not kept"):
+    with pytest.raises(BundleError, match=r"differs by 1\.5 HU from it; not kept"):
         export_onnx(tmp_path / "bundle", tmp_path / "model.onnx")
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]

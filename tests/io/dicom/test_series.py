@@ -66,7 +66,9 @@ def test_the_wanted_series_is_chosen_by_number_uid_or_description(tmp_path):
     assert choose_series(found, "contrast", modality="MR").number == 12
     with pytest.raises(FileError, match=r"2 series 'T1' are available, choose one: 1 MR .*; 12 MR"):
         choose_series(found, "T1")
-    with pytest.raises(FileError, match=r"3 MR series are there, name one: .*'T2 TSE 1 mm', 6 sl"):
+    with pytest.raises(
+        FileError, match=r"3 MR series are available, choose one: .*'T2 TSE 1 mm', 6 sl"
+    ):
         choose_series(found, modality="MR")
     with pytest.raises(FileError, match="no DICOM CT series"):
         choose_series(found, "1", modality="CT")

@@ -124,7 +124,7 @@ def test_what_is_no_bundle(models: Path, server: Loopback, tmp_path: Path) -> No
     with pytest.raises(BundleError, match=r"a\.tar\.gz is not a bundle: it holds no bundle\.json"):
         fetch_model(server.base + "a.tar.gz")
     server.files["b.tar.gz"] = b"nothing"
-    with pytest.raises(FileError, match=r"b\.tar\.gz: it is packed neither"):
+    with pytest.raises(FileError, match=r"b\.tar\.gz: it is compressed neither"):
         fetch_model(server.base + "b.tar.gz")
     with pytest.raises(BundleError, match=r"holds no bundle\.json: it is not a bundle"):
         fetch_model(server.base + "elsewhere")
@@ -243,7 +243,7 @@ def test_an_unknown_name_tells_of_those_fetched(models: Path, bundle: Path) -> N
     fetch_model(str(bundle), name="pelvis")
     with pytest.raises(MrtoctError) as caught:
         find_bundle("pelvs")
-    assert str(caught.value).endswith("it ships head; fetched were pelvis; did you mean pelvis?")
+    assert str(caught.value).endswith("it ships head; fetched: pelvis; did you mean pelvis?")
 
 
 def test_where_models_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
