@@ -42,7 +42,7 @@ def test_from_a_server_by_name_then_listed_and_told_of(
     assert list(rows) == ["head", "pelvis"]
     assert rows["pelvis"]["folder"] == str(tmp_path / "models" / "pelvis")
     assert rows["pelvis"]["sha256"] == wanted
-    assert rows["head"]["from"] == "with mrtoct"
+    assert rows["head"]["from"] == "shipped with mrtoct"
     assert "nothing at all" in mrtoct("info", "pelvis").out
     shown = mrtoct("models").out
     assert f"  from     {server.base}t1\n" in shown

@@ -51,7 +51,7 @@ def test_what_is_packed_or_of_another_kind_is_not_lost_without_a_word(tmp_path):
     assert [head.name for head in heads.heads] == ["a"]
     assert sorted(heads.rejected) == ["b.zip", "c.TAR.GZ", "d.hdr", "d.img", "e.mgz"]
     assert heads.rejected["c.TAR.GZ"].endswith(
-        "c.TAR.GZ is not read; unpack it, and name the folder"
+        "c.TAR.GZ is not read; unpack it, and give the folder"
     )
     assert "mri_convert" in heads.rejected["e.mgz"]
     alone = tmp_path / "alone"

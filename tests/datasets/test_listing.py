@@ -36,7 +36,9 @@ def test_what_was_found_and_what_is_allowed_are_said(tmp_path):
     with pytest.raises(FileError, match="is a folder; a table is a file"):
         list_subjects(tmp_path, "table")
     (tmp_path / "c.csv").write_text("subject,ct,mr\na,one/ct.nii,one/mr.nii\n")
-    with pytest.raises(FileError, match="is a file that is not of the layout plain; a cohort is"):
+    with pytest.raises(
+        FileError, match="is a file that does not have the layout plain; a cohort is"
+    ):
         list_subjects(tmp_path / "c.csv", "plain")
 
 

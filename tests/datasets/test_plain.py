@@ -65,7 +65,7 @@ def test_linked_folders_and_files_are_followed(tmp_path):
     (source / "s02" / "mr.nii").symlink_to(tmp_path / "nothing")
     listing = list_plain(source)
     assert [s.name for s in listing.subjects] == ["s01"]
-    assert "mr.nii is a link to what is not there" in listing.rejected["s02"]
+    assert "mr.nii is a broken link" in listing.rejected["s02"]
 
 
 @pytest.mark.parametrize(

@@ -244,11 +244,11 @@ def test_what_cannot_go_on_is_named_before_anything_is_made(
     two = replace(bundle, model=HeadUNetConfig(2, (8, 16), 4), channels=("T1", "T2"))
     write_bundle(tmp_path / "two", two, network_of(two).state_dict())
     assert sentence(recipe(), tmp_path / "two") == (
-        f"{tmp_path / 'two'} sees 2 MR channels, and the training is on mr: name as many in "
+        f"{tmp_path / 'two'} sees 2 MR channels, and the training is on mr: give as many in "
         "data.channels of the recipe"
     )
     simulated = recipe().model_copy(update={"simulation": load_recipe("any-contrast").simulation})
-    assert sentence(simulated) == "recipe tiny learns from simulated scans, not from a store"
+    assert sentence(simulated) == "recipe tiny is trained on simulated scans, not on a store"
     assert "ships no model 'haed'" in sentence(recipe(), "haed")
 
 

@@ -115,8 +115,8 @@ def _look(scan: Scan, name: str) -> _Look:
     if scan.path.is_file():
         findings += check_header(scan.path, name)
     if volume.measured is not None:
-        missing = f"{share(volume.unmeasured)} of its voxels were not measured and are left out of "
-        "training"
+        part = share(volume.unmeasured)
+        missing = f"{part} of its voxels were not measured and are left out of training"
         findings.append(Finding("note", "not-measured", missing, name))
     peaks = find_peaks(volume.voxels)
     if name == "CT":

@@ -93,7 +93,7 @@ def test_echoes_at_the_same_places_are_parts(tmp_path):
         ("5:2", "echo time 98 ms", 6),
     ]
     assert choose_series(found, "5:2") is found[1]
-    with pytest.raises(FileError, match="2 MR series are there"):
+    with pytest.raises(FileError, match="2 MR series are available"):
         find_series(tmp_path, "a.u.")
 
 

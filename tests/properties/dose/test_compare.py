@@ -104,7 +104,7 @@ def test_an_engine_that_fails_is_told_in_a_sentence(planned, monkeypatch, tmp_pa
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_an_engine_that_is_killed(planned, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "os.kill(os.getpid(), 9)")
-    with pytest.raises(MrtoctError, match=r"killed (signal 9\), often because memory ran out"):
+    with pytest.raises(MrtoctError, match=r"killed \(signal 9\), often because memory ran out"):
         compare_doses(planned, PLAN, SPR, PYTHON)
 
 

@@ -114,7 +114,7 @@ def test_a_flipped_bit_is_noticed(name: str, models: Path, server: Loopback) -> 
 
 def test_a_lost_guard_is_noticed(models: Path, server: Loopback) -> None:
     server.files["lab/pelvis/SHA256SUMS"] += b"0" * 64 + b"  seen.json\n"
-    with pytest.raises(BundleError, match=r"lacks seen\.json, which its SHA256SUMS names"):
+    with pytest.raises(BundleError, match=r"lacks seen\.json, which its SHA256SUMS lists"):
         fetch_model(server.base + "lab/pelvis")
     assert held(models) == []
 
@@ -165,7 +165,7 @@ def test_nothing_is_replaced_unless_asked(models: Path, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({}, "head is a model that comes with mrtoct"),
+        ({}, "head is a shipped model"),
         ({"name": "../up"}, "'../up' cannot be a model's name"),
         ({"name": "mine", "sha256": "12"}, "'12' is not a SHA-256"),
     ],
@@ -203,7 +203,7 @@ def test_what_an_address_means(given: str, base: str, packed: bool, name: str) -
         ("ftp://a.org/t1", "begins with https:// or file://"),
         ("https://a.org/t1?download=1", r"with \? or # is not accepted"),
         ("https://huggingface.co/pelvis", "https://huggingface.co/OWNER/REPOSITORY"),
-        ("nowhere", "there is no nowhere; a model is fetched from an address"),
+        ("nowhere", "nowhere does not exist; a model is fetched from an address"),
     ],
 )
 def test_what_is_no_address(given: str, said: str) -> None:
