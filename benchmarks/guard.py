@@ -85,7 +85,7 @@ def main() -> None:
     say("block of pork, T2", "nothing", pork)
     ct = read_scan(Scan(options.data / CT), "HU")
     say("CT head", "in HU", ct)
-    say("CT head", "moved up by 1024", ct.with_voxels(ct.voxels + np.int16(1024)))
+    say("CT head", "shifted by 1024", ct.with_voxels(ct.voxels + np.int16(1024)))
     say("CT head", "a window of -100 to 200 HU, 8 bits", ct.with_voxels(windowed(ct.voxels)))
     say("none", "noise only", nothing())
     say("none", "a ball of water", ball((78.0, 78.0, 78.0)))

@@ -92,9 +92,9 @@ ON_ITS_FACE = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
 @pytest.mark.parametrize(
     ("turn", "words"),
     [
-        (UPSIDE_DOWN, "goes on at the top"),
-        (ON_ITS_SIDE, "goes on at the left"),
-        (ON_ITS_FACE, "goes on at the front"),
+        (UPSIDE_DOWN, "continues at the top"),
+        (ON_ITS_SIDE, "continues at the left"),
+        (ON_ITS_FACE, "continues at the front"),
     ],
 )
 def test_a_head_that_is_not_upright_is_named(head, turn, words):

@@ -21,7 +21,7 @@ def air_at(padding, voxels):
 WRONG = {
     # Without slope and intercept, as unsigned numbers: padding at 0 or below.
     "moved up": (lambda v: (np.maximum(v, -1024) + 1024).astype(np.uint16), "moved-hu", "1024"),
-    "moved up by 1000": (lambda v: np.maximum(v, -1024) + 1000, "moved-hu", "subtract 10"),
+    "shifted by 1000": (lambda v: np.maximum(v, -1024) + 1000, "moved-hu", "subtract 10"),
     # Its lowest value alone looks like HU.
     "moved up, padded": (lambda v: air_at(-2000, v) + 1024, "moved-hu", "subtract 1024"),
     "moved twice": (lambda v: v - 1024, "moved-hu", "add 1024"),
@@ -82,7 +82,7 @@ def test_bone_that_is_cut_off_or_missing_is_doubtful(phantom):
     (cut,) = check_bone(ct.with_voxels(ct.voxels.clip(-1024, 900)), head)
     assert (cut.weight, cut.kind) == ("doubtful", "cut-bone")
     share = np.mean(ct.voxels[head & (ct.voxels > 300)] >= 900)
-    assert f"{share:.0%} of the bone holds the highest value, 900 HU" in cut.sentence
+    assert f"{share:.0%} of the bone has the highest value, 900 HU" in cut.sentence
     soft = np.where(ct.voxels > 150, 40, ct.voxels)
     (little,) = check_bone(ct.with_voxels(soft), head)
     assert (little.weight, little.kind) == ("doubtful", "little-bone")

@@ -75,7 +75,7 @@ def test_a_repeated_slice_and_an_empty_one_are_named(scan):
     voxels[:, :, [9, 14]] = voxels.min()
     (finding,) = check_slices(volume.with_voxels(voxels), head, low, high, "CT")
     assert finding.kind == "empty-slices"
-    assert finding.sentence.startswith("slices 9, 14 inside the head hold one value")
+    assert finding.sentence.startswith("slices 9, 14 inside the head have a constant value")
 
 
 def test_missing_slices_are_a_jump(scan):

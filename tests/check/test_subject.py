@@ -52,7 +52,7 @@ def test_what_was_not_measured_is_a_note(bench):
     check = bench.check(mr=bench.mr.with_voxels(voxels))
     (found,) = check.findings
     part = f"{100 * 4 / len(voxels):.1f} %"
-    assert str(found) == f"MR: {part} of its voxels were not measured; none is learnt from"
+    assert str(found) == f"MR: {part} of its voxels were not measured and are left out of training"
     assert (found.weight, check.verdict) == ("note", "ok")
 
 

@@ -163,7 +163,7 @@ def test_a_file_has_its_tube_voltage_beside_it_by_which_a_curve_is_chosen(
     assert told.endswith("; HU as of CTs: 100 kVp, kernel H30s, Siemens")
     result = mrtoct("convert", sct, tmp_path / "mu.nii.gz", "--to", "mu511")
     assert "by carney-2006-100kvp" in result.err
-    assert "sct.nii.gz has HU as at 100 kVp, and so has carney-2006-100kvp" in result.err
+    assert "sct.nii.gz has HU of 100 kVp, like carney-2006-100kvp" in result.err
     sct.unlink()
     assert "sct.json exists already" in mrtoct(*arguments).sentence
     assert not sct.exists()
@@ -204,4 +204,4 @@ def test_what_is_odd_about_the_synthetic_ct_is_said_and_stands_on_the_page(
     html = page.read_text(encoding="utf-8")
     assert 'class="verdict caution"' in html
     assert "<li>synthetic CT: 0.0% of the head is bone (above 300 HU)" in html
-    assert "<dt>Its CTs</dt><dd>100 kVp, kernel H30s, Siemens</dd>" in html
+    assert "<dt>Training CTs</dt><dd>100 kVp, kernel H30s, Siemens</dd>" in html

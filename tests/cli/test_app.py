@@ -75,7 +75,7 @@ def test_ctrl_c_is_one_line_and_status_130(mrtoct, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "write_cohort", interrupted)
     result = mrtoct("phantom", tmp_path / "new")
     assert result.status == 130
-    assert result.err.strip().endswith("mrtoct: interrupted; what was finished is kept")
+    assert result.err.strip().endswith("mrtoct: interrupted; finished work is kept")
     assert "Traceback" not in result.err
 
 

@@ -98,7 +98,7 @@ def no_spacing(spacing: float):
 
 SCANS = {
     "truncated": (truncated, "promises"),
-    "cut short": (cut_short, "damaged|cut off while written|end"),
+    "cut short": (cut_short, "damaged|is truncated|end"),
     "wrong magic": (wrong_magic, "magic|NIfTI"),
     "infinite": (with_voxel(np.inf), "1 voxels are infinite|1 voxels are NaN or infinite"),
     "constant": (constant, "is constant: every voxel is 7"),
@@ -250,7 +250,7 @@ def test_prepare_refuses(made, mrtoct, tmp_path, arguments, reason):
     ("arguments", "reason"),
     [
         (("{there}",), "there.nii.gz exists already; pass --overwrite"),
-        (("{tmp}/sct.png",), "sct.png is not a volume mrtoct knows"),
+        (("{tmp}/sct.png",), "sct.png is not a supported volume"),
         (("{there}/sct.nii",), "there.nii.gz"),
         (("{tmp}/sct.nii", "--device", "gpu"), "device 'gpu'"),
         (("{tmp}/sct.nii", "--device", "cuda:77"), "device 'cuda:77'"),
@@ -283,7 +283,7 @@ def test_folders_of_mrtocts_own_are_no_scans(made, mrtoct, tmp_path):
     seen = mrtoct("view", made.run, "--no-browser").sentence
     assert f"{made.run} is a run of a training (run.json), not a scan" in seen
     named = mrtoct("translate", made.mr, made.best, "--overwrite").sentence
-    assert "is not a volume mrtoct knows" in named
+    assert "is not a supported volume" in named
     assert (made.best / "bundle.json").is_file()
     assert not any(tmp_path.iterdir())
 
@@ -381,7 +381,7 @@ def test_report_refuses(made, mrtoct, tmp_path):
     assert "exists already" in mrtoct("report", made.run, "--out", page).sentence
     assert page.read_text() == "precious"
     sentence = mrtoct("report", made.run, "--out", tmp_path, "--overwrite").sentence
-    assert "is a folder; the name of a file is needed" in sentence
+    assert "is a folder; a file name is needed" in sentence
 
 
 def test_phantom_tour_and_demo_refuse_folders_that_are_in_use(made, mrtoct, tmp_path):

@@ -52,7 +52,7 @@ def test_an_unusable_subject_has_status_1_and_its_reason(mrtoct, raw):
     table = mrtoct("check", raw, "--workers", 1)
     assert table.status == 1
     assert table.out.splitlines()[-1] == "1 ok, 2 unusable"
-    assert "moved up by about 1024" in " ".join(table.out.replace("│", " ").split())
+    assert "shifted up by about 1024" in " ".join(table.out.replace("│", " ").split())
 
 
 def test_a_doubtful_subject_has_status_0(mrtoct, raw):

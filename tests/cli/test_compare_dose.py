@@ -100,11 +100,11 @@ def test_doses_as_a_table(mrtoct, scans, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--dose", "protons"), "need pyRadPlan in an environment of its own"),
+        (("--dose", "protons"), "need pyRadPlan in its own environment"),
         (("--dose", "protons"), "pass --engine with its Python"),
-        (("--dose", "photons", "--engine", "nowhere/python"), "no Python that can be run"),
+        (("--dose", "photons", "--engine", "nowhere/python"), "not a usable Python"),
         (("--dose", "photons", "--gantry", "90,400"), "takes angles from 0 to below 360"),
-        (("--gantry", "90"), "is for the beams of --dose"),
+        (("--gantry", "90"), "needs --dose"),
     ],
 )
 def test_doses_that_cannot_be(mrtoct, scans, tmp_path, monkeypatch, options, reason):

@@ -52,7 +52,7 @@ def test_a_map_with_its_deviation_and_json(mrtoct, head, tmp_path):
     [
         (("{head}/mr.nii.gz", "{tmp}/x.nii", "--to", "red"), "looks like an MR"),
         (("{head}/no.nii.gz", "{tmp}/x.nii", "--to", "red"), "no.nii.gz does not exist"),
-        (("{head}/sct.nii.gz", "{tmp}/x.png", "--to", "red"), "x.png is not a volume"),
+        (("{head}/sct.nii.gz", "{tmp}/x.png", "--to", "red"), "x.png is not a supported volume"),
         (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "redd"), "did you mean 'red'"),
         (
             ("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "mu511", "--curve", "carney-2006-60kvp"),
@@ -62,7 +62,7 @@ def test_a_map_with_its_deviation_and_json(mrtoct, head, tmp_path):
             ("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--curve", "{tmp}/no.hlut"),
             "no.hlut does not exist",
         ),
-        (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "attenuation"), "name it in MHz"),
+        (("{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "attenuation"), "give it in MHz"),
         (
             (
                 "{head}/sct.nii.gz", "{tmp}/x.nii", "--to", "red", "--deviation",
@@ -81,11 +81,11 @@ def test_convert_refuses(mrtoct, head, tmp_path, arguments, reason):
 def test_curves_are_listed_shown_and_written(mrtoct, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     listed = mrtoct("curves").out
-    assert "carney-2006-120kvp (usual)" in listed
+    assert "carney-2006-120kvp (default)" in listed
     assert "Webb et al. (2018)" in listed
     shown = mrtoct("curves", "density", "k-plan").out.split()
     assert "1530" in shown
     assert mrtoct("curves", "red", "matrad", "--out", tmp_path / "x.hlut").status == 0
     assert "2.505" in (tmp_path / "x.hlut").read_text()
     assert "exists already" in mrtoct("curves", "red", "--out", tmp_path / "x.hlut").sentence
-    assert "name a quantity" in mrtoct("curves", "--out", tmp_path / "y.hlut").sentence
+    assert "give a quantity" in mrtoct("curves", "--out", tmp_path / "y.hlut").sentence

@@ -40,7 +40,7 @@ def test_a_version_out_of_range_and_a_missing_package_are_broken(mrtoct, monkeyp
     real = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, real(name)))
     told = facts(mrtoct, status=1)
-    assert told["numpy"]["broken"].startswith("mrtoct wants >=2.0: pip install 'numpy")
+    assert told["numpy"]["broken"].startswith("mrtoct needs >=2.0: pip install 'numpy")
     assert told["scipy"]["value"] == "missing"
 
 

@@ -77,7 +77,7 @@ def test_what_depends_on_the_faces_is_said(mrtoct, cohort):
     sct, ct, mask = (cohort / kind / "a.nii.gz" for kind in ("good", "ct", "mask"))
     result = mrtoct("evaluate", sct, ct, "--mask", mask, "--synthrad", "2023")
     said = " ".join(result.out.split())
-    assert "SSIM counts 12% of the mask, the rest being near the volume's faces" in said
+    assert "SSIM counts 12% of the mask, the rest is near the volume's faces" in said
     assert "MS-SSIM" not in result.out
     for path in (sct, ct, mask):
         volume = read_volume(path, "label" if path == mask else "HU")
@@ -109,7 +109,7 @@ def test_what_is_not_hu_is_refused_unless_forced(mrtoct, cohort, spoil, reason):
     sentence = mrtoct(*command).sentence
     assert sentence.startswith(f"{sct}: ")
     assert reason in sentence
-    assert sentence.endswith("; pass --force to judge it all the same")
+    assert sentence.endswith("; pass --force to evaluate it anyway")
     result = mrtoct(*command, "--force", "--json")
     assert result.status == 0
     assert "warning: " in result.err
@@ -203,7 +203,7 @@ def test_a_bundle_is_judged_on_whom_it_did_not_see(mrtoct, made, monkeypatch):
     assert [s["role"] for s in values["subjects"].values()] == ["test"]
     assert values["methods"] == ["small", "intensity map", "water"]
     left = ", ".join(sorted(split["train"] + split["validation"]))
-    assert f"trained or validated on: {left}" in result.err
+    assert f"used for training or validation: {left}" in result.err
     hint = mrtoct("evaluate", made.run, made.store).sentence
     assert f"did you mean {made.best}?" in hint
 

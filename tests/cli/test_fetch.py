@@ -50,7 +50,7 @@ def test_phantoms_never_replace_real_scans(mrtoct: Callable, tmp_path: Path) -> 
     said = mrtoct(
         "phantom", tmp_path, "--format", "rire", "--preset", "tiny", "--subjects", 1, "--overwrite"
     )
-    assert "is no phantom" in said.sentence
+    assert "is not a phantom" in said.sentence
     assert real.read_bytes() == b"precious"
     assert [p.name for p in tmp_path.iterdir()] == ["patient_007"]
 
@@ -71,13 +71,13 @@ def fetch(mrtoct: Callable, server: Loopback, folder: Path, *more: object):
 def test_fetch_and_again(mrtoct: Callable, server: Loopback, tmp_path: Path) -> None:
     said = fetch(mrtoct, server, tmp_path / "rire", "--accept-license")
     assert said.status == 0, said.err
-    assert "4 of 4 scans fetched, 0 were there already" in said.err
+    assert "4 of 4 scans fetched, 0 existed already" in said.err
     assert "8R01EB002124-03" in said.err
     assert said.out == ""
     asked = len(server.requests)
     said = fetch(mrtoct, server, tmp_path / "rire")  # the licence was accepted
     assert said.status == 0
-    assert "0 of 4 scans fetched, 4 were there already" in said.err
+    assert "0 of 4 scans fetched, 4 existed already" in said.err
     assert len(server.requests) == asked
 
 
@@ -115,7 +115,7 @@ def test_failures_are_listed_and_the_status_says_so(
     assert said.status == 1
     assert "patient_001/mr_T1: " in said.err
     assert "the server answers 404" in said.err
-    assert said.err.rstrip().endswith("1 of 4 scans failed; run the command again to go on")
+    assert said.err.rstrip().endswith("1 of 4 scans failed; run the command again to continue")
     assert (tmp_path / "rire" / "patient_001" / "ct" / "header.ascii").exists()
 
 

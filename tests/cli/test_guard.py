@@ -68,7 +68,7 @@ def test_strict_needs_a_bundle_that_says_what_it_saw(
     (bundle / "seen.json").unlink()
     result = mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", bundle, "--strict")
     assert result.status == 1
-    assert "does not say what it was trained on" in " ".join(result.err.split())
+    assert "has no record of its training data" in " ".join(result.err.split())
     assert mrtoct("translate", made.mr, tmp_path / "sct.nii.gz", "--model", bundle).status == 0
 
 

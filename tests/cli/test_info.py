@@ -35,15 +35,15 @@ def test_a_store_a_run_and_a_bundle_say_what_is_in_them(mrtoct, made):
     assert store["subjects"].startswith("3: phantom-001")
     assert store["voxel"] == "6 x 6 x 6 mm"
     assert run["state"].startswith("finished after 30 steps")
-    assert run["subjects"] == "1 to learn from, 1 for validation, 1 for testing"
+    assert run["subjects"] == "1 for training, 1 for validation, 1 for testing"
     assert bundle["kind"].startswith("bundle")
-    assert float(bundle["Validation"].split()[-1]) == pytest.approx(
+    assert float(bundle["validation"].split()[-1]) == pytest.approx(
         float(run["best validation"].split()[0]), abs=0.06
     )
 
 
 def test_a_shipped_model_is_known_by_its_name(mrtoct):
-    assert facts(mrtoct, "head")["Licence"] == "Apache-2.0"
+    assert facts(mrtoct, "head")["licence"] == "Apache-2.0"
 
 
 def test_a_transform_turns_and_shifts_by_what_was_written(mrtoct, tmp_path):
@@ -53,8 +53,8 @@ def test_a_transform_turns_and_shifts_by_what_was_written(mrtoct, tmp_path):
     matrix[:3, 3] = (1, -2, 3.5)
     write_transform(tmp_path / "t.tfm", matrix)
     told = facts(mrtoct, tmp_path / "t.tfm")
-    assert told["turns by"] == "20.0 degrees"
-    assert told["shifts by"].startswith("1.0, -2.0, 3.5 mm")
+    assert told["rotation"] == "20.0 degrees"
+    assert told["shift"].startswith("1.0, -2.0, 3.5 mm")
 
 
 def test_a_recipe_is_described(mrtoct, made):
@@ -63,7 +63,7 @@ def test_a_recipe_is_described(mrtoct, made):
 
 
 def test_what_is_nothing_is_said(mrtoct, tmp_path):
-    assert "is nothing that mrtoct knows" in mrtoct("info", tmp_path).sentence
+    assert "is not recognised" in mrtoct("info", tmp_path).sentence
     assert "does not exist" in mrtoct("info", tmp_path / "a.nii").sentence
 
 

@@ -34,7 +34,7 @@ def test_from_a_server_by_name_then_listed_and_told_of(
         monkeypatch.setenv("MRTOCT_MODEL_SOURCE", server.base)
         said = mrtoct("fetch", "model", "pelvis")
         assert said.status == 0, said.err
-        assert f"SHA-256 {wanted} (as asked for)" in said.err
+        assert f"SHA-256 {wanted} (as expected)" in said.err
         assert "translate MR SCT --model pelvis" in said.err
         again = mrtoct("fetch", "model", "pelvis")
         assert again.sentence.endswith("pelvis exists already; pass --overwrite to replace it")
@@ -42,14 +42,14 @@ def test_from_a_server_by_name_then_listed_and_told_of(
     assert list(rows) == ["head", "pelvis"]
     assert rows["pelvis"]["folder"] == str(tmp_path / "models" / "pelvis")
     assert rows["pelvis"]["sha256"] == wanted
-    assert rows["head"]["from"] == "with mrtoct"
+    assert rows["head"]["from"] == "shipped with mrtoct"
     assert "nothing at all" in mrtoct("info", "pelvis").out
     shown = mrtoct("models").out
     assert f"  from     {server.base}t1\n" in shown
 
 
 def test_a_damaged_one_is_listed_as_such(bundle: Path, mrtoct: Callable, tmp_path: Path) -> None:
-    assert "not compared" in mrtoct("fetch", "model", bundle, "--name", "mine").err
+    assert "not verified" in mrtoct("fetch", "model", bundle, "--name", "mine").err
     (tmp_path / "models" / "mine" / "bundle.json").write_text("{")
     shown = mrtoct("models")
     assert shown.status == 0

@@ -40,9 +40,9 @@ def test_nifti_interfile_and_dicom_hold_the_same(mrtoct, scans, tmp_path):
 @pytest.mark.parametrize(
     ("kvp", "curve", "said"),
     [
-        (140, "carney-2006-140kvp", "has HU as at 140 kVp, and so has carney-2006-140kvp"),
-        (90, "carney-2006-120kvp", "has HU as at 90 kVp, for which no curve is known"),
-        (None, "carney-2006-120kvp", "does not say its tube voltage"),
+        (140, "carney-2006-140kvp", "has HU of 140 kVp, like carney-2006-140kvp"),
+        (90, "carney-2006-120kvp", "has HU of 90 kVp, for which no curve is known"),
+        (None, "carney-2006-120kvp", "the tube voltage of"),
     ],
 )
 def test_the_curve_fits_the_tube_voltage_that_is_stated(mrtoct, scans, tmp_path, kvp, curve, said):
@@ -62,7 +62,7 @@ def test_the_curve_fits_the_tube_voltage_that_is_stated(mrtoct, scans, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("{s}/sct.nii.gz", "{s}/sct.nii.gz", "{t}/mu.nii"), "is no folder of DICOM files"),
+        (("{s}/sct.nii.gz", "{s}/sct.nii.gz", "{t}/mu.nii"), "is not a folder of DICOM files"),
         (("{s}/sct.nii.gz", "{s}/umap", "{t}/mu.png"), "must end in .nii.gz, .nii or .hv"),
         (("{s}/sct.nii.gz", "{s}/umap", "{t}/mu", "--series", "9"), "9"),
         (("{s}/sct.nii.gz", "{s}/umap", "{t}/mu", "--curve", "x"), "no curve 'x' for mu511"),

@@ -177,7 +177,7 @@ def test_without_a_braincase_nothing_is_carried_and_no_field_written(
 def test_fields_that_cannot_be_written_are_told_before_the_work(mrtoct, scans, tmp_path) -> None:
     tfm = tmp_path / "t.tfm"
     alone = mrtoct("register", *scans, "--out", tfm, "--field", tmp_path / "f.nii.gz")
-    assert alone.status == 1 and "it goes with --deform" in alone.err
+    assert alone.status == 1 and "it needs --deform" in alone.err
     named = mrtoct("register", *scans, "--out", tfm, "--deform", "--field", tmp_path / "f.mha")
     assert named.status == 1 and "ends in .nii.gz or .nii" in named.err
     assert list(tmp_path.iterdir()) == []

@@ -45,7 +45,7 @@ def test_figures_are_not_replaced_unasked(first, mrtoct, judged_run):
     taken = judged_run.parent / "a-file"
     taken.touch()
     refused = mrtoct("report", judged_run, "--figures", taken)
-    assert "is a file; the name of a folder for the figures is needed" in refused.sentence
+    assert "is a file; a folder name is needed for the figures" in refused.sentence
 
 
 def test_figures_of_a_run_with_a_page_leave_the_page(first, mrtoct, judged_run, monkeypatch):
@@ -59,7 +59,7 @@ def test_figures_of_a_run_with_a_page_leave_the_page(first, mrtoct, judged_run, 
     assert again.status == 0, again.err
     assert drawn == [("others", False)]
     assert (page.read_bytes(), page.stat().st_mtime_ns) == before
-    assert "there already, not made anew" in again.err.replace("\n", " ")
+    assert "existing, kept" in again.err.replace("\n", " ")
 
 
 def test_json_holds_what_the_table_shows(mrtoct, made, tmp_path):

@@ -34,7 +34,7 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
     assert "water" in result.out
     text = (study / "study.md").read_text()
     assert "three heads" in text
-    assert "All trainings together got 2 s" in text
+    assert "All trainings together took 2 s" in text
     assert "Not finished yet: unet-mae-gdl, pix2pix, pix2pix-boost, context-gan, modern." in text
 
     again = mrtoct("reproduce", store, study, "--only", "unet-mae")
@@ -45,9 +45,9 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--budget", "20"), "'20' is no time budget"),
+        (("--budget", "20"), "'20' is not a time budget"),
         (("--only", "unet,modern"), "no experiment 'unet'; there are: unet-mae"),
-        (("--folds", "9"), "3 subjects can be dealt into 2 to 3 folds, got 9"),
+        (("--folds", "9"), "3 subjects can be split into 2 to 3 folds, got 9"),
         (("--folds", "1"), "got 1"),
     ],
 )

@@ -72,10 +72,10 @@ def test_labels_stay_labels_and_a_spacing_gives_a_grid(mrtoct, files, head):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "give --like REFERENCE or --spacing MM, one of them"),
+        ([], "give either --like REFERENCE or --spacing MM"),
         (["--spacing", "1,x"], "--spacing takes 1 or 1,1,3"),
         (["--spacing", "0.001"], "--spacing takes 1 or 1,1,3"),
-        (["--spacing", "2", "--inverse"], "--inverse is of a transform"),
+        (["--spacing", "2", "--inverse"], "--inverse needs"),
     ],
 )
 def test_what_makes_no_sense_is_refused(mrtoct, files, options, said):
@@ -93,7 +93,7 @@ def test_evaluate_resamples_on_request_and_leaves_out_what_lies_beyond(mrtoct, f
     assert "mrtoct resample" in refused.sentence
     judged = mrtoct("evaluate", files / "sct.nii.gz", files / "ct.nii.gz", "--resample", "--json")
     assert judged.status == 0, judged.err
-    assert "was resampled onto the CT's grid" in judged.err
+    assert "was resampled to the CT's grid" in judged.err
     assert json.loads(judged.out)["body"]["mae"] == pytest.approx(0, abs=1e-3)
 
 
@@ -106,6 +106,15 @@ def test_heads_that_do_not_lie_on_each_other_are_known(head):
     shift[0, 3] = 15.0
     assert heads_apart(head.ct, mr, head.ct_to_mr @ shift) > aligned + 3
     assert heads_apart(head.ct, head.labels) is None
+
+
+def test_what_was_made_on_the_grid_of_a_scan_is_not_apart_from_it_however_wrong(head):
+    mr = head.mr["T1"]
+    mr_to_ct = np.linalg.inv(head.ct_to_mr)
+    on_mr = resample(head.ct, mr.grid, fill=AIR_HU, transform=mr_to_ct)
+    wrong = on_mr.with_voxels(np.roll(on_mr.voxels, 4, axis=0))  # 15 mm
+    assert heads_apart(mr, wrong) is None
+    assert heads_apart(mr, wrong, np.eye(4)) > MOST_APART_MM
 
 
 def test_view_warns_of_them_and_lays_them_right(mrtoct, files, monkeypatch):
@@ -126,9 +135,7 @@ def test_view_warns_of_them_and_lays_them_right(mrtoct, files, monkeypatch):
 
     monkeypatch.setattr(command, "scene_server", serve)
     pair = (files / "ct.nii.gz", files / "mr.nii.gz", "--no-browser")
-    assert "mm apart: --transform lays one on the other" in " ".join(
-        mrtoct("view", *pair).err.split()
-    )
+    assert "mm apart: align them with --transform" in " ".join(mrtoct("view", *pair).err.split())
     laid = mrtoct("view", *pair, "--transform", files / "ct_to_mr.tfm")
     assert "apart" not in laid.err
     as_scanned, right = (np.frombuffer(scene.codes["layer1"], "<u2") for scene in shown)

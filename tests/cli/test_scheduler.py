@@ -50,6 +50,6 @@ def test_heads_are_translated_and_judged_alike(
 def test_what_a_scheduler_is_not_for(mrtoct: Any, heads: Path) -> None:
     one = heads / "heads" / "h1.nii.gz"
     result = mrtoct("translate", one, heads / "sct.nii.gz", "--scheduler", "tcp://127.0.0.1:9")
-    assert result.sentence == "--scheduler spreads a folder of heads; one head is translated here"
+    assert result.sentence == "--scheduler is for a folder of heads; one head is translated locally"
     ct = heads / "cts" / "h1_ct.nii.gz"
     assert "are one pair" in mrtoct("evaluate", ct, ct, "--scheduler", "tcp://h:9").sentence

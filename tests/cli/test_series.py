@@ -185,7 +185,7 @@ def test_what_a_ct_series_needs_is_asked_for_before_the_work(mrtoct, head, tmp_p
     assert mrtoct("series", head / "mr", "--series", "5", "--out", nifti).status == 0
     command = ("translate", "--model", head / "bundle")
     no_dicom = mrtoct(*command, nifti, tmp_path / "ct", "--format", "dicom").sentence
-    assert "no folder of DICOM files" in no_dicom
+    assert "not a folder of DICOM files" in no_dicom
     several = mrtoct(*command, head / "mr", tmp_path / "ct", "--format", "dicom").sentence
     assert "2 MR series are there" in several
     assert "only a folder of DICOM" in mrtoct(

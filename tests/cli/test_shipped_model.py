@@ -125,7 +125,7 @@ def test_demo_translates_a_head_that_it_makes(
     np.testing.assert_array_equal(sct.voxels, expected.voxels)
     assert ((deviation.voxels > 0) == (sct.voxels > -1024)).mean() > 0.99
     said = " ".join(result.err.split())
-    assert "made of shapes" in said
+    assert "a phantom" in said
     assert "not for diagnosis" in said
     assert str(Path("mrtoct-demo/page.html")) in said
     assert "exists already" in mrtoct("demo").sentence
@@ -140,7 +140,7 @@ def test_demo_translates_the_mr_it_is_given(mrtoct: Any, mr: Path, tmp_path: Pat
     assert kept.grid.matches(given.grid)
     html = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
     assert f"<h1>{mr.name}</h1>" in html
-    assert "made of shapes" not in result.err
+    assert "a phantom" not in result.err
 
 
 def test_a_build_without_weights_says_so_before_any_work(

@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_one_sentence(made, mrtoct, tmp_path):
     for name in ("SHA256SUMS", "seen.json"):
         (odd / name).unlink()
     said = mrtoct("translate", made.mr, sct, "--model", f"{made.best},{odd}").sentence
-    assert "do not fit together: one was trained with MR channels" in said
+    assert "cannot be combined: one was trained with MR channels" in said
     said = mrtoct("translate", made.mr, sct, "--model", f"{made.best},nowhere").sentence
     assert "mrtoct ships no model 'nowhere'" in said
     assert not sct.exists()

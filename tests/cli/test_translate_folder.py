@@ -95,7 +95,7 @@ def test_the_rest_is_done(
     before = (out / "good_sct.mha").stat().st_mtime_ns
     again = mrtoct(*command)
     assert again.status == 0
-    assert lines(again.out)["good"].startswith("there left as it is")
+    assert lines(again.out)["good"].startswith("there exists, kept")
     assert (out / "good_sct.mha").stat().st_mtime_ns == before
     # Another result than before is wanted: that is said, not guessed.
     other = mrtoct("translate", heads, out, "--model", model, "--page", tmp_path / "new")
@@ -209,7 +209,7 @@ def test_bids_in_and_derivatives_out(
 
     # What is there is left; of another MR, or by another model, it is not taken for it.
     assert set(lines(mrtoct(*command).out).values()) == {
-        "there left as it is; --overwrite makes it anew"
+        "there exists, kept; --overwrite replaces it"
     }
     shutil.move(
         raw / "sub-02/ses-x/anat/sub-02_ses-x_T2w.nii.gz",
@@ -217,7 +217,7 @@ def test_bids_in_and_derivatives_out(
     )
     changed = mrtoct(*command, "--contrast", "FLAIR")
     assert changed.status == 1
-    assert "is of another MR" in " ".join(lines(changed.out)["sub-02_ses-x"].split())
+    assert "belongs to another MR" in " ".join(lines(changed.out)["sub-02_ses-x"].split())
     assert "there is no MR FLAIR, only T1w, T2w" in lines(changed.out)["sub-01"]
 
 
@@ -258,14 +258,14 @@ def test_what_is_not_clear_is_asked(
     file.touch()
     start = ("translate", "--model", model)
     for arguments, sentence in (
-        ((heads, tmp_path / "sct.nii.gz"), "is one file; of a folder of heads name a folder"),
-        ((studies / "p1", tmp_path / "out"), "are of one study: name a file to write"),
+        ((heads, tmp_path / "sct.nii.gz"), "is a single file; for a folder of heads name a folder"),
+        ((studies / "p1", tmp_path / "out"), "are of one study: give an output file"),
         ((studies, tmp_path / "x.nii"), "2 MR series are there"),
-        ((heads, heads), "is the folder of the heads; name another one"),
+        ((heads, heads), "is the folder of the heads; name another folder"),
         ((heads, file), "file.txt is a file; for the heads in"),
         ((heads, tmp_path / "out", "--page", file), "file.txt is a file; for the heads in"),
-        ((heads, tmp_path / "out", "--with", "T2=x.nii"), "--with names the channels of one head"),
-        ((heads / "a.nii.gz", tmp_path / "x.nii", "--contrast", "T1"), "of one head, name the MR"),
+        ((heads, tmp_path / "out", "--with", "T2=x.nii"), "--with is for a single head"),
+        ((heads / "a.nii.gz", tmp_path / "x.nii", "--contrast", "T1"), "for one head, name the MR"),
     ):
         assert sentence in mrtoct(*start, *arguments).sentence
     assert files(tmp_path) == ["file.txt", "heads/a.nii.gz"]

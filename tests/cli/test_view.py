@@ -50,7 +50,7 @@ def test_it_serves_until_it_is_interrupted(head):
         process.kill()
     assert process.returncode == 0
     assert out == ""
-    assert error.splitlines() == ["Ctrl-C ends it."]
+    assert error.splitlines() == ["Press Ctrl-C to stop."]
 
 
 def test_the_browser_is_given_the_address(head, monkeypatch):
@@ -60,7 +60,7 @@ def test_the_browser_is_given_the_address(head, monkeypatch):
     result = run(head)
     assert result.exception is None
     assert opened == [result.stdout.strip()]
-    assert "paste the address" in result.stderr
+    assert "open the address" in result.stderr
 
 
 def _interrupted(server, poll_interval):
@@ -71,7 +71,7 @@ def _interrupted(server, poll_interval):
     ("arguments", "message"),
     [
         (["absent.nii.gz"], "absent.nii.gz does not exist"),
-        (["{head}", "--mask", "{head}"], "a mask holds whole numbers from 0 to 65000, got"),
+        (["{head}", "--mask", "{head}"], "a mask holds integers from 0 to 65000, got"),
     ],
 )
 def test_what_cannot_be_shown_is_said_in_a_sentence(head, arguments, message, tmp_path):
@@ -161,13 +161,13 @@ def test_the_series_of_a_study_are_named_and_chosen(tmp_path, monkeypatch):
     stored = generator.integers(1000, 1200, (6, 9, 8)).astype(np.uint16)
     write_series(study, stored, flat, firsts, modality="CT", SeriesNumber=3)
     refused = str(run(study, "--no-browser").exception)
-    assert "2 CT series are there, name one" in refused and "--series" in refused
+    assert "2 CT series are available, choose one" in refused and "--series" in refused
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{head}", "--series", "2"], "--series is of a DICOM folder"),
+        (["{head}", "--series", "2"], "--series needs a DICOM folder"),
         (["{mr}", "--against", "{head}"], "none of the other files is a CT in HU"),
         (["{head}", "--against", "{mr}"], "--against needs a CT in HU"),
         (["{head}", "--deviation", "{head}"], "a standard deviation is 0 or more"),

@@ -51,7 +51,7 @@ def test_what_is_packed_or_of_another_kind_is_not_lost_without_a_word(tmp_path):
     assert [head.name for head in heads.heads] == ["a"]
     assert sorted(heads.rejected) == ["b.zip", "c.TAR.GZ", "d.hdr", "d.img", "e.mgz"]
     assert heads.rejected["c.TAR.GZ"].endswith(
-        "c.TAR.GZ is not read; unpack it, and name the folder"
+        "c.TAR.GZ is not read; unpack it, and give the folder"
     )
     assert "mri_convert" in heads.rejected["e.mgz"]
     alone = tmp_path / "alone"
@@ -88,16 +88,16 @@ def test_subjects_folders(tmp_path):
         "several": ["T1 several/mr_T1.nii.gz", "T2 several/mr_T2.nii.gz"],
     }
     assert heads.layout == "folders"
-    assert "holds brain.mha, face.mha; call the MR to take mr" in heads.rejected["odd"]
+    assert "holds brain.mha, face.mha; name the MR to use mr" in heads.rejected["odd"]
     assert "holds no MR" in heads.rejected["empty"]
 
 
 def test_studies_are_told_by_what_their_files_say(tmp_path):
     study(tmp_path / "a" / "t1", "1.2.3")
     study(tmp_path / "a" / "MR_T2 tse", "1.2.3", SeriesNumber=7)
-    with pytest.raises(CohortError, match="are of one study: name a file to write"):
+    with pytest.raises(CohortError, match="are of one study: give an output file"):
         list_heads(tmp_path / "a")
-    with pytest.raises(CohortError, match="are of one study: name a file to write"):
+    with pytest.raises(CohortError, match="are of one study: give an output file"):
         list_heads(tmp_path / "a" / "t1")
     study(tmp_path / "b", "1.2.4")
     assert studies_in(tmp_path) == {"1.2.3", "1.2.4"}

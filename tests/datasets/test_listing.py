@@ -29,14 +29,16 @@ def test_what_was_found_and_what_is_allowed_are_said(tmp_path):
     touch(tmp_path, "one/mr.nii", "one/ct.nii", "scan.nii")
     with pytest.raises(FileError, match=r"scan.nii is a file; .* a table \(.csv, .tsv\)"):
         list_subjects(tmp_path / "scan.nii")
-    with pytest.raises(CohortError, match=r"one holds ct.nii itself.*name the folder above"):
+    with pytest.raises(CohortError, match=r"one holds ct.nii itself.*give the folder above"):
         list_subjects(tmp_path / "one")
     with pytest.raises(CohortError, match="'twofold' is unknown; allowed: auto, plain, rire"):
         list_subjects(tmp_path, "twofold")
     with pytest.raises(FileError, match="is a folder; a table is a file"):
         list_subjects(tmp_path, "table")
     (tmp_path / "c.csv").write_text("subject,ct,mr\na,one/ct.nii,one/mr.nii\n")
-    with pytest.raises(FileError, match="is a file that is not of the layout plain; a cohort is"):
+    with pytest.raises(
+        FileError, match="is a file that does not have the layout plain; a cohort is"
+    ):
         list_subjects(tmp_path / "c.csv", "plain")
 
 

@@ -65,7 +65,7 @@ def test_linked_folders_and_files_are_followed(tmp_path):
     (source / "s02" / "mr.nii").symlink_to(tmp_path / "nothing")
     listing = list_plain(source)
     assert [s.name for s in listing.subjects] == ["s01"]
-    assert "mr.nii is a link to what is not there" in listing.rejected["s02"]
+    assert "mr.nii is a broken link" in listing.rejected["s02"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_linked_folders_and_files_are_followed(tmp_path):
         (["twice/mr.nii", "twice/ct.nii", "twice/ct.nii.gz"], "ct.nii and ct.nii.gz; keep one ct"),
         (["both/mr.nii", "both/ct.nii", "both/ct/1.dcm"], "keep one ct"),
         (["odd/mr_T 1.nii", "odd/ct.nii"], "an MR channel's name"),
-        (["none/mr_.nii", "none/ct.nii"], "mr_ names no channel"),
+        (["none/mr_.nii", "none/ct.nii"], "mr_ has no channel name"),
     ],
 )
 def test_incomplete_and_ambiguous_subjects_are_rejected_with_the_reason(tmp_path, names, reason):

@@ -71,8 +71,8 @@ def test_subjects_without_a_ct_or_there_twice_are_rejected(tmp_path):
     listing = list_subjects(tmp_path)
     assert [s.name for s in listing.subjects] == ["1ABA005", "1THB011"]
     assert "has no ct" in listing.rejected["1HNA002"]
-    assert "to validate and test on have none" in listing.rejected["1HNA002"]
-    assert "there twice" in listing.rejected["1HNA001"]
+    assert "validation and test subjects have none" in listing.rejected["1HNA002"]
+    assert "exists twice" in listing.rejected["1HNA001"]
 
 
 def test_the_second_task_is_refused(tmp_path):

@@ -109,7 +109,7 @@ def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(cluster, "REACHED", 1.0)
     with pytest.raises(MrtoctError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         list(spread(pow, [(2, 3)], 1, "tcp://127.0.0.1:9"))
-    with pytest.raises(ValueRangeError, match=r"'smoke://x' is no address of a Dask scheduler"):
+    with pytest.raises(ValueRangeError, match=r"'smoke://x' is not the address of a Dask"):
         list(spread(pow, [(2, 3)], 1, "smoke://x"))
 
 

@@ -46,7 +46,7 @@ def test_what_a_job_raises_arrives():
 
 
 def test_a_process_that_dies_is_one_sentence():
-    with pytest.raises(MrtoctError, match=r"ended from outside.*fewer workers"):
+    with pytest.raises(MrtoctError, match=r"was killed.*fewer workers"):
         list(in_processes(os._exit, [(9,)], 2))
 
 

@@ -31,7 +31,7 @@ def test_another_process_is_kept_out_until_it_ends_or_is_killed(tmp_path: Path) 
         assert other.stdout.readline() == b"in\n"
         assert is_empty(run)  # a lock is nothing that could be overwritten
         with (
-            pytest.raises(FileError, match=r"another training is at work in .*run; let it end"),
+            pytest.raises(FileError, match=r"another training is running in .*run; wait"),
             alone_in(run, "training"),
         ):
             pass

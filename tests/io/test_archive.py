@@ -90,7 +90,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     content = tar_gz({"image.bin": bytes(20 << 20)})
     assert len(content) < 30_000
     path, folder = archive_of(tmp_path, content)
-    with pytest.raises(FileError, match="the most that is taken"):
+    with pytest.raises(FileError, match="the limit"):
         extract(path, folder, Limits(bytes=10 << 20))
     assert list(folder.iterdir()) == []
 
@@ -102,7 +102,7 @@ def test_a_bomb_in_a_header_is_not_unpacked(tmp_path: Path) -> None:
     with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(entry)
     path, folder = archive_of(tmp_path, out.getvalue())
-    with pytest.raises(FileError, match="the most that is taken"):
+    with pytest.raises(FileError, match="the limit"):
         extract(path, folder, Limits(bytes=1_000_000))
 
 

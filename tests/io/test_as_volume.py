@@ -54,15 +54,18 @@ def test_images_are_written_as_the_volume_is(volume: Volume, tmp_path: Path, end
 
 def test_another_unit_is_refused_unless_all_are_allowed(volume: Volume) -> None:
     with pytest.raises(ValueRangeError) as caught:
-        as_volume(volume, "a.u.", "MR", force="to insist")
-    assert str(caught.value) == "the MR is in HU, it must be in a.u.; pass force=True to insist"
+        as_volume(volume, "a.u.", "MR", force="to translate it anyway")
+    assert (
+        str(caught.value)
+        == "the MR is in HU, it must be in a.u.; pass force=True to translate it anyway"
+    )
     assert as_volume(volume, ("a.u.", *ANY_UNIT), "MR") is volume
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (np.zeros((3, 4, 5)), "got an array (ndarray) without its affine; make Volume.from_numpy("),
+        (np.zeros((3, 4, 5)), "got an array (ndarray) without its affine; use Volume.from_numpy("),
         (torch.zeros(3, 4, 5), "got an array (Tensor) without its affine"),
         (None, "must be a Volume, a path, or an image of nibabel or SimpleITK, got NoneType"),
         ([1, 2], "or an image of nibabel or SimpleITK, got list"),

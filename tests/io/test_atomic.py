@@ -91,7 +91,7 @@ def test_a_file_where_a_folder_should_be(tmp_path):
 def test_a_folder_given_as_a_file(tmp_path, monkeypatch, name):
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileError, match="is a folder; the name of a file is needed"):
+    with pytest.raises(FileError, match="is a folder; a file name is needed"):
         write_text(Path(name), "x", overwrite=True)
     assert names(tmp_path) == ["sub"]
 
@@ -189,7 +189,7 @@ def test_a_file_or_a_folder_one_works_in_is_never_replaced_by_a_folder(tmp_path,
     ):
         pass
     with (
-        pytest.raises(FileError, match="is a file; the name of a folder"),
+        pytest.raises(FileError, match="is a file; a folder name"),
         new_folder(work / "precious", overwrite=True),
     ):
         pass

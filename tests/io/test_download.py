@@ -213,7 +213,7 @@ def test_is_not_led_out_of_encryption(tmp_path: Path) -> None:
 
     with (
         httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as client,
-        pytest.raises(FileError, match="without encryption"),
+        pytest.raises(FileError, match="unencrypted"),
     ):
         url = "https://data.example/scan.gz"
         download(client, url, tmp_path / "scan.gz", ONCE, wait=lambda s: None)

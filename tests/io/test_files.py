@@ -337,15 +337,15 @@ def test_a_sheared_grid_is_kept_by_nifti_and_refused_by_metaimage(tmp_path):
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("scan.zip", "unpack it, and name the folder"),
-        ("scan.hdr", "Analyze does not say where left is"),
-        ("scan.img", "Analyze does not say where left is"),
+        ("scan.zip", "unpack it, and give the folder"),
+        ("scan.hdr", "Analyze does not state the orientation"),
+        ("scan.img", "Analyze does not state the orientation"),
         ("scan.mgz", "convert it to NIfTI, as by mri_convert"),
     ],
 )
 def test_files_that_are_met_often_are_named_with_what_to_do(tmp_path, name, remedy):
     (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(FileError, match=rf"{name} is not a volume .* and DICOM; {remedy}"):
+    with pytest.raises(FileError, match=rf"{name} is not a supported volume.* and DICOM; {remedy}"):
         read_volume(tmp_path / name, "a.u.")
 
 
@@ -358,5 +358,5 @@ def test_a_volume_larger_than_the_memory_is_named(tmp_path, monkeypatch, suffix)
         raise MemoryError
 
     monkeypatch.setitem(files._READ, suffix, too_much)
-    with pytest.raises(FileError, match=rf"a{suffix} holds more than fits into the memory"):
+    with pytest.raises(FileError, match=rf"a{suffix} does not fit into memory"):
         read_volume(path, "HU")

@@ -11,7 +11,7 @@ from mrtoct.io.json_text import json_text
 
 
 def refuse(word: str) -> None:
-    raise AssertionError(f"{word} is no JSON")
+    raise AssertionError(f"{word} is not JSON")
 
 
 def test_what_is_not_finite_is_null_at_any_depth() -> None:

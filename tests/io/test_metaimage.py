@@ -77,7 +77,7 @@ def test_flat_and_coloured_images_are_refused(tmp_path):
     with pytest.raises(GeometryError, match="three dimensions, got 2"):
         read_volume(tmp_path / "flat.mha", "HU")
     sitk.WriteImage(sitk.Image((5, 6, 7), sitk.sitkVectorUInt8, 3), str(tmp_path / "rgb.mha"))
-    with pytest.raises(FileError, match="one number a voxel is allowed, got 3 channels"):
+    with pytest.raises(FileError, match="one number per voxel is allowed, got 3 channels"):
         read_volume(tmp_path / "rgb.mha", "HU")
 
 
@@ -182,7 +182,7 @@ def test_a_data_file_with_a_header_of_its_own(tmp_path, skip, before):
         ({"Offset": "nan 0 0"}, GeometryError, "Offset must be finite"),
         ({"Offset": "inf31 0 0"}, FileError, "Offset must be numbers"),
         ({"ElementType": "MET_FOO"}, FileError, "1 channels of MET_FOO"),
-        ({"ElementType": "MET_SHORT_ARRAY"}, FileError, "one number a voxel"),
+        ({"ElementType": "MET_SHORT_ARRAY"}, FileError, "one number per voxel"),
         ({"ElementNumberOfChannels": "2"}, FileError, "got 2 channels"),
         ({"BinaryData": "False"}, FileError, "stored as text"),
         ({"ElementToIntensityFunctionSlope": "2"}, FileError, "values are scaled"),

@@ -122,8 +122,8 @@ def test_spacings_alone_leave_left_and_right_open(tmp_path, caplog):
         ({"endian": None}, FileError, "does not state its endian"),
         ({"encoding": "bzip2"}, FileError, "encoding is bzip2; allowed: raw, gzip"),
         ({"byte_skip": "-1"}, FileError, "skips lines or bytes"),
-        ({"data_file": "../../secret.raw"}, FileError, "is not one file beside it"),
-        ({"data_file": "/etc/passwd"}, FileError, "is not one file beside it"),
+        ({"data_file": "../../secret.raw"}, FileError, "is not a single file beside it"),
+        ({"data_file": "/etc/passwd"}, FileError, "is not a single file beside it"),
         ({"sizes": "x"}, FileError, "header is damaged"),
     ],
 )

@@ -147,7 +147,9 @@ def test_a_subject_that_cannot_be_judged_stops_no_other(folders, cohort):
     assert str(bad) in result.failed["1BA001"]
     for name in ("1BA005", "head.2"):
         (cohort["made"] / f"sct_{name}.mha").write_bytes(b"")
-    with pytest.raises(CohortError, match=r"none of 3 subjects could be judged; 1BA001: .*sct_1BA"):
+    with pytest.raises(
+        CohortError, match=r"none of 3 subjects could be evaluated; 1BA001: .*sct_1BA"
+    ):
         judge_cohort(request)
 
 
@@ -193,9 +195,9 @@ def test_arguments_that_do_not_fit_are_told_apart(folders, cohort, tmp_path):
         with pytest.raises(CohortError, match=message):
             judge_cohort(request)
     for request, message in (
-        (Request(one_sct, real), "name two volumes, or two folders"),
-        (Request(one_sct, one_ct, against=made), f"{made} is no volume"),
-        (Request(one_sct, one_ct, subjects=("a",)), "subjects are chosen from a cohort"),
+        (Request(one_sct, real), "give two volumes, or two folders"),
+        (Request(one_sct, one_ct, against=made), f"{made} is not a volume"),
+        (Request(one_sct, one_ct, subjects=("a",)), "subjects can be chosen from a cohort"),
         (Request(one_sct, one_ct, against=one_sct), "cannot be compared with itself"),
     ):
         assert single(request)
@@ -218,7 +220,7 @@ def test_errors_name_the_file(folders, cohort, tmp_path):
     with pytest.raises(ValueRangeError, match=r"raw\.nii\.gz: values run from .*intercept"):
         judge_pair(Request(raw, one_ct))
     where = cohort["real"] / "1BA005" / "mask.nii.gz"
-    with pytest.raises(ValueRangeError, match="pass force=True to judge it all the same"):
+    with pytest.raises(ValueRangeError, match="pass force=True to evaluate it anyway"):
         judge_pair(Request(raw, one_ct, where))
     doubted = judge_pair(Request(raw, one_ct, where, terms=Terms(force=True)))
     assert "raw.nii.gz: values run from" in doubted.notes[0]

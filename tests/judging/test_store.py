@@ -75,7 +75,9 @@ def test_who_was_trained_on_is_not_judged(result, run, tiny_store):
     (judged,) = result.subjects
     assert (judged.subject, judged.role) == (VALIDATED, "validation")
     assert result.methods == ["tiny", "intensity map", "water"]
-    assert any("trained or validated on" in note and TRAINED in note for note in result.notes)
+    assert any(
+        "used for training or validation" in note and TRAINED in note for note in result.notes
+    )
     assert any("optimistic" in note and VALIDATED in note for note in result.notes)
     subject = read_subject(tiny_store, VALIDATED)
     sct = Translator.load(run / "best").translate(subject.channels, aligned=True)
@@ -89,7 +91,7 @@ def test_a_subject_that_is_asked_for_is_judged_with_a_warning(run, tiny_store):
     result = judge_cohort(Request(run / "best", tiny_store, subjects=(TRAINED,)))
     assert [(s.subject, s.role) for s in result.subjects] == [(TRAINED, "train")]
     assert any("say nothing about new patients" in note for note in result.notes)
-    with pytest.raises(CohortError, match="no subject nobody to judge in"):
+    with pytest.raises(CohortError, match="no subject nobody to evaluate in"):
         judge_cohort(Request(run / "best", tiny_store, subjects=("nobody",)))
 
 

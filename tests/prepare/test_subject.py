@@ -164,7 +164,7 @@ def test_what_has_hardly_any_bone_is_not_called_good(head):
         replace(raw, ct=head.ct.with_voxels(meat)), replace(SETTINGS, judge_given=True)
     )
     assert subject.registration["verdict"] == "doubtful"
-    assert "10 to 25 % of a head is usual: no head" in subject.distrust
+    assert "10 to 25 % of a head is usual: not a head" in subject.distrust
     assert subject.warnings[0] == subject.distrust
     # Where no verdict is asked for, none is given.
     assert prepare(head, ct=head.ct.with_voxels(meat), ct_to_mr=head.ct_to_mr).distrust is None

@@ -64,7 +64,7 @@ def test_attenuation_is_at_a_frequency(shells):
         np.testing.assert_allclose(found[radius > 78], 0.00217 * mhz**2, rtol=1e-5)
     webb = made(ct, "attenuation", "webb-ge-120kvp", frequency_mhz=0.5).values.voxels
     np.testing.assert_allclose(webb[bone], 18.5, atol=0.05)
-    for mhz, reason in ((None, "name it in MHz"), (500, "0.05 to 10 MHz, got 500")):
+    for mhz, reason in ((None, "give it in MHz"), (500, "0.05 to 10 MHz, got 500")):
         with pytest.raises(ValueRangeError, match=reason):
             made(ct, "attenuation", frequency_mhz=mhz)
 
@@ -97,7 +97,7 @@ def test_what_lies_beyond_the_curve_is_told(shells):
 
 def test_what_is_no_ct_is_refused(shells, head):
     ct = shells.ct()
-    with pytest.raises(ValueRangeError, match="moved up by about 1024"):
+    with pytest.raises(ValueRangeError, match="shifted up by about 1024"):
         made(head.ct.with_voxels(head.ct.voxels + 1024), "density")
     with pytest.raises(ValueRangeError, match="looks like an MR"):
         made(head.mr["T1"], "density")

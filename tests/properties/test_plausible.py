@@ -88,7 +88,7 @@ def test_bone_is_compared_with_that_of_the_training(clean):
     (finding,) = look_at_sct(clean, harder).findings
     assert finding.kind == "bone-hu"
     assert "1000 to 1680 is usual" in finding.sentence
-    assert "softer than in the CTs that its model learnt from" in finding.sentence
+    assert "softer than in its model's training CTs" in finding.sentence
     alike = BoneHu(8, (900.0, 980.0), (930.0, 1000.0))
     assert not look_at_sct(clean, alike).findings
 

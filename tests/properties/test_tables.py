@@ -89,6 +89,6 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path):
     for name in ("red.kct", "red.txt", "scanner"):
         with pytest.raises(FileError, match="holds density, not red"):
             write_table(tmp_path / name, CURVES["red"]["matrad"], RED)
-    with pytest.raises(FileError, match="is no table mrtoct knows"):
+    with pytest.raises(FileError, match="is not a supported table"):
         write_table(tmp_path / "red.xls", CURVES["red"]["matrad"], RED)
     assert not list(tmp_path.iterdir())

@@ -68,7 +68,7 @@ def test_what_cannot_be_seen_is_not_known() -> None:
     noise = mr.with_voxels(rng.normal(400, 30, index.shape[1:]).astype(np.float32))
     found = measure_motion(head.ct, noise, head.ct_to_mr)
     assert {m.verdict for m in found.motions.values()} == {"not known"}
-    assert "too little to see" in found.motions["neck"].reason
+    assert "not enough information" in found.motions["neck"].reason
     short = mr.cropped((slice(0, 76), slice(0, 80), slice(24, 56)))
     found = measure_motion(head.ct, short, head.ct_to_mr)
     assert found.motions["skull"].verdict == "good"

@@ -66,11 +66,11 @@ def test_what_is_no_head_has_no_regions() -> None:
     grid = Grid((60, 60, 60), np.diag([3.0, 3.0, 3.0, 1.0]))
     away = np.linalg.norm(np.indices(grid.shape) - 29.5, axis=0) * 3
     ball = np.where(away < 70, 40, -1000).astype(np.int16)
-    with pytest.raises(RegistrationError, match="bone encloses 0% of the largest room"):
+    with pytest.raises(RegistrationError, match="bone encloses 0% of the largest space"):
         find_regions(Volume(ball, grid, "HU"))
-    with pytest.raises(RegistrationError, match="the largest room of soft tissue has"):
+    with pytest.raises(RegistrationError, match="the largest space of soft tissue has"):
         find_regions(Volume(np.where(away < 30, 40, -1000).astype(np.int16), grid, "HU"))
-    with pytest.raises(RegistrationError, match="no room of soft tissue"):
+    with pytest.raises(RegistrationError, match="no space of soft tissue"):
         find_regions(Volume(np.full(grid.shape, -1000, np.int16), grid, "HU"))
 
 

@@ -95,7 +95,7 @@ def test_validation_subjects_never_make_a_good_verdict(make_subject):
 def test_no_rival_is_no_verdict(make_subject):
     result = verdict(cohort(make_subject(), [50], {}))
     assert result.standing == "caution"
-    assert result.sentence == "u-net was compared with nothing on 1 test subject."
+    assert result.sentence == "u-net has no method to compare with on 1 test subject."
 
 
 def test_test_subjects_speak_alone(subjects):

@@ -147,7 +147,7 @@ def test_uncertainty_is_shown_where_it_was_estimated(contents, subjects):
     assert {"uncertainty", "voxels-0-deviation"} <= set(outline.ids)
     assert "voxels-1-deviation" not in outline.ids
     text = " ".join(" ".join(outline.text).split())
-    assert f"{100 * curve.coverage(0.6827):.0f} % of the voxels lie within one" in text
+    assert f"{100 * curve.coverage(0.6827):.0f} % of the voxels are within one" in text
 
 
 def points_of(chart, name):

@@ -69,7 +69,7 @@ def test_captions_say_what_is_seen_in_which_window_where_and_of_how_many(folder,
 def test_captions_admit_flattery(subjects):
     text = publication._common(subjects[2:])
     assert "1 validation subject;" in text
-    assert "the numbers flatter" in text
+    assert "the figures are optimistic" in text
 
 
 def drawing():
@@ -140,7 +140,7 @@ def test_what_could_not_be_written_is_said_before_the_work(tmp_path, taken):
     with pytest.raises(FileError, match=taken.replace(".", r"\.")):
         require_no_figures(tmp_path, ["a", "b"], overwrite=False)
     require_no_figures(tmp_path, ["a", "b"], overwrite=True)
-    with pytest.raises(FileError, match="is a file; the name of a folder"):
+    with pytest.raises(FileError, match="is a file; a folder name"):
         require_no_figures(tmp_path / taken, ["a", "b"], overwrite=True)
 
 

@@ -106,8 +106,8 @@ def test_a_large_head_is_shown_coarser_and_the_page_says_so(shown: Translation) 
     i, j, k = (n // 2 for n in packed.scene.shape)
     assert found[i, j, k] == pytest.approx(20, abs=30)
     assert found[0, 0, 0] == -1024
-    assert "voxels coarser than they were translated" in render_translation(small)
-    assert "voxels coarser" not in render_translation(shown)
+    assert "at a coarser resolution than the translation" in render_translation(small)
+    assert "coarser resolution" not in render_translation(shown)
 
 
 def test_numbers_in_words(shown: Translation) -> None:
@@ -123,7 +123,7 @@ def test_numbers_in_words(shown: Translation) -> None:
 def test_what_the_guard_found_is_said_in_its_words(shown: Translation) -> None:
     plain = render_translation(shown)
     assert 'class="verdict good"' in plain
-    assert "Nothing is odd about this MR, nor about the synthetic CT by itself." in plain
+    assert "No problems found with this MR or the synthetic CT." in plain
     doubts = [
         Finding("doubtful", "top-cut", "the vertex is cut <off>", "MR"),
         Finding("note", "noise", "it is noisy", "MR"),

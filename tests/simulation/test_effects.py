@@ -56,5 +56,5 @@ def test_shape_and_noise_are_effects_too() -> None:
 def test_a_wrong_name_names_the_nearest() -> None:
     with pytest.raises(ValueRangeError, match="'gost' is no effect; did you mean ghost\\?"):
         chosen_effects("bias,gost")
-    with pytest.raises(ValueRangeError, match="no effect is named"):
+    with pytest.raises(ValueRangeError, match="no effect is given"):
         chosen_effects(" ,")

@@ -91,7 +91,7 @@ def test_bad_wishes_are_refused_before_the_work(sources: Path, tmp_path: Path) -
     out = tmp_path / "out"
     with pytest.raises(ValueRangeError, match=r"contrasts are t1, .*, any, got 'T1'"):
         write_pairs(sources, out, contrast="T1")
-    with pytest.raises(ValueRangeError, match="'bais' is no effect"):
+    with pytest.raises(ValueRangeError, match="'bais' is not an effect"):
         write_pairs(sources, out, effects="bais")
     with pytest.raises(ValueRangeError, match="1 to 9999 subjects, got 0"):
         write_pairs(sources, out, subjects=0)

@@ -108,7 +108,7 @@ def test_a_worker_that_was_killed_is_told_even_in_the_middle_of_a_scan(
         next(stream)
         (worker,) = {*multiprocessing.active_children()} - others
         worker.kill()
-        with pytest.raises(MrtoctError, match="was ended from outside"):
+        with pytest.raises(MrtoctError, match="was killed"):
             for _ in range(AHEAD + 2):
                 next(stream)
 

@@ -19,7 +19,7 @@ def test_times_are_read(text: str, minutes: float) -> None:
 
 @pytest.mark.parametrize("text", ["20", "m", "20 m", "-5m", "0m", "", "2d", "20mm", "nan"])
 def test_what_is_no_time_is_named(text: str) -> None:
-    with pytest.raises(ValueRangeError, match="is no time budget; write a time above 0 as 90s"):
+    with pytest.raises(ValueRangeError, match="is not a time budget; give a time above 0 as 90s"):
         parse_budget(text)
 
 
@@ -81,7 +81,7 @@ def test_the_notes_say_what_changed() -> None:
     full = paper_experiments()
     lines = what_was_scaled(full, scaled(full, 31, (2.0, 2.0, 3.0), (97, 128), "cpu"), 31)
     text = "\n".join(lines)
-    assert "together got 31 min: unet-mae 3 min" in text
+    assert "together took 31 min: unet-mae 3 min" in text
     assert "2 x 2 x 3 mm (paper: 0.65 x 0.65 x 0.65), slices 128 x 128 (paper: 384 x 384)" in text
     assert "unet-mae 16 instead of 64" in text
     assert "context-gan 8 instead of 32" in text

@@ -60,7 +60,7 @@ def test_three_subjects_in_three_folds_are_enough_and_in_two_are_not(
     (store / "manifest.json").write_text(json.dumps(manifest))
     (store / "SHA256SUMS").unlink()  # as of the manifest before
     assert len(make_plan(store, Settings(folds=3), CPU).splits) == 3
-    with pytest.raises(CohortError, match="3 subjects in 2 folds leave 1 to train"):
+    with pytest.raises(CohortError, match="3 subjects in 2 folds leave 1 for training"):
         make_plan(store, Settings(folds=2), CPU)
 
 

@@ -210,7 +210,7 @@ def test_a_start_takes_over_both_players(tiny_store: Path, tmp_path: Path) -> No
         train(tiny_store, tmp_path / "none", still, start=tmp_path)
     assert not (tmp_path / "none").exists()
     wider = tiny_recipe(model={"width": 8})
-    with pytest.raises(BundleError, match="is no start for this recipe"):
+    with pytest.raises(BundleError, match="cannot be the start for this recipe"):
         train(tiny_store, tmp_path / "third", wider, start=last)
 
 
@@ -227,7 +227,7 @@ def test_signs_of_collapse() -> None:
     (won,) = signs_of_collapse(points([0.99] * 4, [0.01] * 4, [90, 80, 75, 76]))
     assert "never wrong" in won
     (lost,) = signs_of_collapse(points([0.5] * 4, [0.5] * 4, [90, 80, 75, 76]))
-    assert "no longer tells" in lost
+    assert "no longer distinguishes" in lost
     (rose,) = signs_of_collapse(points([0.6] * 4, [0.4] * 4, [60, 120, 130, 140]))
     assert "rose from 60 to 140 HU" in rose
     assert signs_of_collapse([CurvePoint(n, 0, 0, 0, 60.0) for n in range(4)]) == []

@@ -122,9 +122,9 @@ def test_of_several_resolutions_the_finest_alone_is_looked_at(segmenter: Segment
 def test_what_it_needs_is_said_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValueError, match="sees in three dimensions"):
+    with pytest.raises(ValueError, match="needs a 3-D network"):
         a_recipe(model={"kind": "unet"}, data={}, patches={}, optimizer={})
-    with pytest.raises(ValueError, match="the HU window -1024 to 3071 alone, got -1000 to 2000"):
+    with pytest.raises(ValueError, match="the HU window -1024 to 3071, got -1000 to 2000"):
         a_recipe(data={"hu_window": {"low": -1000, "high": 2000}})
     monkeypatch.setattr(anatomy_module, "WEIGHTS", tmp_path / "none.safetensors")
     with pytest.raises(RecipeError, match=r"missing \(.*none.safetensors\); make them with python"):

@@ -235,7 +235,7 @@ def test_what_cannot_go_on_is_named_before_anything_is_made(
     said = sentence(recipe(data={"spacing": [2, 2, 2]}))
     assert said == (
         f"{head} was trained with data.spacing = [8.0, 8.0, 8.0], recipe tiny has [2.0, 2.0, 2.0]: "
-        "to go on from it they must be the same"
+        "to start from it they must be the same"
     )
     assert "data.hu_window = {'low': -1024.0" in sentence(
         recipe(data={"hu_window": {"low": -1000, "high": 2000}})
@@ -244,11 +244,11 @@ def test_what_cannot_go_on_is_named_before_anything_is_made(
     two = replace(bundle, model=HeadUNetConfig(2, (8, 16), 4), channels=("T1", "T2"))
     write_bundle(tmp_path / "two", two, network_of(two).state_dict())
     assert sentence(recipe(), tmp_path / "two") == (
-        f"{tmp_path / 'two'} sees 2 MR channels, and the training is on mr: name as many in "
+        f"{tmp_path / 'two'} sees 2 MR channels, and the training is on mr: give as many in "
         "data.channels of the recipe"
     )
     simulated = recipe().model_copy(update={"simulation": load_recipe("any-contrast").simulation})
-    assert sentence(simulated) == "recipe tiny learns from simulated scans, not from a store"
+    assert sentence(simulated) == "recipe tiny is trained on simulated scans, not on a store"
     assert "ships no model 'haed'" in sentence(recipe(), "haed")
 
 

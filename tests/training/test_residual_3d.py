@@ -87,6 +87,6 @@ def test_info_names_it_and_onnx_cannot_hold_its_tiles(run: Path, tmp_path: Path)
     assert "residual_encoder, 0.1 million weights" in said.output
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    with pytest.raises(BundleError, match="translates in tiles that overlap"):
+    with pytest.raises(BundleError, match="translates in overlapping tiles"):
         export_onnx(run / "best", tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()

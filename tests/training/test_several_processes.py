@@ -85,7 +85,7 @@ def test_a_killed_process_is_told_of_and_the_run_resumes(tiny_store: Path, tmp_p
             second = sorted(ours, key=lambda process: process.pid or 0)[1]
             os.kill(second.pid or 0, signal.SIGKILL)
 
-    with pytest.raises(MrtoctError, match=r"process 1 of 2 .* ended from outside \(SIGKILL\)"):
+    with pytest.raises(MrtoctError, match=r"process 1 of 2 .* was killed \(SIGKILL\)"):
         train(tiny_store, tmp_path / "killed", recipe, devices=2, watcher=kill)
     assert {*active_children()} <= others
     steps: list[int] = []
@@ -131,7 +131,7 @@ def test_processes_that_torchrun_started(tiny_store: Path, tmp_path: Path) -> No
 
 def test_what_cannot_be_shared_is_said_before_the_work(tiny_store: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"batch = 4, which 3 .* batch of 3 or 6, or take 1, 2, 4 processes"
+        RecipeError, match=r"batch = 4, which 3 .* batch of 3 or 6, or 1, 2, 4 processes"
     ):
         train(tiny_store, tmp_path / "run", several(4), devices=3)
     with pytest.raises(ValueRangeError, match="devices must be at least 1, got 0"):

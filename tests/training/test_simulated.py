@@ -114,7 +114,7 @@ def test_one_label_map_is_too_few(sources: Path, tmp_path: Path) -> None:
 
 def test_a_recipe_without_simulation_is_refused(sources: Path, tmp_path: Path) -> None:
     plain = TINY.model_copy(update={"simulation": None})
-    with pytest.raises(RecipeError, match=r"has no \[simulation\] and learns from a store"):
+    with pytest.raises(RecipeError, match=r"has no \[simulation\] and is trained on a store"):
         train_from_simulation(sources, tmp_path / "run", plain)
 
 

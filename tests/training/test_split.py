@@ -150,5 +150,5 @@ def test_one_patient_alone_trains_without_validation() -> None:
         "sub-1_ses-a",
         "sub-1_ses-b",
     ]
-    with pytest.raises(CohortError, match=r"2 patients \(with 6 sessions\) can be dealt"):
+    with pytest.raises(CohortError, match=r"2 patients \(with 6 sessions\) can be split"):
         fold_splits([n for n in visits(2) if "ses" in n], 3, seed=1)

@@ -191,7 +191,7 @@ def test_a_second_training_keeps_out_of_a_run(
 
     def second(update: Update) -> None:
         if not refused:
-            with pytest.raises(FileError, match="another training is at work") as caught:
+            with pytest.raises(FileError, match="another training is running") as caught:
                 train(tiny_store, tmp_path / "run", recipe, overwrite=True)
             refused.append(str(caught.value))
 
@@ -438,6 +438,6 @@ def test_a_time_limit_stops_in_good_order(
 
 def test_subjects_are_split_before_anything_is_read(tiny_store: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(split={"validation": 0.9, "test": 0.0})
-    with pytest.raises(CohortError, match="leave one to train"):
+    with pytest.raises(CohortError, match="leave one for training"):
         train(tiny_store, tmp_path / "run", recipe)
     assert not (tmp_path / "run").exists()

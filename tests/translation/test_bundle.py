@@ -218,7 +218,7 @@ def test_any_flipped_bit_is_noticed(tmp_path: Path) -> None:
 
 def test_without_sums_a_bundle_of_before_is_read(folder: Path) -> None:
     edit(folder, lambda translator: translator.update(spacing=[2.0, 2.0, 2.0]))
-    said = "bundle.json is not as it was written, says SHA256SUMS; train it again, or copy it anew"
+    said = "bundle.json has changed since it was written (SHA256SUMS); train it again, or copy it"
     assert said in problem(folder)
     (folder / "SHA256SUMS").unlink()
     bundle, _ = read_bundle(folder)

@@ -93,8 +93,7 @@ def test_what_does_not_fit_together_is_said_in_one_sentence() -> None:
         with pytest.raises(BundleError) as error:
             together([bundle(), bundle(), other], ["A", "B", "C"])
         assert str(error.value) == (
-            f"A and C do not fit together: one was trained with {said}; an ensemble needs models "
-            "of the same"
+            f"A and C cannot be combined: one was trained with {said}; an ensemble needs the same"
         )
 
 

@@ -81,7 +81,7 @@ def test_the_file_gives_what_a_translation_gives(tmp_path, monkeypatch, kind):
 def test_what_cannot_be_exported_is_said_before_the_work(tmp_path, monkeypatch):
     patches = Bundle(ContextGeneratorConfig(), ("MR",), (1.0,) * 3, Patches())
     write(tmp_path / "patches", patches)
-    with pytest.raises(BundleError, match="networks of patches"):
+    with pytest.raises(BundleError, match="patch networks"):
         export_onnx(tmp_path / "patches", tmp_path / "model.onnx")
     with pytest.raises(FileError, match=r"must end in \.onnx"):
         export_onnx(tmp_path / "patches", tmp_path / "model.pt")
@@ -96,6 +96,6 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_write_graph", lambda *_: None)
     monkeypatch.setattr(export, "_add_metadata", lambda _, out, *__: out.write_bytes(b"graph"))
     monkeypatch.setattr(export, "_difference", lambda *_: 1.5)
-    with pytest.raises(BundleError, match=r"differs by 1\.5 HU from itself; not kept"):
+    with pytest.raises(BundleError, match=r"differs by 1\.5 HU from it; not kept"):
         export_onnx(tmp_path / "bundle", tmp_path / "model.onnx")
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]

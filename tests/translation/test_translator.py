@@ -461,7 +461,7 @@ def test_a_volume_in_another_unit_is_refused_unless_forced(
 
 def test_what_is_no_mr_is_refused_by_what_it_is(upright: Volume) -> None:
     stub = translator(Line())
-    with pytest.raises(ValueRangeError, match="without its affine; make Volume"):
+    with pytest.raises(ValueRangeError, match="without its affine; use Volume"):
         stub.translate(upright.voxels)  # type: ignore[arg-type]
     with pytest.raises(FileError, match=r"mr\.nii\.gz does not exist"):
         stub.translate("mr.nii.gz")

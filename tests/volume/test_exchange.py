@@ -155,7 +155,7 @@ def image_of(kind: str) -> object:
         ("complex", ValueRangeError, "voxels must be real numbers, got complex64"),
         ("nowhere", GeometryError, "has no affine"),
         ("flat itk", GeometryError, r"three dimensions, got an image of size \(3, 4\)"),
-        ("vectors", ValueRangeError, "with 3 components a voxel"),
+        ("vectors", ValueRangeError, "with 3 components per voxel"),
         ("complex itk", ValueRangeError, "voxels must be real numbers, got complex64"),
         ("array", ValueRangeError, "image of nibabel or SimpleITK, got ndarray"),
         ("text", ValueRangeError, "image of nibabel or SimpleITK, got str"),

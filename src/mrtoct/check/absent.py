@@ -15,7 +15,7 @@ def check_absent(absent: Absent, found: list[Finding], scan: str) -> list[Findin
     A brain without its skull ends in view on all sides; that it does so is then no more to be said.
     """
     if absent.stripped and any(finding.kind == "no-neck" for finding in found):
-        said = "what it shows ends in blank air on all sides and has the size of a brain"
+        said = "the object ends in blank air on all sides and has the size of a brain"
         return [skull_stripped(said, scan)]
     return found + (check_face(absent, scan) if not {f.kind for f in found} & NOT_UPRIGHT else [])
 
@@ -28,9 +28,9 @@ def check_face(absent: Absent, scan: str) -> list[Finding]:
         Finding(
             "doubtful",
             "no-face",
-            "the face was removed: not measured there (below the eyes the head lies "
-            f"{absent.face_mm:.0f} mm behind the forehead); do not trust the synthetic CT near it, "
-            "or use the scan as it was before",
+            "the face was removed: not measured there (below the eyes the head is "
+            f"{absent.face_mm:.0f} mm behind the forehead); do not trust the synthetic CT near "
+            "it, or use the original scan",
             scan,
         )
     ]
@@ -41,7 +41,7 @@ def skull_stripped(seen: str, scan: str) -> Finding:
     return Finding(
         "doubtful",
         "skull-stripped",
-        f"{seen}: skull and scalp were removed, not measured there, and cannot be guessed from a "
-        "brain; use the scan as it was before",
+        f"{seen}: skull and scalp were removed, are not measured, and cannot be inferred from the "
+        "brain; use the original scan",
         scan,
     )

@@ -87,7 +87,7 @@ def _copies(subjects: Iterable[SubjectCheck]) -> dict[str, list[Finding]]:
         for name, scan in copies:
             own = [other for n, other in copies if n == name and other != scan]
             if own:
-                sentence = f"has the same voxels as {' and '.join(own)}; name the right file"
+                sentence = f"has the same voxels as {' and '.join(own)}; give the right file"
                 # Two channels that are one do no harm; a CT that is its own MR teaches nothing.
                 harm: Weight = "unusable" if "CT" in (scan, *own) else "doubtful"
                 found[name].append(Finding(harm, "same-scan", sentence, scan))
@@ -98,9 +98,8 @@ def _copies(subjects: Iterable[SubjectCheck]) -> dict[str, list[Finding]]:
                     Finding(
                         "doubtful",
                         "copy",
-                        f"has the same voxels as {', '.join(others[:3])}{more}; a head in two "
-                        "subjects may be trained on and tested on: keep one, or name the right "
-                        "file",
+                        f"has the same voxels as {', '.join(others[:3])}{more}; one head in two "
+                        "subjects may be in training and test: keep one, or give the right file",
                         scan,
                     )
                 )
@@ -120,8 +119,8 @@ def _odd_ones(subjects: list[SubjectCheck]) -> dict[str, list[Finding]]:
                     Finding(
                         "doubtful",
                         "handedness",
-                        f"is stored {what}, unlike the {len(hands) - 1} others: it came another "
-                        "way; compare left and right with the original scan",
+                        f"is stored {what}, unlike the {len(hands) - 1} others: it was converted "
+                        "differently; compare left and right with the original scan",
                         scan,
                     )
                 )

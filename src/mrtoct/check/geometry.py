@@ -67,7 +67,7 @@ def check_grid(facts: GridFacts, scan: str) -> list[Finding]:
             Finding(
                 "unusable",
                 "no-volume",
-                f"{size} voxels are no volume; export the whole series, not one slice of it",
+                f"{size} voxels are not a volume; export the whole series, not one slice of it",
                 scan,
             )
         )
@@ -98,8 +98,8 @@ def check_grid(facts: GridFacts, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "short",
-                f"its field of view is {min(facts.length_mm):g} mm at its shortest, a head needs "
-                f"{LEAST_LENGTH_MM:g} mm and more to be registered; check spacing and coverage",
+                f"its field of view is {min(facts.length_mm):g} mm at its shortest; a head needs "
+                f"{LEAST_LENGTH_MM:g} mm or more to be registered; check spacing and coverage",
                 scan,
             )
         )
@@ -108,8 +108,8 @@ def check_grid(facts: GridFacts, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "oblique",
-                f"its axes are {facts.oblique_degrees:g} degrees off the world's; up to "
-                f"{MOST_OBLIQUE:g} is usual: look whether the head is upright in a viewer",
+                f"its axes are {facts.oblique_degrees:g} degrees off the world axes; up to "
+                f"{MOST_OBLIQUE:g} is usual: check in a viewer that the head is upright",
                 scan,
             )
         )

@@ -20,7 +20,7 @@ and 19 at most in real scans; 5 mm off a head are more."""
 SMALL_TOP_CUT, MOST_TOP_CUT = 0.12, 0.42
 """Section of the head on the topmost slice, by the largest: worth a note, and doubtful. A scan that
 starts 15 mm below the vertex has 0.3, as RIRE's do, 20 mm 0.4."""
-UNSEEN = "what is not measured is missing in a synthetic CT and cannot be learnt"
+UNSEEN = "what was not measured is missing from a synthetic CT and cannot be learnt"
 VAULT_MM = 90.0
 """From the vertex down to the largest section."""
 AIR_HU, LEAST_AIR_ML = -400.0, 3.0
@@ -119,7 +119,7 @@ def cut_at(sides_cm2: Mapping[str, float], usual: str, scan: str) -> Finding:
     return Finding(
         "doubtful",
         "cut",
-        f"the field of view cuts the head {places}: {UNSEEN}, and what is beside it is doubtful; "
+        f"the field of view cuts the head {places}: {UNSEEN}, and its surroundings are doubtful; "
         "use a scan of the whole head",
         scan,
     )
@@ -148,7 +148,8 @@ def _axis(facts: HeadFacts, scan: str) -> Finding | None:
         return Finding(
             "doubtful",
             "not-upright",
-            f"the head goes on at the {neck} of the field of view ({cut[neck]:.0%} of its largest "
+            f"the head continues at the {neck} of the field of view ({cut[neck]:.0%} of its "
+            "largest "
             f"section) and hardly at the bottom ({cut['bottom']:.0%}), where the neck should be: "
             f"it is {how}; correct the orientation, often lost when files are converted",
             scan,
@@ -156,8 +157,8 @@ def _axis(facts: HeadFacts, scan: str) -> Finding | None:
     return Finding(
         "doubtful",
         "no-neck",
-        "what was taken for the head ends inside the field of view on all sides; a head goes on "
-        "at the neck: is it a head, was it masked, is it on its side?",
+        "the object ends inside the field of view on all sides, but a head continues at the neck: "
+        "is it a head, was it masked, is it on its side?",
         scan,
     )
 

@@ -73,7 +73,7 @@ def check_scale(ct: Volume, peaks: Peaks) -> list[Finding]:
         way = "up" if offset > 0 else "down"
         do = "subtract" if offset > 0 else "add"
         what = (
-            f"looks like HU moved {way} by about {abs(offset)} ({seen}; {usual}): the rescale "
+            f"looks like HU shifted {way} by about {abs(offset)} ({seen}; {usual}): the rescale "
             f"intercept was {'left out' if offset > 0 else 'applied twice'}; convert it again, "
             f"or {do} {abs(offset)}"
         )
@@ -86,13 +86,14 @@ def check_scale(ct: Volume, peaks: Peaks) -> list[Finding]:
     elif not _looks_like_ct(peaks) and low > -900 and not _is_cut(ct.voxels, low):
         kind = "looks-like-mr"
         what = (
-            f"looks like an MR ({seen}; {usual}, most of a head lies near that and bone far "
-            "above): was a wrong file named ct?"
+            f"looks like an MR ({seen}; {usual}, most of a head is near that and bone far above): "
+            "was the wrong file named ct?"
         )
     elif low > -900 and _is_cut(ct.voxels, low):
         kind = "window"
         what = (
-            f"its values are cut to a window from {low:g} to {high:g} ({seen}; {usual}): export "
+            f"its values are clipped to a window from {low:g} to {high:g} ({seen}; {usual}): "
+            "export "
             "the full range"
         )
     else:
@@ -131,7 +132,7 @@ def check_bone(ct: Volume, head: Array) -> list[Finding]:
                 "doubtful",
                 "little-bone",
                 f"{bone.size / inside.size:.1%} of the body is bone (above 300 HU), 10 to 25 % "
-                "of a head is usual: no head, or cut or scaled values",
+                "of a head is usual: not a head, or clipped or scaled values",
                 "CT",
             )
         )
@@ -142,8 +143,8 @@ def check_bone(ct: Volume, head: Array) -> list[Finding]:
             Finding(
                 "doubtful",
                 "cut-bone",
-                f"{cut:.0%} of the bone holds the highest value, {highest:g} HU: the values are "
-                "cut to a window; a scanner's reach 3071 HU: export the full range",
+                f"{cut:.0%} of the bone has the highest value, {highest:g} HU: the values are "
+                "clipped to a window; a scanner's reach 3071 HU: export the full range",
                 "CT",
             )
         )

@@ -33,9 +33,10 @@ def check_metal(metal: Metal | None, head: Volume) -> list[Finding]:
         Finding(
             "doubtful",
             "metal",
-            f"it holds {metal.volume_ml:.2g} ml of metal {where}, up to {metal.highest_hu:.0f} HU: "
-            f"neither it nor its streaks, up to {metal.reach_mm:.0f} mm from it in its slices, are "
-            f"HU of tissue; prepare leaves {spoilt:.0%} of the head out of loss and scores for it",
+            f"it holds {metal.volume_ml:.2g} ml of metal {where}, up to {metal.highest_hu:.0f} "
+            f"HU: it and its streaks, up to {metal.reach_mm:.0f} mm from it in its slices, are "
+            f"not HU of tissue; prepare leaves {spoilt:.0%} of the head out of loss and scores "
+            "for it",
             "CT",
         )
     ]

@@ -63,22 +63,22 @@ def check_size(ct: HeadFacts, mr: HeadFacts, scan: str) -> list[Finding]:
 
 
 def check_overlap(ct_head: Volume, mr_head: Volume, ct_to_mr: Array, scan: str) -> list[Finding]:
-    """Compare head masks that are said to be aligned through a 4 x 4 map (RAS mm)."""
+    """Compare head masks that are declared as aligned through a 4 x 4 map (RAS mm)."""
     grid = ct_head.grid.upright((4.0, 4.0, 4.0))
     a = resample(ct_head, grid, fill=0.0).voxels >= 0.5
     b = resample(mr_head, grid, fill=0.0, transform=ct_to_mr).voxels >= 0.5
     seen = coverage(mr_head.grid, grid, ct_to_mr) & coverage(ct_head.grid, grid)
     covered = float((a & seen).sum() / max(a.sum(), 1))
     how = (
-        "but through ct_to_mr" if not np.array_equal(ct_to_mr, np.eye(4)) else "said to be aligned"
+        "but through ct_to_mr" if not np.array_equal(ct_to_mr, np.eye(4)) else "declared as aligned"
     )
     if covered == 0:
         return [
             Finding(
                 "unusable",
                 "apart",
-                f"{how}, the MR's field of view holds nothing of the CT's head; correct the "
-                "transform, or let mrtoct register the two",
+                f"{how}, the MR's field of view does not contain the CT's head; correct the "
+                "transform, or let mrtoct register them",
                 scan,
             )
         ]
@@ -90,8 +90,7 @@ def check_overlap(ct_head: Volume, mr_head: Volume, ct_to_mr: Array, scan: str) 
                 "doubtful",
                 "poor-overlap",
                 f"{how}, the head on the MR and on the CT overlap poorly (Dice {dice:.2f}; "
-                f"{LEAST_OVERLAP} or more is usual): look at both in a viewer, or let mrtoct "
-                "register them",
+                f"{LEAST_OVERLAP} or more is usual): view both, or let mrtoct register them",
                 scan,
             )
         ]
@@ -100,8 +99,8 @@ def check_overlap(ct_head: Volume, mr_head: Volume, ct_to_mr: Array, scan: str) 
             Finding(
                 "doubtful",
                 "little-overlap",
-                f"the MR's field of view holds {covered:.0%} of the CT's head; {LEAST_COVERED:.0%} "
-                "and more is usual: the rest is left out of training",
+                f"the MR's field of view contains {covered:.0%} of the CT's head; "
+                f"{LEAST_COVERED:.0%} or more is usual: the rest is left out of training",
                 scan,
             )
         ]
@@ -142,7 +141,7 @@ def check_position(ct: CoarseHead, mr: CoarseHead, scan: str) -> list[Finding]:
         Finding(
             "doubtful",
             "position",
-            f"its head fits the CT's better {in_words(best)} than as the files say "
+            f"its head fits the CT's better {in_words(best)} than as stated in the headers "
             f"({fits[best]:.2f} to {stated:.2f}): one of them states a wrong patient position; "
             "correct it, or registration must search all positions",
             scan,
@@ -197,7 +196,7 @@ def in_words(turn: Turn) -> str:
     if order != (0, 1, 2):
         return "after a quarter turn"
     axis = {(1, -1, -1): "right-left", (-1, 1, -1): "back-front", (-1, -1, 1): "foot-head"}
-    return f"turned by 180 degrees about the {axis[signs]} axis"
+    return f"rotated by 180 degrees about the {axis[signs]} axis"
 
 
 def _coarse(head: Volume, dark: Array) -> CoarseHead:

@@ -26,7 +26,7 @@ def check_modality(mr: Volume, peaks: Peaks, scan: str) -> list[Finding]:
                 "unusable",
                 "looks-like-ct",
                 f"holds HU (air at {peaks.background:.0f}, soft tissue at {peaks.body:.0f}): it "
-                "is a CT; name the MR",
+                "is a CT; give the MR",
                 scan,
             )
         ]
@@ -36,9 +36,9 @@ def check_modality(mr: Volume, peaks: Peaks, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "looks-like-ct",
-                f"looks like a CT with HU moved up by {offset} (background at "
+                f"looks like a CT with HU shifted by {offset} (background at "
                 f"{peaks.background:.0f}, {peaks.narrow:.0%} of the body near "
-                f"{peaks.body:.0f}; an MR's values spread more): was a wrong file named mr?",
+                f"{peaks.body:.0f}; an MR's values spread more): was the wrong file named mr?",
                 scan,
             )
         ]
@@ -69,7 +69,8 @@ def check_signal_range(mr: Volume, head: Array, scan: str) -> list[Finding]:
                 "doubtful",
                 "negative",
                 f"its values run from {low:.3g} to {high:.3g}, as z-scores do; signal is never "
-                "negative. The lowest is taken for no signal: better export the scanner's values",
+                "negative. The lowest is taken as no signal: preferably export the scanner's "
+                "values",
                 scan,
             )
         )
@@ -79,8 +80,8 @@ def check_signal_range(mr: Volume, head: Array, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "saturated",
-                f"{saturated:.1%} of the head holds the highest value, {high:g}, hardly any is "
-                "usual: bright tissue was cut off; export the full range",
+                f"{saturated:.1%} of the head has the highest value, {high:g}, hardly any is "
+                "usual: bright tissue was clipped; export the full range",
                 scan,
             )
         )
@@ -91,7 +92,7 @@ def check_signal_range(mr: Volume, head: Array, scan: str) -> list[Finding]:
                 "doubtful",
                 "few-values",
                 f"the head has only {levels} different values, scans have hundreds: it is a "
-                "coarsened picture or a segmentation; export the scanner's values",
+                "quantised image or a segmentation; export the scanner's values",
                 scan,
             )
         )

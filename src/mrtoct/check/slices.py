@@ -49,7 +49,7 @@ def check_slices(
             Finding(
                 "doubtful",
                 "empty-slices",
-                f"{_slices(empty)} inside the head hold one value only; the series is damaged: "
+                f"{_slices(empty)} inside the head have a constant value; the series is damaged: "
                 "convert it again",
                 scan,
             )
@@ -64,8 +64,8 @@ def check_slices(
             Finding(
                 "doubtful",
                 "repeated-slices",
-                f"{_slices(same)} and the next are identical; noise alone makes slices differ: "
-                "a slice was exported twice, convert it again",
+                f"{_slices(same)} and the next are identical; noise makes slices differ: a slice "
+                "was exported twice, convert it again",
                 scan,
             )
         )
@@ -92,7 +92,7 @@ def _order(likeness: Array, first: int, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "slice-order",
-                f"{np.mean(strange):.0%} of the slices are most like one that is not beside "
+                f"{np.mean(strange):.0%} of the slices are most similar to a slice not next to "
                 "them; slices are out of order, as when an interleaved scan is stacked: convert "
                 "it again",
                 scan,
@@ -106,8 +106,8 @@ def _order(likeness: Array, first: int, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "slice-order",
-                f"{_slices((swapped + first).tolist())} and the next fit better in exchanged "
-                "order; convert the series again, sorted by position",
+                f"{_slices((swapped + first).tolist())} and the next fit better in swapped order; "
+                "convert the series again, sorted by position",
                 scan,
             )
         ]
@@ -118,9 +118,9 @@ def _order(likeness: Array, first: int, scan: str) -> list[Finding]:
             Finding(
                 "doubtful",
                 "slice-jump",
-                f"between {_slices((jumps + first).tolist())} and the next the image jumps, more "
-                "than between their neighbours; slices may be missing or the patient moved: look "
-                "at it from the side",
+                f"between {_slices((jumps + first).tolist())} and the next there is a jump, "
+                "larger than between their neighbours; slices may be missing or the patient "
+                "moved: check a sagittal view",
                 scan,
             )
         ]

@@ -92,7 +92,7 @@ def check_subject(files: SubjectFiles) -> SubjectCheck:
     findings = [finding for look in looks.values() for finding in look.findings]
     kinds = {finding.kind for finding in findings}
     if {"looks-like-mr", "looks-like-ct"} <= kinds:
-        findings.append(Finding("unusable", "exchanged", "CT and MR are exchanged: rename them"))
+        findings.append(Finding("unusable", "exchanged", "CT and MR are swapped: rename them"))
     findings += _compare(files, looks)
     # A head that looks back has its nape in front, which recedes as if a face were missing.
     looks_back = {
@@ -115,7 +115,8 @@ def _look(scan: Scan, name: str) -> _Look:
     if scan.path.is_file():
         findings += check_header(scan.path, name)
     if volume.measured is not None:
-        missing = f"{share(volume.unmeasured)} of its voxels were not measured; none is learnt from"
+        part = share(volume.unmeasured)
+        missing = f"{part} of its voxels were not measured and are left out of training"
         findings.append(Finding("note", "not-measured", missing, name))
     peaks = find_peaks(volume.voxels)
     if name == "CT":

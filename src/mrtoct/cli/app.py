@@ -21,42 +21,41 @@ Function = Callable[..., None]
 
 COMMANDS = {
     "translate": "Translate a head MR, or a folder of them, into synthetic CTs.",
-    "demo": "Translate a head by the model that comes with mrtoct, and make a page to look at.",
+    "demo": "Translate a head with the shipped model and show the result on a page.",
     "view": "Show volumes side by side in three planes and 3-D, with linked slices, windows and "
     "overlays.",
-    "inspect": "Look at a synthetic CT without a reference: is it a head's?",
+    "inspect": "Check the plausibility of a synthetic CT without a reference.",
     "convert": "Turn a synthetic CT into a map of a physical property.",
-    "curves": "List the curves from HU to a property, show one, or write it for a program that "
-    "reads it.",
+    "curves": "List the curves from HU to a property, show one, or write it for another program.",
     "ultrasound": "Write skull, density, speed and attenuation of sound for k-Plan, PRESTUS, "
     "BabelBrain, k-Wave.",
-    "mumap": "Put the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, "
+    "mumap": "Insert the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, "
     "1/cm).",
     "structures": "Outline body, bone, air and brain of a synthetic CT for a treatment "
     "planning system.",
-    "compare-dose": "Compare how deep proton beams would reach in a synthetic CT and in the "
+    "compare-dose": "Compare proton ranges, and optionally doses, in a synthetic CT and the "
     "real one.",
-    "tour": "Train a model of your own in minutes, offline, on a CPU: the whole way on made-up "
-    "heads.",
-    "phantom": "Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.",
+    "tour": "Run a complete training on phantom heads in minutes, offline, on a CPU.",
+    "phantom": "Generate a cohort of head phantoms as raw scans, to try mrtoct without patient "
+    "data.",
     "simulate": "Simulate MR of any contrast and CT from real anatomies: a cohort of aligned "
     "pairs.",
     "series": "List the series in a folder of DICOM files, or write one of them as a volume.",
-    "check": "Look at a cohort, or one pair, before anyone waits for hours.",
-    "register": "Find the rigid transform that takes points of the CT to points of the MR.",
-    "resample": "Bring a volume onto another grid.",
-    "score": "Say how far a CT-to-MR transform is from a reference, in mm.",
+    "check": "Check a cohort, or one pair, for problems before hours of work.",
+    "register": "Find the rigid transform that maps points of the CT to points of the MR.",
+    "resample": "Resample a volume to another grid.",
+    "score": "Measure the error of a CT-to-MR transform against a reference, in mm.",
     "prepare": "Register, mask, clean and resample MR/CT pairs into a store that trains fast.",
     "train": "Train a network on a prepared store.",
     "evaluate": "Compare synthetic CTs with real CTs, in HU inside a mask.",
     "report": "Translate and evaluate a run's held-out subjects and show them on one page.",
     "reproduce": "Run the paper's experiments on a prepared store and compare them.",
     "fetch": "Fetch public data sets, or a model.",
-    "models": "List the models that --model finds by name, and where each came from.",
+    "models": "List the models available to --model by name, and their origin.",
     "export": "Write a model as ONNX, for programs that run networks without Python or torch.",
-    "recipes": "List the recipes that come with mrtoct, or show one to begin your own with.",
-    "info": "Say what a file or folder is, and what it holds.",
-    "doctor": "Say whether this installation works, and what makes it slow.",
+    "recipes": "List the built-in recipes, or show one as a start for your own.",
+    "info": "Describe a file or folder.",
+    "doctor": "Check this installation, and what makes it slow.",
 }
 """Each command and its line in the overview. mrtoct.cli.NAME holds the function NAME; it is
 imported when the command is called, so that the overview waits for no library."""
@@ -64,23 +63,19 @@ imported when the command is called, so that the overview waits for no library."
 GROUPS = {"fetch": ("rire", "model")}
 """Commands with commands of their own: the functions in their module."""
 
-_PANEL = "What is said"
+_PANEL = "Messages"
 VOICE: dict[str, tuple[Any, Any]] = {
     "quiet": (
         Annotated[
             bool,
-            typer.Option(
-                "--quiet", help="Say nothing but warnings and errors.", rich_help_panel=_PANEL
-            ),
+            typer.Option("--quiet", help="Show only warnings and errors.", rich_help_panel=_PANEL),
         ],
         False,
     ),
     "verbose": (
         Annotated[
             bool,
-            typer.Option(
-                "--verbose", help="A line for every step of the work.", rich_help_panel=_PANEL
-            ),
+            typer.Option("--verbose", help="Show a line for every step.", rich_help_panel=_PANEL),
         ],
         False,
     ),
@@ -89,7 +84,7 @@ VOICE: dict[str, tuple[Any, Any]] = {
             Path | None,
             typer.Option(
                 metavar="FILE",
-                help="Add what is said to this file, with the time.",
+                help="Append all messages to this file, with the time.",
                 show_default=False,
                 rich_help_panel=_PANEL,
             ),
@@ -160,7 +155,7 @@ def _in_one_sentence(command: Function) -> Function:
         except MemoryError:
             sys.exit("mrtoct: not enough memory")
         except KeyboardInterrupt:
-            print("mrtoct: interrupted; what was finished is kept", file=sys.stderr)
+            print("mrtoct: interrupted; finished work is kept", file=sys.stderr)
             sys.exit(130)
 
     return _with_options(run, VOICE)
@@ -185,10 +180,10 @@ app = typer.Typer(
     cls=Commands,
     help=(
         "Synthetic CT in Hounsfield units from head MRI.\n\n"
-        "Start with **mrtoct demo**, or with **mrtoct translate MR SCT** for a head MR of yours: a "
-        "model for any contrast comes with the package. To train one on your own MR/CT pairs the "
-        "steps are check, prepare, train, translate, evaluate, report; **mrtoct tour** shows them "
-        "on made-up heads.\n\n"
+        "Start with **mrtoct demo**, or with **mrtoct translate MR SCT** for your own head MR: a "
+        "model for any contrast is included. To train one on your own MR/CT pairs, the steps are "
+        "check, prepare, train, translate, evaluate, report; **mrtoct tour** shows them on phantom "
+        "heads.\n\n"
         "Research software, not a medical device."
     ),
     no_args_is_help=True,
@@ -210,7 +205,7 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass

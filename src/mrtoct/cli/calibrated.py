@@ -21,8 +21,8 @@ def curve_for(quantity: Quantity, wanted: str | None, sct: Path) -> tuple[Curve,
     kvp = read_calibration(Scan(sct)).kvp
     curve = usual_curve(quantity, kvp)
     if kvp is None:
-        return curve, f"{sct} does not say its tube voltage; {curve.name} was taken"
+        return curve, f"the tube voltage of {sct} is not known; {curve.name} was used"
     if curve.name == quantity.at_voltage.format(kvp=kvp):
-        return curve, f"{sct} has HU as at {kvp:g} kVp, and so has {curve.name}"
-    like = f"{sct} has HU as at {kvp:g} kVp"
-    return curve, f"{like}, for which no curve is known; {curve.name} was taken"
+        return curve, f"{sct} has HU of {kvp:g} kVp, like {curve.name}"
+    like = f"{sct} has HU of {kvp:g} kVp"
+    return curve, f"{like}, for which no curve is known; {curve.name} was used"

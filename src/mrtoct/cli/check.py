@@ -34,17 +34,17 @@ def check(
     mr: Annotated[
         Path | None,
         typer.Argument(
-            metavar="MR", help="The MR of one pair, if SOURCE is its CT.", show_default=False
+            metavar="MR", help="The MR of the pair, if SOURCE is a CT.", show_default=False
         ),
     ] = None,
     workers: Workers = processors(),
     scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at a cohort, or one pair, before anyone waits for hours.
+    """Check a cohort, or one pair, for problems before hours of work.
 
-    Are all files there and readable, is the CT in HU, are MR and CT what they are named, are the
-    heads whole, upright and of a head's size, do the slices follow, is the same scan in two
+    Are all files there and readable, is the CT in HU, are MR and CT what their names say, are the
+    heads complete, upright and of plausible size, are the slices in order, is the same scan in two
     subjects? Each subject is ok, doubtful (look at it) or unusable, with the reasons. Nothing is
     registered and nothing is written.
 
@@ -52,8 +52,8 @@ def check(
     """
     if mr is None and source.is_file() and source.name.lower().endswith(VOLUME_ENDINGS):
         raise FileError(
-            f"{source} is one volume; a cohort or a pair of CT and MR is checked. A synthetic CT "
-            "by itself is looked at by 'mrtoct inspect'"
+            f"{source} is one volume; a cohort or a pair of CT and MR is needed. To check a "
+            "synthetic CT by itself, use 'mrtoct inspect'"
         )
     if scheduler is not None:  # other machines work in other folders
         source, mr = source.absolute(), mr and mr.absolute()
@@ -68,6 +68,8 @@ def check(
         raise typer.Exit(1)
     if mr is None:
         say(f"next: mrtoct prepare {source} STORE")
+    else:
+        say(f"next: mrtoct register {source} {mr} --out CT_TO_MR.tfm --picture PICTURE.png")
 
 
 def pair_listing(ct: Path, mr: Path) -> Listing:

@@ -48,12 +48,15 @@ def compare_dose(
         str | None,
         typer.Option(
             metavar="FILE|X,Y,Z",
-            help="A mask, or the middle (RAS mm) of a ball of 20 mm radius.",
+            help="A mask, or the centre (RAS mm) of a ball of 20 mm radius.",
             show_default="a ball in the middle of the brain",
         ),
     ] = None,
     beams: Annotated[
-        int, typer.Option(min=1, max=360, help="How many beams all around; two more are oblique.")
+        int,
+        typer.Option(
+            min=1, max=360, help="Number of beams all around; two oblique ones are added."
+        ),
     ] = 36,
     curve: Annotated[
         str | None,
@@ -66,7 +69,7 @@ def compare_dose(
     dose: Annotated[
         Literal["protons", "photons", "both"] | None,
         typer.Option(
-            help="Also plan on the CT, compute the plan's dose on both, and compare those.",
+            help="Also plan on the CT, compute the plan's dose on both, and compare the doses.",
             show_default=False,
         ),
     ] = None,
@@ -74,20 +77,20 @@ def compare_dose(
         str | None,
         typer.Option(
             metavar="ANGLES",
-            help="Degrees that the beams of --dose come from: 0 from the front, 90 from the left.",
+            help="Gantry angles for --dose in degrees: 0 from the front, 90 from the left.",
             show_default="120,240 for protons; 60,180,300 for photons",
         ),
     ] = None,
     dose_grid: Annotated[
-        float, typer.Option(min=1.5, max=5, metavar="MM", help="Spacing of the doses.")
+        float, typer.Option(min=1.5, max=5, metavar="MM", help="Spacing of the dose grid.")
     ] = GRID_MM,
     engine: Annotated[
         Path | None,
         typer.Option(
             metavar="PYTHON",
             envvar="MRTOCT_DOSE_ENGINE",
-            help="The Python of an environment with pyRadPlan; --dose without it says how to make "
-            "one.",
+            help="The Python of an environment with pyRadPlan; --dose without it prints how to "
+            "make one.",
             show_default=False,
         ),
     ] = None,
@@ -95,23 +98,23 @@ def compare_dose(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Also write pictures, numbers and rays, and doses if any, to a new folder.",
+            help="Also write figures, numbers and rays, and doses if any, to a new folder.",
             show_default=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Compare how deep proton beams would reach in a synthetic CT and in the real one.
+    """Compare proton ranges, and optionally doses, in a synthetic CT and the real one.
 
-    For rays of beams all around and two oblique ones: the water-equivalent path length from the
-    skin to the target's far side, in both CTs within the real one's body. Their difference is the
-    error of range of a plan made on the synthetic CT; positive is too deep. It needs no plan, no
-    machine and no dose engine. Photon doses hide a missing skull, ranges do not. For research only.
+    For rays of beams from all around and two oblique ones: the water-equivalent path length from
+    the skin to the target's far side, in both CTs within the real one's body. The difference is the
+    range error of a plan made on the synthetic CT; positive is too deep. It needs no plan, machine
+    or dose engine. Photon doses hide a missing skull, ranges do not. For research only.
 
     With --dose: a plan is made on the real CT and its dose computed there, on the synthetic CT, and
-    on the real CT without bone, for comparison. It takes minutes, and pyRadPlan in an environment
-    of its own.
+    on the real CT without bone, for comparison. This takes minutes, and pyRadPlan in its own
+    environment.
     """
     chosen = find_curve(QUANTITIES["spr"], curve)
     beams_of = _beams_of(dose, gantry)
@@ -139,7 +142,10 @@ def compare_dose(
         files = _write(out, result, doses, overwrite=overwrite)
         say(f"{out}: {', '.join(files)}")
     if result.missing > 0:
-        say(f"note: the synthetic CT does not cover {result.missing:.1%} of the body: air is there")
+        say(
+            f"note: the synthetic CT does not cover {result.missing:.1%} of the body, which "
+            "counts as air"
+        )
     if json:
         told = result.facts()
         if doses:
@@ -191,7 +197,7 @@ def _beams_of(dose: str | None, gantry: str | None) -> dict[Modality, tuple[floa
     """Return gantry angles for each plan that is asked for."""
     if dose is None:
         if gantry is not None:
-            raise ValueRangeError("--gantry is for the beams of --dose")
+            raise ValueRangeError("--gantry needs --dose")
         return {}
     at = None if gantry is None else angles(gantry)
     return {kind: at or GANTRY[kind] for kind in MODALITIES[dose]}

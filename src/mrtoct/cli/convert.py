@@ -21,28 +21,30 @@ QUANTITIES = "density, red, spr, mu511, sound-speed or attenuation"
 def convert(
     sct: Sct,
     output: Annotated[Path, typer.Argument(metavar="OUT", help=f"The map to write: {FILES}.")],
-    to: Annotated[str, typer.Option(metavar="QUANTITY", help=f"What to make: {QUANTITIES}.")],
+    to: Annotated[str, typer.Option(metavar="QUANTITY", help=f"The property: {QUANTITIES}.")],
     curve: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|TABLE",
-            help="A published curve (see 'mrtoct curves') or a table of yours: .hlut, .kct, .txt "
-            "or an MCsquare folder.",
-            show_default="the quantity's usual one, for SCT's tube voltage where it is stated",
+            help="A published curve (see 'mrtoct curves') or your own table: .hlut, .kct, .txt or "
+            "an MCsquare folder.",
+            show_default="the property's default, for SCT's tube voltage if known",
         ),
     ] = None,
     frequency: Annotated[
         float | None,
         typer.Option(
-            metavar="MHZ", help="Of ultrasound, in MHz: attenuation needs it.", show_default=False
+            metavar="MHZ",
+            help="Ultrasound frequency in MHz, required for attenuation.",
+            show_default=False,
         ),
     ] = None,
     deviation: Annotated[
         Path | None,
         typer.Option(
             metavar="SD",
-            help="The synthetic CT's standard deviation in HU, as 'mrtoct translate --uncertainty' "
-            "writes it: the map's own is then written beside it, OUT_sd.",
+            help="The synthetic CT's standard deviation in HU, from 'mrtoct translate "
+            "--uncertainty': also write that of the map, OUT_sd.",
             show_default=False,
         ),
     ] = None,
@@ -52,8 +54,8 @@ def convert(
 
     density (kg/m3), red and spr (electron density and proton stopping power, relative to water),
     mu511 (attenuation of 511 keV photons, 1/cm), sound-speed (m/s) and attenuation (of sound,
-    dB/cm). The map lies on the CT's grid; its header names the unit, and OUT.json beside it says
-    which curve was taken, from whom, and how much of the head lies beyond it.
+    dB/cm). The map is on the CT's grid; its header names the unit, and OUT.json beside it records
+    the curve, its source, and how much of the head is beyond its range.
     """
     quantity = find_quantity(to)
     chosen, why = curve_for(quantity, curve, sct)
@@ -78,6 +80,7 @@ def convert(
         say(f"{deviation_file(output)}: its standard deviation")
     for line in [why, *beyond_curve(facts)] if why else beyond_curve(facts):
         say(f"note: {line}")
+    say(f"next: mrtoct view {sct} {output}")
 
 
 def beyond_curve(facts: dict[str, object]) -> list[str]:
@@ -85,16 +88,16 @@ def beyond_curve(facts: dict[str, object]) -> list[str]:
     lines = []
     if facts["saturated_ml"]:
         lines.append(
-            f"{facts['saturated_ml']} ml lie above {facts['saturated_above_hu']:g} HU, where the "
-            "curve ends; they hold its last value"
+            f"{facts['saturated_ml']} ml are above {facts['saturated_above_hu']:g} HU, where the "
+            "curve ends, and were set to its last value"
         )
     if facts["raised_ml"]:
         lines.append(
-            f"{facts['raised_ml']} ml came out below {facts['raised_to']:g} {facts['unit']} and "
-            "were raised to it"
+            f"{facts['raised_ml']} ml were below {facts['raised_to']:g} {facts['unit']} and were "
+            "raised to that"
         )
     if facts.get("soft_in_skull_ml"):
-        lines.append(f"{facts['soft_in_skull_ml']} ml of the skull lie below 0 HU: marrow or holes")
+        lines.append(f"{facts['soft_in_skull_ml']} ml of the skull are below 0 HU: marrow or holes")
     if facts.get("air_in_head_ml"):
         lines.append(f"{facts['air_in_head_ml']} ml of air in the head count as soft tissue")
     return lines

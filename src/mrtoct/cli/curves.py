@@ -42,20 +42,20 @@ def curves(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """List the curves from HU to a property, show one, or write it for a program that reads it.
+    """List the curves from HU to a property, show one, or write it for another program.
 
-    A CT's calibration belongs to its scanner and tube voltage. A synthetic CT has those of the CTs
-    that its model was trained on.
+    A CT's calibration belongs to its scanner and tube voltage. A synthetic CT has those of its
+    model's training CTs.
     """
     wanted = None if quantity is None else find_quantity(quantity)
     if out is not None and wanted is None:
-        raise ValueRangeError("--out writes one curve: name a quantity, and a curve of it")
+        raise ValueRangeError("--out writes one curve: give a quantity and a curve")
     console = Console(highlight=False)
     if wanted is None or (curve is None and out is None):
         table = Table("quantity", "curve", "source")
         for known in QUANTITIES.values() if wanted is None else (wanted,):
             for one in CURVES[known.name].values():
-                usual = " (usual)" if one.name == known.default else ""
+                usual = " (default)" if one.name == known.default else ""
                 table.add_row(f"{known.name} [{known.unit}]", one.name + usual, one.source)
         console.print(table, markup=False)
         return

@@ -20,13 +20,13 @@ from mrtoct.translation.pretrained.shipped import DEFAULT, bundle_path
 
 OUTPUTS = ("mr.nii.gz", "sct.nii.gz", "deviation.nii.gz", "page.html")
 SEED = 4
-"""Of the head that is made up: always the same one."""
-SHAPES = "This head is made of shapes: it shows that all works, not how good the model is."
+"""Of the generated head."""
+SHAPES = "This head is a phantom: it shows that everything works, not how good the model is."
 HONESTLY = """\
-A synthetic CT shows what heads usually look like, not what the MR does not show. Bone and air are
-both dark in MR: there it errs most. Research software, not a medical device: not for diagnosis, not
-for treatment planning.
-With a head MR of yours:
+A synthetic CT shows what heads usually look like, not what the MR does not show. Errors are
+largest at bone and air, which are both dark in MR. Research software, not a medical device: not for
+diagnosis, not for treatment planning.
+next, with your own head MR:
   mrtoct translate MR.nii.gz SCT.nii.gz --page PAGE.html"""
 
 
@@ -35,20 +35,18 @@ def demo(
         Path | None,
         typer.Argument(
             metavar="MR",
-            help=f"A head MR of any contrast: {FILES}, or a folder of DICOM files. Without one: a "
-            "head that mrtoct makes of shapes.",
+            help=f"A head MR of any contrast: {FILES}, or a folder of DICOM files. Default: a "
+            "generated phantom head.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for what the demo makes.")] = Path(
-        "mrtoct-demo"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("mrtoct-demo"),
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Translate a head by the model that comes with mrtoct, and make a page to look at.
+    """Translate a head with the shipped model and show the result on a page.
 
-    Offline, on a CPU, in a minute or so. Leaves the MR, the synthetic CT and its standard deviation
+    Offline, on a CPU, in about a minute. Writes the MR, the synthetic CT and its standard deviation
     as NIfTI on one grid, and page.html, which shows all three. For research only.
     """
     started = time.monotonic()
@@ -59,7 +57,7 @@ def demo(
         require_absent(path, overwrite=overwrite)
     estimates = read_description(bundle_path(DEFAULT)).translator.deviation is not None
     if mr is None:
-        with console.status("making a head"):
+        with console.status("generating a head"):
             volume = make_subject(SEED, head_settings()).mr["T1"]
         write_volume(scan, volume, overwrite=overwrite)
     else:

@@ -48,15 +48,15 @@ SIDE = 64
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Say whether this installation works, and what makes it slow.
+    """Check this installation, and what makes it slow.
 
-    Versions, processor, cores, memory, disk, GPU, the shipped model; how fast the machine
-    computes, measured in a second, and how long a head will take. Nothing about any patient is
-    read, and nothing is sent anywhere: the text can go into a report of a problem.
+    Versions, processor, cores, memory, disk, GPU, the shipped model; the machine's speed, measured
+    in a second, and the expected time for a head. No patient data are read and nothing is sent
+    anywhere: the output can be included in a bug report.
 
-    The exit status is 0 if mrtoct can work here, 1 otherwise.
+    The exit status is 0 if mrtoct works here, 1 otherwise.
     """
-    with console.status("looking"):
+    with console.status("checking"):
         facts = [*_software(), *describe_machine(), *_disk(), *_model()]
     if json:
         typer.echo(json_text([asdict(fact) for fact in facts]))
@@ -76,7 +76,7 @@ def _show(facts: list[Fact]) -> None:
             if said:
                 out.print(Text(f"{'':<{width}}  ! {said}", style=style), soft_wrap=True)
     if not any(fact.slow or fact.broken for fact in facts):
-        out.print("nothing is wrong, and nothing is slow that could be faster")
+        out.print("no problems found; next: mrtoct demo")
 
 
 def _software() -> Iterator[Fact]:
@@ -91,7 +91,7 @@ def _software() -> Iterator[Fact]:
         if found is None:
             yield Fact(wanted.name, "missing", broken=f"install it: pip install '{text}'")
         elif not wanted.specifier.contains(found, prereleases=True):
-            says = f"mrtoct wants {wanted.specifier}: pip install '{text}'"
+            says = f"mrtoct needs {wanted.specifier}: pip install '{text}'"
             yield Fact(wanted.name, found, broken=says)
         else:
             yield Fact(wanted.name, found)
@@ -112,7 +112,7 @@ def _disk() -> Iterator[Fact]:
         free = shutil.disk_usage(folder).free
         value = f"{free / GIB:.0f} GiB free in {folder}"
         if not os.access(folder, os.W_OK):
-            yield Fact(name, value, broken="nothing can be written there")
+            yield Fact(name, value, broken="this folder is not writable")
         elif free < LEAST_DISK:
             yield Fact(name, value, slow="a store takes up to 0.1 GiB for each subject")
         else:
@@ -122,7 +122,7 @@ def _disk() -> Iterator[Fact]:
 def _model() -> Iterator[Fact]:
     """Yield whether the shipped model and the viewer are whole, and how long a head takes."""
     niivue = resources.files("mrtoct") / "report" / "niivue" / "niivue.umd.js"
-    yield Fact("3-D viewer", "there" if niivue.is_file() else "not in this build: slices only")
+    yield Fact("3-D viewer", "installed" if niivue.is_file() else "not in this build: slices only")
     try:
         translator = Translator.load()
     except MrtoctError as error:
@@ -131,7 +131,7 @@ def _model() -> Iterator[Fact]:
     version = translator.bundle.provenance.get("version", "not stated")
     yield Fact("model", f"{DEFAULT}, version {version}, on {translator.device}")
     seconds = _seconds(translator) * HEAD_VOXELS / SIDE**3 + REST_SECONDS
-    yield Fact("a head", f"of 10 million voxels takes about {seconds:.0f} s to translate")
+    yield Fact("speed", f"about {seconds:.0f} s to translate a head of 10 million voxels")
 
 
 def _seconds(translator: Translator) -> float:

@@ -58,7 +58,7 @@ def show_doses(comparisons: Sequence[DoseComparison]) -> None:
         f"Planned on the CT by {found.answer.engine}, generic machine, "
         f"{found.plan.prescribed_gy:g} Gy; the same plan on the others. Mean |.|: of the "
         f"prescription, where the CT's dose is above {CRITERIA[0].cutoff_percent:g} % of it. "
-        f"{BONELESS.capitalize()}: what a missing skull would score.",
+        f"{BONELESS.capitalize()}: the score of a missing skull.",
         highlight=False,
     )
 

@@ -46,14 +46,14 @@ def evaluate(
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="Where to compare (above 0), on the same grid; or a folder of masks. Default: "
-            "the head, found on the CT, or as the store has it."
+            help="Where to compare (above 0), on the same grid; or a folder of masks. Default: the "
+            "head on the CT, or the store's mask."
         ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
-            help="A rival to compare with SCT on the same subjects: another synthetic CT, folder "
+            help="Also compare SCT with this on the same subjects: another synthetic CT, folder "
             "or bundle.",
             metavar="OTHER",
         ),
@@ -66,15 +66,16 @@ def evaluate(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Of a cohort, judge these alone. Default: all that the bundle did not learn from.",
+            help="Only these subjects of a cohort. Default: all that the bundle was not trained "
+            "on.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
     tiles: Annotated[
         str,
         typer.Option(
-            help="Measure seams of tiles of so many voxels: 32, or 32,32,16, or 32@4,0,7 where a "
-            "tile begins at voxel 4,0,7.",
+            help="Measure seams between tiles of this size in voxels: 32, or 32,32,16, or "
+            "32@4,0,7 if a tile begins at voxel 4,0,7.",
             show_default=False,
         ),
     ] = "",
@@ -82,28 +83,28 @@ def evaluate(
         bool,
         typer.Option(
             "--force",
-            help="Judge what is not in HU by its values, too, which is refused otherwise.",
+            help="Evaluate volumes whose values cannot be HU, which are otherwise refused.",
         ),
     ] = False,
     resample: Annotated[
         bool,
         typer.Option(
             "--resample",
-            help="Bring a synthetic CT, or a mask, on another grid to the CT's, which is refused "
-            "otherwise. What lies beyond it counts as not measured.",
+            help="Resample a synthetic CT or mask on another grid, otherwise refused, to the CT's "
+            "grid. Voxels beyond it count as not measured.",
         ),
     ] = False,
     structures: Annotated[
         bool,
         typer.Option(
             "--structures",
-            help="Also compare bone, air, brain, fat and soft tissue as a small network finds them "
-            "in both CTs: their Dice. Takes some 20 seconds per subject.",
+            help="Also give the Dice of bone, brain, fat and soft tissue as segmented by a small "
+            "network in both CTs. Takes about 20 seconds per subject.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     csv: Annotated[
-        Path | None, typer.Option(help="Write a row for each subject and method.", metavar="FILE")
+        Path | None, typer.Option(help="Write one row per subject and method.", metavar="FILE")
     ] = None,
     workers: Workers = processors(),
     scheduler: Scheduler = None,
@@ -113,18 +114,19 @@ def evaluate(
     """Compare synthetic CTs with real CTs, in HU inside a mask.
 
     Mean absolute error, bias, overlap and surface distance of bone, the SynthRAD challenge's
-    metrics and the paper's own; of a cohort with intervals, by level of the head, and paired
-    against a rival.
+    metrics and the paper's own; for a cohort with intervals, by level of the head, and in paired
+    comparisons.
 
-    In a folder, a subject's volume is SUBJECT/sct.nii.gz, SUBJECT_sct.nii.gz or SUBJECT.nii.gz (or
-    .nii, .mha, .mhd), and so on with ct and mask. A bundle is judged on the subjects of a store
-    that it did not learn from, beside two baselines: water, and the best map from MR value to HU.
+    In a folder, a subject's volume is SUBJECT/sct.nii.gz, SUBJECT_sct.nii.gz or
+    SUBJECT.nii.gz (or .nii, .mha, .mhd), and so on with ct and mask. A bundle is evaluated on the
+    subjects of a store that it was not trained on, together with two baselines: water, and the best
+    map from MR value to HU.
 
     Volumes on different grids are an error, unless --resample is given, and so are values that
     cannot be HU. Errors inside different masks are not comparable: the mask is part of the output.
-    What was not measured, in the synthetic or the real CT, is left out, and the output says how
-    much and what that changes. The exit status is 1 if a subject could not be judged; the others
-    are all the same.
+    Voxels not measured in the synthetic or the real CT are left out, and the output says how many
+    and how that changes the error. The exit status is 1 if a subject could not be
+    evaluated.
     """
     if csv is not None:
         require_absent(csv, overwrite=overwrite)  # before the work, not after it
@@ -148,7 +150,7 @@ def evaluate(
     )
     pair = single(request)
     if pair and scheduler is not None:
-        raise CohortError(f"--scheduler spreads a cohort; {sct} and {ct} are one pair")
+        raise CohortError(f"--scheduler is for a cohort; {sct} and {ct} are one pair")
     with watching("evaluate") as watcher:
         result = judge_pair(request) if pair else judge_cohort(request, watcher)
     for note in result.notes:
@@ -159,13 +161,14 @@ def evaluate(
         warn(f"failed and left out: {name}: {reason}")
     if csv is not None:
         write_csv(csv, result, overwrite=overwrite)
-        say(f"{csv}: a row for each subject and method")
+        say(f"{csv}: one row per subject and method")
     if json:
         one = pair and against is None
         plain = chosen(result.of(str(sct))[0].to_json(), synthrad) if one else result.to_json()
         typer.echo(json_text(plain))
     elif pair:
         show_pair(result)
+        say(f"next: mrtoct view {sct} --against {ct}")
     else:
         show_cohort(result, rival=against is not None)
     if result.failed:

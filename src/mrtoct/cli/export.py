@@ -18,22 +18,22 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model that comes with mrtoct (head) or was fetched, or a bundle.",
+            help="A shipped (head) or fetched model, or a bundle.",
             autocompletion=model_names,
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx.")],
-    to: Annotated[Literal["onnx"], typer.Option(help="What to write.")] = "onnx",
+    to: Annotated[Literal["onnx"], typer.Option(help="The format.")] = "onnx",
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model as ONNX, for programs that run networks without Python or torch.
 
-    The file takes the MR's signal on an upright grid, the head mask and the signal's percentiles
-    in it, and gives HU: scaling and averages are inside, and what to do before and after is in its
-    metadata. It is compared with the model, to 1 HU, before it is kept. Needs the extra
+    Its inputs are the MR's signal on an upright grid, the head mask and the signal's percentiles in
+    it, its output is HU. It includes scaling and averaging; its metadata describe pre- and
+    postprocessing. It is kept only if it agrees with the model to 1 HU. Needs the extra
     mrtoct[onnx]; a model of 11 million weights takes a minute.
     """
     with console.status("exporting"):
         made = export_onnx(find_bundle(model), out, overwrite=overwrite)
     sides = " x ".join(f"{n} n" for n in made.multiples)
-    say(f"{out}: sides must be {sides}; within {made.apart:.2g} HU of what torch computes")
+    say(f"{out}: sides must be {sides}; within {made.apart:.2g} HU of torch's result")

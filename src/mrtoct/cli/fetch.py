@@ -21,7 +21,7 @@ def rire(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Which: ct, mr_T1, mr_T2, mr_PD, mr_T1_rectified, mr_T2_rectified, "
+            help="Scans to fetch: ct, mr_T1, mr_T2, mr_PD, mr_T1_rectified, mr_T2_rectified, "
             "mr_PD_rectified, mr_MP-RAGE, pet, transformations.",
         ),
     ] = ["ct,mr_T1"],  # noqa: B006
@@ -29,18 +29,18 @@ def rire(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Whose: patient_001, training_001, ...",
+            help="Subjects to fetch: patient_001, training_001, ...",
             show_default="the 17 with CT and T1",
         ),
     ] = [],  # noqa: B006
     accept_license: Annotated[
-        bool, typer.Option("--accept-license", help="Accept the licence without being asked.")
+        bool, typer.Option("--accept-license", help="Accept the licence without a prompt.")
     ] = False,
     base: Annotated[
         str | None,
         typer.Option(help="Address of the data set's folder.", show_default="an IPFS gateway"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=16, help="Downloads at once.")] = 4,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Number of parallel downloads.")] = 4,
     keep_archives: Annotated[
         bool, typer.Option("--keep-archives", help="Keep the .tar.gz files, too.")
     ] = False,
@@ -48,10 +48,10 @@ def rire(
 ) -> None:
     """Fetch the RIRE head scans: CT and MR of 17 patients, about 250 MB.
 
-    Each becomes FOLDER/SUBJECT/MODALITY/, with the data set's own header.ascii and image. Run
-    again, only what is missing is fetched; an interrupted download goes on where it was. Each
-    archive's sha256 is kept in FOLDER/rire.json, and a file that differs later is not taken. A
-    proxy is taken from the environment (HTTPS_PROXY).
+    Each becomes FOLDER/SUBJECT/MODALITY/, with the data set's own header.ascii and image. When run
+    again, only what is missing is fetched, and interrupted downloads are resumed. Each archive's
+    SHA-256 is kept in FOLDER/rire.json, and a file that differs later is refused. A proxy can be
+    set in the environment (HTTPS_PROXY).
     """
     archives, missing = choose(list(listed(modality)), list(listed(subject)))
     if not accept_license and not (folder / NOTICE).exists():
@@ -62,16 +62,20 @@ def rire(
     with watching("fetch") as watcher:
         result = fetch(folder, archives, settings, watcher=watcher)
     say(
-        f"{len(result.fetched)} of {len(archives)} scans fetched, {len(result.present)} were there "
+        f"{len(result.fetched)} of {len(archives)} scans fetched, {len(result.present)} existed "
         f"already, in {folder}"
     )
     if result.failed:
         for name, reason in result.failed.items():
             say(f"{name}: {in_words(reason, rire)}")
         raise FileError(
-            f"{len(result.failed)} of {len(archives)} scans failed; run the command again to go on"
+            f"{len(result.failed)} of {len(archives)} scans failed; run the command again to "
+            "continue"
         )
-    say(f"\nPlease say so where you use them:\n{ACKNOWLEDGEMENT}\n(also in {folder / NOTICE})")
+    say(
+        f"\nPlease acknowledge them where you use them:\n{ACKNOWLEDGEMENT}\n(also in "
+        f"{folder / NOTICE})"
+    )
     say(f"next: mrtoct check {folder}, mrtoct prepare {folder} STORE --recipe paper-unet-mae")
 
 
@@ -91,30 +95,30 @@ def model(
             "--from",
             metavar="SOURCE",
             envvar="MRTOCT_MODEL_SOURCE",
-            help="A folder or address whose models.json lists models by name, with their sums.",
+            help="A folder or address whose models.json lists models by name, with checksums.",
             show_default=False,
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="What to call it here.", show_default="the end of the address"),
+        typer.Option(help="Its name here.", show_default="the end of the address"),
     ] = None,
     sha256: Annotated[
         str | None,
         typer.Option(
             metavar="SUM",
-            help="Take it only with this SHA-256: of the archive, or of SHA256SUMS in the folder.",
-            show_default="what models.json says",
+            help="Required SHA-256 of the archive, or of SHA256SUMS in the folder.",
+            show_default="from models.json",
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fetch a model, so that --model NAME finds it.
 
-    Its checksums are compared and its weights read before it is there; otherwise nothing is kept.
-    Without --sha256 the sum of what came is printed, to be compared with what its makers publish.
-    Models lie in a folder of yours, or in $MRTOCT_MODELS: mrtoct models lists them. A model is
-    weights and settings, no program: none of it is executed.
+    Its checksums and weights are verified before it is installed; otherwise nothing is kept.
+    Without --sha256 the checksum is printed, for comparison with the published one. Models are kept
+    in your home folder or in $MRTOCT_MODELS: mrtoct models lists them. A model is weights and
+    settings; nothing in it is executed.
     """
     # Reading a bundle takes torch, for which other data need not wait.
     from mrtoct.translation.pretrained.catalogue import choose_offer
@@ -131,7 +135,7 @@ def model(
         )
     origin = origin_of(target)
     assert origin is not None  # it was just written
-    compared = "as asked for" if wanted else "not compared: no --sha256 was given"
+    compared = "as expected" if wanted else "not verified: no --sha256 was given"
     say(f"{target}: SHA-256 {origin.sha256} ({compared})")
     say(f"next: mrtoct info {target.name}, mrtoct translate MR SCT --model {target.name}")
 
@@ -140,7 +144,7 @@ def _ask() -> None:
 
     if not sys.stdin.isatty():
         raise MrtoctError(
-            "RIRE comes under the Creative Commons Attribution 3.0 US licence "
+            "RIRE is under the Creative Commons Attribution 3.0 US licence "
             "(https://creativecommons.org/licenses/by/3.0/us/); accept it with --accept-license"
         )
     say(LICENSE)

@@ -58,7 +58,7 @@ def show(rows: Sequence[Row]) -> None:
     """Print a table with a line for each head, and how many came to what."""
     console = Console(highlight=False)
     table = Table()
-    for column in ("head", "verdict", "findings, or why not", "HU", "time"):
+    for column in ("head", "verdict", "findings or reason", "HU", "time"):
         table.add_column(column, overflow="fold")
     for row in rows:
         style = STYLES[row.came]
@@ -68,7 +68,7 @@ def show(rows: Sequence[Row]) -> None:
         table.add_row(Text(row.name), Text(row.came, style=style), said, hu, spent)
     console.print(table)
     counts = Counter(
-        {"failed": "failed", "there": "there already"}.get(row.came, "translated") for row in rows
+        {"failed": "failed", "there": "existing"}.get(row.came, "translated") for row in rows
     )
     console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
 

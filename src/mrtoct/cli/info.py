@@ -44,17 +44,16 @@ def info(
         typer.Argument(
             metavar="WHAT",
             autocompletion=model_names,
-            help="A volume, transform or recipe; a folder of DICOM files; a bundle or the name of "
-            "a model; a store, run or study.",
+            help="A volume, transform or recipe; a folder of DICOM files; a bundle or a model's "
+            "name; a store, run or study.",
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what a file or folder is, and what it holds.
+    """Describe a file or folder.
 
-    Of a volume its grid, values and what they look like; of a model what it was trained on and
-    for; of a store, run or study what is in it and how far it is. Nothing about a patient is
-    shown.
+    For a volume: grid, values and probable kind; for a model: training data and intended use; for a
+    store, run or study: contents and progress. Nothing about a patient is shown.
     """
     facts = facts_of(what)
     if json:
@@ -75,7 +74,7 @@ def facts_of(what: str) -> Facts:
         return _of_bundle(find_bundle(what), what)
     if not path.exists():
         raise FileError(
-            f"{path} does not exist, and no model of that name comes with mrtoct or was fetched"
+            f"{path} does not exist, and there is no shipped or fetched model of that name"
         )
     if path.is_dir():
         for file, describe in _FOLDERS.items():
@@ -111,7 +110,7 @@ def _looks_like(volume: Volume) -> str:
     if whole and volume.voxels.min() >= 0:
         values = np.unique(volume.voxels)
         if values.size == 1:
-            return f"nothing: every voxel is {values[0]:g}"
+            return f"empty: every voxel is {values[0]:g}"
         if values.size <= MOST_LABELS:
             return f"a mask or label map of {values.size} values"
     if check_modality(volume, find_peaks(volume.voxels), "MR"):
@@ -123,8 +122,8 @@ def _of_dicom(path: Path) -> Facts:
     found = list_series(path)
     if not found:
         raise FileError(
-            f"{path} is nothing that mrtoct knows: no bundle, store, run or study, and no CT, MR "
-            "or PET images in DICOM"
+            f"{path} is not recognised: it is not a bundle, store, run or study, and holds no CT, "
+            "MR or PET images in DICOM"
         )
     return {"kind": "DICOM files", "series": "\n".join(described(series) for series in found)}
 
@@ -135,8 +134,8 @@ def _of_transform(path: Path) -> Facts:
     shift = ", ".join(f"{s:.1f}" for s in matrix[:3, 3])
     return {
         "kind": "transform of points (RAS, mm)",
-        "turns by": f"{angle:.1f} degrees",
-        "shifts by": f"{shift} mm to the right, front and top, at the world's origin",
+        "rotation": f"{angle:.1f} degrees",
+        "shift": f"{shift} mm to the right, anterior and superior, at the world's origin",
         "matrix": "\n".join(" ".join(f"{v:10.4f}" for v in row) for row in matrix[:3]),
     }
 
@@ -160,13 +159,18 @@ def _of_bundle(path: Path, name: str = "") -> Facts:
     figures = ", ".join(f"{key} {value:.4g}" for key, value in bundle.validation.items())
     return {
         "kind": "bundle: a trained model",
-        **model_facts(bundle, name or path.name),
-        "Network": f"{bundle.model.kind}, {weights / 1e6:.1f} million weights",
-        "Validation": figures or "not stated",
-        "Says how sure it is": "yes" if bundle.deviation else "no",
-        "Knows its training MR": "yes" if bundle.seen else "no",
-        "Intended use": str(bundle.provenance.get("intended_use", "not stated")),
+        **{_lowered(key): value for key, value in model_facts(bundle, name or path.name).items()},
+        "network": f"{bundle.model.kind}, {weights / 1e6:.1f} million weights",
+        "validation": figures or "not stated",
+        "uncertainty estimate": "yes" if bundle.deviation else "no",
+        "input guard": "yes" if bundle.seen else "no",
+        "intended use": str(bundle.provenance.get("intended_use", "not stated")),
     }
+
+
+def _lowered(key: str) -> str:
+    """Return a key as the other facts are written; abbreviations stay."""
+    return key if key[:2].isupper() else key[:1].lower() + key[1:]
 
 
 def _of_store(path: Path) -> Facts:
@@ -194,13 +198,13 @@ def _of_run(path: Path) -> Facts:
         "kind": "run: a training",
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
         "store": str(record.store),
-        "subjects": f"{len(split.train)} to learn from, {len(split.validation)} for validation, "
+        "subjects": f"{len(split.train)} for training, {len(split.validation)} for validation, "
         f"{len(split.test)} for testing",
         "started": f"{record.started} by mrtoct {record.mrtoct}, torch {record.torch}",
         "state": f"finished after {counted(done.step, 'step')}, {done.seconds / 60:.0f} minutes on "
         f"{done.device}"
         if done
-        else f"not finished; last known step {points[-1].step if points else 0}: go on with "
+        else f"not finished; last recorded step {points[-1].step if points else 0}: continue with "
         "mrtoct train --resume",
         "best validation": f"{min(best):.1f} HU" if best else "none",
     }

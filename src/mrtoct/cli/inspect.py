@@ -21,23 +21,23 @@ def inspect(
         typer.Option(
             metavar="NAME|BUNDLE",
             autocompletion=model_names,
-            help="The model that made it: its bone is then compared with that of the CTs that the "
-            "model learnt from, if the model knows it.",
+            help="The model that made it: bone is then compared with that of the model's training "
+            "CTs, if recorded.",
             show_default=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look at a synthetic CT without a reference: is it a head's?
+    """Check the plausibility of a synthetic CT without a reference.
 
-    How much bone there is and how dense, how thick the vault is, where it has holes, whether its
-    sides are alike, and whether there is air in brain or vault. What is odd is said; what is
-    plausible and wrong is not found. Nothing is written.
+    Amount and density of bone, thickness of the vault, holes in it, its symmetry, and air in brain
+    or vault. Implausible findings are reported; an error that looks plausible is not detected.
+    Nothing is written.
 
-    The exit status is 0 if nothing is odd, 1 otherwise.
+    The exit status is 0 if nothing is implausible, 1 otherwise.
     """
     trained = None if model is None else _bone_of(model)
-    with console.status("looking"), about(sct):
+    with console.status("checking"), about(sct):
         found = look_at_sct(read_volume(sct, "HU"), trained)
     if json:
         typer.echo(json_text(found.facts()))
@@ -54,7 +54,10 @@ def _bone_of(model: str) -> BoneHu | None:
 
     cts = read_description(find_bundle(model)).translator.cts
     if cts is None or cts.bone is None:
-        say(f"note: {model} does not say what bone it learnt from; it is compared with real heads'")
+        say(
+            f"note: {model} has no record of its training CTs' bone; it is compared with that of "
+            "real heads"
+        )
         return None
     return cts.bone
 
@@ -66,8 +69,8 @@ def show(found: Plausibility) -> None:
     holes = ", ".join(f"{area:g}" for area in found.holes_cm2[:3]) or "none"
     typer.echo(f"bone above 300 HU   {found.bone_part:.1%} of the head")
     typer.echo(f"its HU              {median:.0f} ({low:.0f} to {high:.0f} in four fifths of it)")
-    typer.echo(f"vault's thickness   {middle:.1f} mm ({thin:.1f} to {thick:.1f})")
-    typer.echo(f"its holes           {holes}" + (" cm2" if found.holes_cm2 else ""))
+    typer.echo(f"vault thickness     {middle:.1f} mm ({thin:.1f} to {thick:.1f})")
+    typer.echo(f"holes in it         {holes}" + (" cm2" if found.holes_cm2 else ""))
     right, left = found.open_temples
     typer.echo(f"temples, no bone in {right:.0%} of the right, {left:.0%} of the left")
     typer.echo(

@@ -88,7 +88,7 @@ def translate_heads(
         for job in jobs:
             say(f"{job.name}: {job.taken}")
     if found.passed:
-        say(f"passed over, no MR to translate: {', '.join(found.passed)}")
+        say(f"skipped, no MR to translate: {', '.join(found.passed)}")
     rows = [Row(name, "failed", reason) for name, reason in rejected.items()]
     with watching("translate") as watcher:
         if scheduler is None:
@@ -155,7 +155,9 @@ def _loaded(model: Known) -> Translator:
     """Load a model once in a worker; MrtoctError where it is another than was named."""
     bundles = models_named(model.named)
     if _weights_of(bundles) != model.weights:
-        raise MrtoctError(f"{model.named} is another model on this worker than where it was named")
+        raise MrtoctError(
+            f"{model.named} is a different model on this worker than on the calling machine"
+        )
     return Translator.load(bundles, model.device)
 
 
@@ -181,7 +183,7 @@ def _outcome(
     try:
         if not overwrite and job.is_done():
             return Row(
-                job.name, "there", "left as it is; --overwrite makes it anew", outputs=job.outputs
+                job.name, "there", "exists, kept; --overwrite replaces it", outputs=job.outputs
             )
         made = _translated(translator, job, manner, teller, overwrite=overwrite)
     except MrtoctError as error:

@@ -61,10 +61,10 @@ class Job:
             return False
         if lacking := [path for path in self.paths if path not in there]:
             raise FileError(
-                f"{there[0]} exists already, {lacking[0]} does not", overwrite="to make all anew"
+                f"{there[0]} exists already, {lacking[0]} does not", overwrite="to replace all"
             )
         if self.sources and derivatives.sources_of(self.outputs.sct) != list(self.sources):
-            raise FileError(f"{self.outputs.sct} is of another MR", overwrite="to replace it")
+            raise FileError(f"{self.outputs.sct} belongs to another MR", overwrite="to replace it")
         return True
 
     def describe(self, made: Translated, bundle: Bundle, *, overwrite: bool) -> None:
@@ -103,8 +103,8 @@ def plan_jobs(
     """
     if contrasts and len(bundle.channels) > 1:
         raise CohortError(
-            f"{manner.model} needs the MR channels {', '.join(bundle.channels)}, so there is no "
-            "contrast to choose; leave --contrast out"
+            f"{manner.model} needs the MR channels {', '.join(bundle.channels)}, so no contrast "
+            "can be chosen; leave out --contrast"
         )
     _require_folders(source, folders)
     jobs: list[Job] = []
@@ -178,13 +178,13 @@ def _model(bundle: Bundle) -> derivatives.Model:
     told = bundle.provenance
     recipe = told.get("recipe")
     name = told.get("name") or (recipe.get("name") if isinstance(recipe, dict) else "")
-    return derivatives.Model(str(name or "of one's own"), str(told.get("version", "")))
+    return derivatives.Model(str(name or "unnamed"), str(told.get("version", "")))
 
 
 def _require_folders(source: Path, folders: Outputs) -> None:
     """Raise FileError where a file is, or where results would lie among the heads."""
     for path in folders.paths:
         if path.exists() and not path.is_dir():
-            raise FileError(f"{path} is a file; for the heads in {source} a folder is needed")
+            raise FileError(f"{path} is a file; a folder is needed for the heads in {source}")
         if path.resolve() == source.resolve():
-            raise FileError(f"{path} is the folder of the heads; name another one to write to")
+            raise FileError(f"{path} is the folder of the heads; name another folder to write to")

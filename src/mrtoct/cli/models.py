@@ -24,15 +24,15 @@ def models(
         typer.Option(
             "--from",
             metavar="SOURCE",
-            help="List what this folder or address offers in its models.json instead.",
+            help="List the models offered in this folder's or address's models.json instead.",
             show_default=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the models that --model finds by name, and where each came from.
+    """List the models available to --model by name, and their origin.
 
-    Those that come with mrtoct, and those that mrtoct fetch model brought. To be rid of one, remove
+    These are the shipped models and those fetched by mrtoct fetch model. To uninstall one, remove
     its folder.
     """
     if source is not None:
@@ -48,7 +48,7 @@ def models(
             if key != "name" and value:
                 typer.echo(f"  {key:<8} {value}")
     if source is None:
-        say(f"fetched models lie in {models_folder()}")
+        say(f"fetched models are kept in {models_folder()}")
 
 
 def _row(name: str) -> Row:
@@ -59,7 +59,7 @@ def _row(name: str) -> Row:
         origin = None if name in NAMES else origin_of(folder)
     except MrtoctError as error:
         return {"name": name, "damaged": str(error)}
-    by_hand = "put there by hand" if name not in NAMES else "with mrtoct"
+    by_hand = "added by hand" if name not in NAMES else "shipped with mrtoct"
     return {
         "name": name,
         "version": str(told.get("version", "")),

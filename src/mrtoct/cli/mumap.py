@@ -26,8 +26,8 @@ def mumap(
         Path,
         typer.Argument(
             metavar="SCT",
-            help=f"A synthetic CT in HU, in the world of the PET/MR scan: {FILES}, or a DICOM "
-            "folder.",
+            help=f"A synthetic CT in HU, in the coordinates of the PET/MR scan: {FILES}, or a "
+            "DICOM folder.",
         ),
     ],
     umap: Annotated[
@@ -56,9 +56,9 @@ def mumap(
         str | None,
         typer.Option(
             metavar="NAME|TABLE",
-            help="HU to 1/cm: see 'mrtoct curves mu511'; it should fit the tube voltage of the CTs "
-            "that the model was trained on.",
-            show_default="Carney's for the tube voltage that SCT states, else for 120 kVp",
+            help="HU to 1/cm: see 'mrtoct curves mu511'; it should match the tube voltage of the "
+            "model's training CTs.",
+            show_default="Carney's for SCT's tube voltage if known, else for 120 kVp",
         ),
     ] = None,
     smooth: Annotated[
@@ -69,17 +69,19 @@ def mumap(
     ] = 0.0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Put the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, 1/cm).
+    """Insert the head of a synthetic CT into a PET/MR scanner's attenuation map (511 keV, 1/cm).
 
-    The result lies on the grid of UMAP. What is away from the head, such as arms and shoulders, and
-    what lies beyond the synthetic CT stay as the scanner has them. DICOM keeps study, frame of
-    reference and private groups, quantised as UMAP is, in a new series. Whether a scanner's own
-    reconstruction takes it has to be tried there. For research only.
+    The result is on the grid of UMAP. Everything away from the head, such as arms and shoulders,
+    and beyond the synthetic CT is kept. DICOM keeps study, frame of reference, private groups and
+    UMAP's quantisation, in a new series. Whether a scanner's own reconstruction accepts it has to
+    be tried there. For research only.
     """
     quantity = QUANTITIES["mu511"]
     chosen, why = curve_for(quantity, curve, sct)
     if not umap.is_dir():
-        raise FileError(f"{umap} is no folder of DICOM files; the scanner's own series is needed")
+        raise FileError(
+            f"{umap} is not a folder of DICOM files; the scanner's own series is needed"
+        )
     is_nifti = output.name.lower().endswith(NIFTI_ENDINGS)
     if not is_nifti and output.suffix.lower() not in ("", ".hv"):
         raise FileError(f"{output} must end in .nii.gz, .nii or .hv, or be the name of a folder")
@@ -107,3 +109,5 @@ def mumap(
     )
     if why:
         say(f"note: {why}")
+    if is_nifti:
+        say(f"next: mrtoct view {sct} {output}")

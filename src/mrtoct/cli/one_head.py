@@ -110,9 +110,9 @@ def require_outputs(outputs: Outputs, *, dicom: bool, overwrite: bool) -> None:
         require_volume_absent(outputs.deviation, overwrite=overwrite)
     if outputs.page is not None:
         if outputs.page.suffix.lower() not in (".html", ".htm"):
-            raise FileError(f"{outputs.page} is no name of a page: it must end in .html")
+            raise FileError(f"{outputs.page} is not the name of a page: it must end in .html")
         if outputs.page.is_dir():
-            raise FileError(f"{outputs.page} is a folder; the name of a file is needed")
+            raise FileError(f"{outputs.page} is a folder; a file name is needed")
         require_absent(outputs.page, overwrite=overwrite)
     for path in outputs.paths:
         above = next((p for p in path.absolute().parents if p.exists()), None)
@@ -124,8 +124,8 @@ def read_head(scan: Scan, others: Mapping[str, Scan], manner: Manner, *, name: s
     """Read the MR of one head; it must be a series for a CT series to belong to it."""
     if manner.dicom and not scan.path.is_dir():
         raise FileError(
-            f"{scan.path} is no folder of DICOM files; --format dicom takes patient, study and "
-            "frame of reference from the MR's own"
+            f"{scan.path} is not a folder of DICOM files; --format dicom takes patient, study and "
+            "frame of reference from the MR"
         )
     series = find_series(scan.path, "a.u.", scan.series) if manner.dicom else None
     mr = read_scan(scan, "a.u.", uneven=manner.uneven)

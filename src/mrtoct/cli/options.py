@@ -18,18 +18,20 @@ not imported here because help must not wait for it."""
 Sct = Annotated[
     Path, typer.Argument(metavar="SCT", help=f"A synthetic CT in HU: {FILES}, or a DICOM folder.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 Workers = Annotated[
     int,
-    typer.Option(min=1, help="Processes that work at once.", show_default="one per processor core"),
+    typer.Option(
+        min=1, help="Number of parallel processes.", show_default="one per processor core"
+    ),
 ]
 Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
-        help="Spread the work over the Dask cluster of this scheduler, such as tcp://host:8786, "
-        "and not over processes of this machine. All its machines must have the same mrtoct and "
-        "see the files under the same paths.",
+        help="Distribute the work over the Dask cluster of this scheduler, such as "
+        "tcp://host:8786, instead of processes on this machine. All its machines need the same "
+        "version of mrtoct and the same file paths.",
         show_default=False,
     ),
 ]
@@ -53,15 +55,15 @@ Model = Annotated[
     str,
     typer.Option(
         metavar="NAME|BUNDLE",
-        help="A model that comes with mrtoct (head) or was fetched (see mrtoct models), or a "
-        "folder with bundle.json, such as RUN/best; a folder that has a model's name is written "
-        "./head. Several, A,B,C, are an ensemble: the mean of what they make, and their "
-        "differences add to the deviation.",
+        help="A shipped (head) or fetched model (see mrtoct models), or a folder with "
+        "bundle.json, such as RUN/best; a folder with a model's name is written ./head. Several, "
+        "A,B,C, form an ensemble: the result is their mean, and their differences add to the "
+        "deviation.",
         autocompletion=model_names,
     ),
 ]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda or cuda:N. auto takes a GPU where there is one.")
+    str, typer.Option(help="auto, cpu, cuda or cuda:N. auto uses a GPU if there is one.")
 ]
 
 

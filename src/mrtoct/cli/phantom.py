@@ -32,7 +32,7 @@ class Preset(StrEnum):
 
 def phantom(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the cohort.")],
-    subjects: Annotated[int, typer.Option(min=1, max=999, help="How many heads.")] = 16,
+    subjects: Annotated[int, typer.Option(min=1, max=999, help="Number of heads.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 1,
     preset: Annotated[
         Preset,
@@ -44,17 +44,17 @@ def phantom(
     format: Annotated[
         Format,
         typer.Option(
-            help="plain: phantom-001/ct.nii.gz and mr.nii.gz, or mr_T1.nii.gz and so on where "
-            "there are several. rire: patient_001/ct/header.ascii, image.bin.Z and so on."
+            help="plain: phantom-001/ct.nii.gz and mr.nii.gz, or mr_T1.nii.gz and so on for "
+            "several. rire: patient_001/ct/header.ascii, image.bin.Z and so on."
         ),
     ] = Format.plain,
     workers: Workers = processors(),
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a cohort of head phantoms as raw scans, to try mrtoct without patient data.
+    """Generate a cohort of head phantoms as raw scans, to try mrtoct without patient data.
 
-    Each subject's folder holds a CT and MR scans on different grids: the MR is turned and shifted
-    against the CT, both are noisy, the CT shows table and holder. Under truth/ are the tissue
+    Each subject's folder holds a CT and MR scans on different grids: the MR is rotated and shifted
+    relative to the CT, both are noisy, the CT shows table and holder. truth/ contains the tissue
     labels and the true transform, which no later step reads.
     """
     settings = {Preset.demo: DEMO, Preset.rire: RIRE, Preset.tiny: TINY}[preset]

@@ -35,24 +35,22 @@ def prepare(
     ],
     store: Annotated[
         Path,
-        typer.Argument(
-            metavar="STORE", help="Folder of the training store, new or to be brought up to date."
-        ),
+        typer.Argument(metavar="STORE", help="Folder of the training store, new or to be updated."),
     ],
     recipe: Annotated[
         str,
         typer.Option(
             autocompletion=recipes_at_hand,
-            help="Recipe to prepare for, which sets voxel spacing and MR scaling: a built-in "
-            "name (see mrtoct train) or a .toml file.",
+            help="Recipe to prepare for, which sets voxel spacing and MR scaling: a built-in name "
+            "(see mrtoct recipes) or a .toml file.",
         ),
     ] = "unet",
     channels: Annotated[
         list[str],
         typer.Option(
             metavar="A,B",
-            help="MR channels to use, the one to register to the CT first, such as T1,T2,PD. "
-            "Default: the recipe's; else mr, T1 or T1w; else the only one there is.",
+            help="MR channels to use, such as T1,T2,PD; the first is registered to the CT. "
+            "Default: the recipe's; else mr, T1 or T1w; else the only one.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -60,43 +58,47 @@ def prepare(
         bool,
         typer.Option(
             "--bias-correct",
-            help="Correct the bias field of every MR (N4) first. A bundle that is trained on the "
-            "store then corrects what it translates, too.",
+            help="Correct the bias field of every MR (N4) first. A bundle trained on the store "
+            "then also corrects what it translates.",
         ),
     ] = False,
     deform: Annotated[
         bool,
         typer.Option(
-            "--deform", help="Carry jaw and neck smoothly where they moved; the skull stays."
+            "--deform",
+            help="Align jaw and neck by a smooth deformation if they moved; the skull stays rigid.",
         ),
     ] = False,
     keep_moved: Annotated[
         bool,
         typer.Option(
-            "--keep-moved", help="Learn from jaw and neck that moved, too, and score them."
+            "--keep-moved", help="Keep jaw and neck in training and scores even if they moved."
         ),
     ] = False,
     workers: Workers = processors(),
     scheduler: Scheduler = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Redo a store that was made with other settings.")
+        bool, typer.Option("--overwrite", help="Replace a store made with other settings.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Register, mask, clean and resample MR/CT pairs into a store that trains fast.
 
     SOURCE/SUBJECT/ holds mr and ct, each a volume or a DICOM folder; the CT in HU. The MR is
-    registered rigidly to the CT by mutual information, unless a known transform lies beside them
-    as ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices
-    that the MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so
-    are face and jaw, and the neck, where they moved against the skull between the scans.
+    registered rigidly to the CT by mutual information, unless a known transform is given as
+    ct_to_mr.tfm (ITK, CT points to MR points). Table and background become air. End slices that the
+    MR does not cover are left out, with the reason in STORE/SUBJECT/subject.json, and so are face
+    and jaw, and the neck, if they moved relative to the skull.
 
-    Each subject's verdict is printed: good; doubtful, which training leaves out; or failed, with
-    the reason. Run again, only what changed is redone, and subjects that left SOURCE leave STORE,
-    too. The exit status is 1 if any subject failed; the others are ready all the same.
+    Each subject's verdict is printed:
+    good; doubtful, which training leaves out; or failed, with the reason. When run again, only what
+    changed is redone, and subjects removed from SOURCE are removed from STORE. The exit status is 1
+    if any subject failed; the others are ready.
     """
     if deform and keep_moved:
-        raise CohortError("--deform carries what moved, --keep-moved leaves it as it is: give one")
+        raise CohortError(
+            "--deform aligns what moved, --keep-moved keeps it as it is: give only one"
+        )
     moved: Moved = "deform" if deform else "keep" if keep_moved else "leave out"
     manifest = run(
         source,
@@ -177,7 +179,7 @@ def run(
     if manifest.distrusted:
         warn(
             f"{len(manifest.distrusted)} of them with a doubtful registration: training leaves "
-            "them out unless told to keep them"
+            "them out by default"
         )
     return manifest
 
@@ -190,5 +192,5 @@ def usual_channels(listing: Listing) -> tuple[str, ...]:
             return (name,)
     if len(shared) == 1:
         return (shared[0],)
-    found = ", ".join(shared) if shared else "none that every subject has"
-    raise CohortError(f"name the MR channels to use with --channels; there are: {found}")
+    found = ", ".join(shared) if shared else "none in all subjects"
+    raise CohortError(f"choose the MR channels with --channels; available: {found}")

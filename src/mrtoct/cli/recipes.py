@@ -28,18 +28,20 @@ def recipes(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write it here instead, to be changed: .toml.", show_default=False
+            metavar="FILE",
+            help="Write it to this file instead, to edit it: .toml.",
+            show_default=False,
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """List the recipes that come with mrtoct, or show one to begin your own with.
+    """List the built-in recipes, or show one as a start for your own.
 
-    A recipe is a whole training in one file: data, network, losses, optimizer, length.
+    A recipe defines a training in one file: data, network, losses, optimizer, length.
     """
     if name is None:
         if out is not None:
-            raise FileError("--out writes one recipe: name which")
+            raise FileError("--out writes one recipe: give its name")
         width = max(map(len, recipe_names()))
         for one in recipe_names():
             typer.echo(f"{one:<{width}}  {load_recipe(one).description}")
@@ -52,4 +54,4 @@ def recipes(
     if out.suffix.lower() != ".toml":
         raise FileError(f"{out}: a recipe's name ends in .toml")
     write_text(out, text, overwrite=overwrite)
-    say(f"{out}: change it, then: mrtoct train STORE RUN --recipe {out}")
+    say(f"{out}: edit it; next: mrtoct train STORE RUN --recipe {out}")

@@ -48,32 +48,37 @@ def register(
         typer.Option(metavar="TFM", help="Write the transform here: ITK text, .tfm or .txt."),
     ] = None,
     rire: Annotated[
-        Path | None, typer.Option(metavar="TXT", help="Write it as RIRE takes submissions, too.")
+        Path | None, typer.Option(metavar="TXT", help="Also write it in RIRE's submission format.")
     ] = None,
     resampled: Annotated[
         Path | None, typer.Option(metavar="VOLUME", help="Write the MR on the CT's grid.")
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Draw both in squares, and the CT's bone over the MR."),
+        typer.Option(
+            metavar="PNG", help="Draw a checkerboard of both, and the CT's bone contours on the MR."
+        ),
     ] = None,
     initial: Annotated[
         Path | None,
-        typer.Option(metavar="TFM", help="Start at this transform (CT to MR points)."),
+        typer.Option(metavar="TFM", help="Start from this transform (CT to MR points)."),
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="TFM", help="Judge this transform (CT to MR points) instead."),
+        typer.Option(metavar="TFM", help="Verify this transform (CT to MR points) instead."),
     ] = None,
     second_engine: Annotated[
         bool,
-        typer.Option("--second-engine", help="Ask SimpleITK, too: how far does it move on?"),
+        typer.Option(
+            "--second-engine", help="Cross-check with SimpleITK: how far does it move the result?"
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     deformed: Annotated[
         bool,
         typer.Option(
-            "--deform", help="Carry jaw and neck smoothly where they moved; the skull stays."
+            "--deform",
+            help="Align jaw and neck by a smooth deformation if they moved; the skull stays rigid.",
         ),
     ] = False,
     field: Annotated[
@@ -86,26 +91,26 @@ def register(
     device: Device = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
-    """Find the rigid transform that takes points of the CT to points of the MR.
+    """Find the rigid transform that maps points of the CT to points of the MR.
 
-    It is what a resampler wants that brings the MR to the CT's grid; 3D Slicer, ANTs and SimpleITK
-    read the file. The verdict comes from the data alone: good or doubtful, and why. A doubtful
-    result is written all the same, with a warning on stderr and exit status 0: look at --picture
-    before using it, and at a good one, too. Then skull, face and jaw, and neck get a verdict each:
-    good, moved, or not known.
+    It is the transform for resampling the MR to the CT's grid; 3D Slicer, ANTs and SimpleITK read
+    the file. The verdict comes from the data alone: good or doubtful, with the reason. A doubtful
+    result is still written, with a warning on stderr and exit status 0: check every result with
+    --picture before using it. Skull, face and jaw, and neck get a verdict each: good, moved, or not
+    known.
     """
     # Before the work, not after it: what could not be written anyway.
     if out is None and check is None:
         raise FileError("give --out TRANSFORM.tfm for the result, or --check TRANSFORM.tfm")
     if check is not None and (out is not None or initial is not None):
-        raise FileError("--check judges a given transform: it goes without --out and --initial")
+        raise FileError("--check verifies a given transform: it excludes --out and --initial")
     if out is not None and out.suffix.lower() not in ENDINGS:
         raise FileError(f"{out}: a transform's name ends in {' or '.join(ENDINGS)}")
     if picture is not None and picture.suffix.lower() != ".png":
         raise FileError(f"{picture}: a picture's name ends in .png")
     if field is not None:
         if not deformed:
-            raise FileError("--field holds a deformation: it goes with --deform")
+            raise FileError("--field contains a deformation: it needs --deform")
         require_field_name(field)
     outputs = [path for path in (out, rire, resampled, picture, field) if path is not None]
     for path in outputs:
@@ -175,12 +180,16 @@ def register(
         typer.echo(f"{result.verdict}: {result.reason}")
         typer.echo("\n".join(region_lines(motion.motions)))
         if carried is not None and carried.deformation is not None:
-            typer.echo(f"deformed: {carried.reason}; left to go:")
+            typer.echo(f"deformed: {carried.reason}; remaining:")
             typer.echo("\n".join(region_lines(carried.motions)))
         if second_engine:
-            typer.echo(f"SimpleITK, started there, moves on by {record['second_engine_mm']:.1f} mm")
+            typer.echo(
+                f"SimpleITK, started there, moves the result by {record['second_engine_mm']:.1f} mm"
+            )
     for path in outputs:
         say(f"{path} written")
+    if out is not None:
+        say(f"next: mrtoct view {ct} {mr} --transform {out}")
     if resampled is not None:
         say_unmeasured(resampled, on_ct)
     if carried is not None and carried.deformation is None:

@@ -31,10 +31,12 @@ def report(
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write figures for papers here, too: PNG, PDF, captions."),
+        typer.Option(
+            metavar="DIR", help="Also write publication figures here: PNG, PDF, captions."
+        ),
     ] = None,
     store: Annotated[
-        Path | None, typer.Option(help="Where the store is now, if it was moved.")
+        Path | None, typer.Option(help="The store's new location, if it was moved.")
     ] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
@@ -44,14 +46,15 @@ def report(
 ) -> None:
     """Translate and evaluate a run's held-out subjects and show them on one page.
 
-    The page is a single HTML file that opens without a network: MR, synthetic CT, CT and their
-    difference in three planes, metrics beside two baselines (water in the head; the best map from
-    MR value to HU), curves, registration and dropped slices. The synthetic CTs and all metrics are
-    left in RUN/evaluation, in the place of an earlier report's.
+    The page is a single HTML file that needs no network: MR, synthetic CT, CT and their difference
+    in three planes, metrics compared with two baselines (water in the head; the best map from MR
+    value to HU), curves, registration and dropped slices. The synthetic CTs and all metrics are
+    saved in RUN/evaluation, replacing those of an earlier report.
 
-    With --figures, also figures that fit a journal's columns: panels in three planes for every
-    subject, a row for each in an overview, bias curve, error by tissue and by level of the head,
-    all CT in one window. A page that RUN has already then stays as it is.
+    --figures adds figures in a
+    journal's column widths: panels in three planes for every subject, an overview with a row for
+    each, bias curve, error by tissue and by level of the head, all CT in one window. An existing
+    page of RUN is then kept.
     """
     page: Path | None = out or run_folder / "report.html"
     if figures is not None and out is None and not overwrite and page and page.is_file():
@@ -70,7 +73,7 @@ def show(result: Judgement) -> None:
     Console().print(
         method_table(
             {method: result.of(method) for method in result.methods},
-            title=f"judged on {role} subjects; mean ± standard deviation",
+            title=f"evaluated on {role} subjects; mean ± standard deviation",
         )
     )
 
@@ -88,12 +91,13 @@ def run(
     # Before the work, not after it: what could not be read or written anyway.
     if page is not None:
         if page.is_dir():
-            raise FileError(f"{page} is a folder; the name of a file is needed")
+            raise FileError(f"{page} is a folder; a file name is needed")
         require_absent(page, overwrite=overwrite)
     record = read_run(run_folder)
     if store is None and not record.store.is_dir():
         raise CohortError(
-            f"{record.store}, the store of {run_folder}, is gone; name where it is with --store"
+            f"{record.store}, the store of {run_folder}, does not exist; give its new location "
+            "with --store"
         )
     judged = may_speak(roles_in(record.split))
     if figures is not None:
@@ -106,11 +110,11 @@ def run(
     if page is not None:
         write_page(page, contents, overwrite=overwrite)
     if figures is not None:
-        say("draw figures")
+        say("drawing figures")
         write_figures(figures, contents.subjects, overwrite=overwrite)
     if figures is not None:
-        say(f"figures: {figures}; what they show: {figures / CAPTIONS}")
-    kept = " (there already, not made anew)" if page is None else ""
+        say(f"figures: {figures}; captions: {figures / CAPTIONS}")
+    kept = " (existing, kept)" if page is None else ""
     say(
         f"page: {page or run_folder / 'report.html'}{kept}; "
         f"synthetic CTs and metrics: {run_folder / EVALUATION}"

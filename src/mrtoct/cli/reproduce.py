@@ -24,7 +24,7 @@ def reproduce(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="Scale everything down to this training time in all: 90s, 20m, 2h.",
+            help="Scale everything down to this total training time: 90s, 20m, 2h.",
             show_default="the paper's scale, days on a GPU",
         ),
     ] = None,
@@ -40,23 +40,23 @@ def reproduce(
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Cross-validation: every subject is judged once.",
-            show_default="one split as the paper's, 4 of 17 to validate",
+            help="Cross-validation: every subject is evaluated once.",
+            show_default="one split like the paper's, 4 of 17 for validation",
         ),
     ] = None,
     cohort: Annotated[
-        str, typer.Option(help="What to call the subjects.", show_default="STORE's name")
+        str, typer.Option(help="Name of the cohort.", show_default="STORE's name")
     ] = "",
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Run the paper's experiments on a prepared store and compare them.
 
-    Trained and judged are the u-net with MAE and with MAE + GDL (section 4.1), pix2pix (4.2), its
+    Trains and evaluates the u-net with MAE and with MAE + GDL (section 4.1), pix2pix (4.2), its
     fine-tuning on the brain (4.3), the 3-D GAN with 1, 2 and 3 auto-context iterations, and the
-    modern recipe, beside two baselines. STUDY gets study.html, study.md, study.json and figures:
-    the paper's tables with our numbers beside, intervals over subjects, paired tests, learning
-    curves. Called again, a stopped study goes on where it was; what is finished is not redone.
+    modern recipe, together with two baselines. STUDY gets study.html, study.md, study.json and
+    figures: the paper's tables with our numbers, intervals over subjects, paired tests, learning
+    curves. Run it again to continue an interrupted study; finished parts are kept.
     """
     settings = Settings(parse_budget(budget) if budget is not None else None, folds)
     with watching("study") as watcher:
@@ -71,7 +71,7 @@ def reproduce(
             watcher=watcher,
         )
     if results.plan.left_out:
-        say(f"left out, their registration is doubtful: {', '.join(results.plan.left_out)}")
+        say(f"left out because of a doubtful registration: {', '.join(results.plan.left_out)}")
     shown = details(results, TERMINAL)
     table = Table(title=shown.title, title_justify="left")
     for column in shown.columns:
@@ -83,5 +83,5 @@ def reproduce(
     for each in paper_questions(results):
         say(in_a_sentence(each[0]))
     for warning in warnings(results):
-        say(f"mind: {warning}")
+        say(f"note: {warning}")
     say(f"page: {study / 'study.html'}; tables: {study / 'study.md'}; figures: {study / 'figures'}")

@@ -31,13 +31,13 @@ def resample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The volume to write.")],
     like: Annotated[
         Path | None,
-        typer.Option(metavar="REFERENCE", help="Onto the grid of this volume.", show_default=False),
+        typer.Option(metavar="REFERENCE", help="To the grid of this volume.", show_default=False),
     ] = None,
     spacing: Annotated[
         str,
         typer.Option(
             metavar="MM",
-            help="Or onto an upright grid of its own of this voxel spacing: 1 or 1,1,3.",
+            help="Or to an upright grid with this voxel spacing: 1 or 1,1,3.",
             show_default=False,
         ),
     ] = "",
@@ -45,21 +45,21 @@ def resample(
         Path | None,
         typer.Option(
             metavar="TFM",
-            help="On the way through an ITK transform: points of REFERENCE to points of VOLUME, as "
-            "'mrtoct register CT MR --out TFM' finds it for an MR onto the CT's grid.",
+            help="Apply an ITK transform, points of REFERENCE to points of VOLUME, such as that "
+            "of 'mrtoct register CT MR --out TFM' for an MR to the CT's grid.",
             show_default=False,
         ),
     ] = None,
     inverse: Annotated[
         bool,
-        typer.Option("--inverse", help="Through the transform's inverse: a CT onto the MR's grid."),
+        typer.Option("--inverse", help="Apply the transform's inverse: a CT to the MR's grid."),
     ] = False,
     kind: Annotated[
         Literal["ct", "mr", "labels"] | None,
         typer.Option(
-            help="What it holds. Labels take the nearest value, all else is interpolated; beyond "
+            help="Kind of VOLUME. Labels take the nearest value, all else is interpolated; beyond "
             "its grid CT is -1024, all else 0.",
-            show_default="told by its values, as mrtoct view does",
+            show_default="guessed from its values, as in mrtoct view",
         ),
     ] = None,
     series: Annotated[
@@ -70,16 +70,16 @@ def resample(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Bring a volume onto another grid.
+    """Resample a volume to another grid.
 
-    What lies beyond its own grid was not measured: a mask beside OUT says where that is. Whole
-    numbers stay whole numbers. Where the new voxels are larger, values are averaged over them.
+    Voxels beyond its own grid were not measured and are marked in a mask beside OUT. Integers stay
+    integers. If the new voxels are larger, values are averaged over them.
     """
     require_volume_absent(out, overwrite=overwrite)
     if (like is None) == (not spacing):
-        raise ValueRangeError("give --like REFERENCE or --spacing MM, one of them")
+        raise ValueRangeError("give either --like REFERENCE or --spacing MM")
     if inverse and transform is None:
-        raise ValueRangeError("--inverse is of a transform: give --transform TFM")
+        raise ValueRangeError("--inverse needs --transform TFM")
     matrix = None if transform is None else read_transform(transform)
     if inverse and matrix is not None:
         matrix = np.linalg.inv(matrix)
@@ -95,6 +95,7 @@ def resample(
         write_volume(out, made, overwrite=overwrite)
     say(f"{out}: {made.grid}")
     say_unmeasured(out, made)
+    say(f"next: mrtoct view {out if like is None else f'{like} {out}'}")
 
 
 def moved(source: Volume, grid: Grid, transform: Array | None = None) -> Volume:

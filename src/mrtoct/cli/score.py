@@ -32,11 +32,11 @@ def score(
         Path, typer.Argument(metavar="TRANSFORM", help="CT to MR: ITK (.tfm) or RIRE.")
     ],
     reference: Annotated[
-        Path, typer.Argument(metavar="REFERENCE", help="What it is compared with: ITK or RIRE.")
+        Path, typer.Argument(metavar="REFERENCE", help="The reference: ITK or RIRE.")
     ],
     ct: Annotated[
         Path | None,
-        typer.Option(help="The CT in HU: its corners and its head are where errors are taken."),
+        typer.Option(help="The CT in HU: errors are computed at its corners and over its head."),
     ] = None,
     mr: Annotated[
         Path | None, typer.Option(help="The MR: needed to compare an ITK with a RIRE transform.")
@@ -44,22 +44,22 @@ def score(
     targets: Annotated[
         Path | None,
         typer.Option(
-            help="Points to take the error at: .csv with columns x, y, z (and name), RAS mm of the "
-            "CT."
+            help="Points at which to compute the error: .csv with columns x, y, z (and name), RAS "
+            "mm of the CT."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say how far a CT-to-MR transform is from a reference, in mm.
+    """Measure the error of a CT-to-MR transform against a reference, in mm.
 
-    The error of a point is the distance between where the two transforms take it: at the corners
-    of the CT, over the box around the head (found on the CT), and at points of your own. Two RIRE
-    files are compared at their own corner points without any scan. RIRE's marker-based reference
-    is itself known to about 0.4 mm.
+    The error at a point is the distance between its images under both transforms: at the corners of
+    the CT, over the box around the head (found on the CT), and at your own points. Two RIRE files
+    are compared at their own corner points without any scan. RIRE's marker-based reference is
+    itself known to about 0.4 mm.
     """
     both_rire = is_rire_transform(transform) and is_rire_transform(reference)
     if ct is None and not both_rire:
-        raise FileError("name the CT with --ct: errors are taken where it is")
+        raise FileError("give the CT with --ct: errors are computed over it")
     scan = None if ct is None else read_volume(ct, "HU")
     if ct is None or scan is None:
         matrix, reference_matrix, corners = _of_rire(transform, reference, targets)
@@ -93,7 +93,7 @@ def score(
 def _of_rire(transform: Path, reference: Path, targets: Path | None) -> tuple[Array, Array, Array]:
     """Return both maps and the corners in RIRE's own coordinates, which need no scan."""
     if targets is not None:
-        raise FileError("--targets needs --ct: they are in its world")
+        raise FileError("--targets needs --ct: they are in its coordinates")
     first, second = read_rire_transform(transform), read_rire_transform(reference)
     off = float(abs(first.points - second.points).max())
     if off > CORNER_TOLERANCE_MM:
@@ -109,6 +109,6 @@ def _matrix(path: Path, ct: Volume, mr: Volume | None) -> Array:
     if not is_rire_transform(path):
         return read_transform(path)
     if mr is None:
-        raise FileError(f"{path} is a RIRE transform; name the MR with --mr, too")
+        raise FileError(f"{path} is a RIRE transform; also give the MR with --mr")
     with about(path):
         return to_ras(read_rire_transform(path), ct.grid, mr.grid)

@@ -36,7 +36,7 @@ def series(
     ] = None,
     uneven: Annotated[
         Uneven,
-        typer.Option(help="What --out does where slices are missing or unevenly apart."),
+        typer.Option(help="For --out, if slices are missing or unevenly spaced."),
     ] = "refuse",
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     overwrite: Overwrite = False,

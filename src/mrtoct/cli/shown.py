@@ -16,7 +16,7 @@ def scans_to_show(paths: Sequence[Path], series: Sequence[str]) -> list[Scan]:
     if not series:
         return [Scan(path) for path in paths]
     if not folders:
-        raise FileError("--series is of a DICOM folder, and none is named")
+        raise FileError("--series needs a DICOM folder, and none is given")
     if len(folders) > 1 and len(series) != len(folders):
         raise ValueRangeError(
             f"--series takes one for each of {len(folders)} DICOM folders, got {len(series)}"

@@ -43,20 +43,20 @@ def simulate(
         typer.Option(
             min=1,
             max=9999,
-            help="How many heads in total; the sources take turns.",
-            show_default="one of each source",
+            help="Total number of heads, distributed over the sources.",
+            show_default="one per source",
         ),
     ] = None,
     contrast: Annotated[
         Contrast,
-        typer.Option(help="any: a sequence or random signals, drawn anew for each head."),
+        typer.Option(help="any: a random sequence or random signals for each head."),
     ] = Contrast.any,
     effects: Annotated[
         str,
         typer.Option(
             metavar="all|plain|NAME,NAME",
-            help="all: in the shares of heads that a training has them in. plain: none. Names with "
-            "commas between them, such as bias,ghost: these in every head and no others.",
+            help="all: with the same probabilities as in training. plain: none. Names separated "
+            "by commas, such as bias,ghost: these in every head and no others.",
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 1,
@@ -65,9 +65,9 @@ def simulate(
 ) -> None:
     """Simulate MR of any contrast and CT from real anatomies: a cohort of aligned pairs.
 
-    From label maps heads are drawn that differ in shape, sinuses, skull and brain, each with a CT
-    in HU; a CT head is bent and keeps its HU. Each subject's folder holds mr.nii.gz and ct.nii.gz
-    on one grid of 1 mm, and under truth/ the tissues, which no later step reads.
+    Label maps give heads with random variations of shape, sinuses, skull and brain, each with a CT
+    in HU; a CT head is deformed and keeps its HU. Each subject's folder holds mr.nii.gz and
+    ct.nii.gz on one grid of 1 mm, and in truth/ the tissues, which no later step reads.
     """
     total = subjects or len(find_sources(sources))
     with watching("simulate") as watcher:

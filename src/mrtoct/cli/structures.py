@@ -22,9 +22,9 @@ def structures(
     sct: Annotated[
         Path,
         typer.Argument(
-            metavar="SCT",
-            help="A synthetic CT in HU: a folder of DICOM files as 'mrtoct translate --format "
-            f"dicom' writes it; with --on also {FILES}.",
+            metavar="SCTf",
+            help="A synthetic CT in HU: a folder of DICOM files from 'mrtoct translate --format "
+            f"dicom'; with --on also {FILES}.",
         ),
     ],
     output: Annotated[
@@ -35,15 +35,14 @@ def structures(
         typer.Option(
             metavar="MR",
             help="Draw on this MR series instead, a folder of DICOM files in the synthetic CT's "
-            "own world.",
+            "frame of reference.",
             show_default=False,
         ),
     ] = None,
     series: Annotated[
         str | None,
         typer.Option(
-            help="Which series of the folder that is drawn on: its number, UID, or part of its "
-            "description.",
+            help="Which series of that folder: its number, UID, or part of its description.",
             show_default=False,
         ),
     ] = None,
@@ -51,15 +50,15 @@ def structures(
 ) -> None:
     """Outline body, bone, air and brain of a synthetic CT for a treatment planning system.
 
-    An RT structure set on transverse slices: EXTERNAL (one closed outline a slice), BONE, AIR and
-    BRAIN, holes as keyholes, which planning systems fill alike. Unapproved, by thresholds: to be
-    looked at before use. For research only.
+    An RT structure set on transverse slices: EXTERNAL (one closed outline per slice), BONE, AIR and
+    BRAIN, with holes as keyholes for compatibility. Unapproved and found by thresholds: check
+    before use. For research only.
     """
     drawn_on = sct if on is None else on
     if not drawn_on.is_dir():
         raise FileError(
-            f"{drawn_on} is no folder of DICOM files; structures refer to a series: name one, or "
-            "an MR series with --on"
+            f"{drawn_on} is not a folder of DICOM files; structures refer to a series: name one, "
+            "or an MR series with --on"
         )
     require_absent(output, overwrite=overwrite)
     with console.status("reading") as stage:

@@ -22,17 +22,15 @@ SUBJECTS = 15
 
 
 def tour(
-    out: Annotated[Path, typer.Option(help="New folder for everything the tour makes.")] = Path(
-        "mrtoct-tour"
-    ),
+    out: Annotated[Path, typer.Option(help="New folder for all outputs.")] = Path("mrtoct-tour"),
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
-    """Train a model of your own in minutes, offline, on a CPU: the whole way on made-up heads.
+    """Run a complete training on phantom heads in minutes, offline, on a CPU.
 
-    Makes 15 head phantoms as raw scans, registers and prepares them, trains a narrow u-net at
-    2 mm, translates and judges the held-out heads beside two baselines, and writes a page to look
-    at. Nothing is downloaded.
+    Generates 15 head phantoms as raw scans, registers and prepares them, trains a narrow u-net at 2
+    mm, translates and evaluates the held-out heads together with two baselines, and writes a
+    report. Nothing is downloaded.
     """
     if out.exists() and (not out.is_dir() or not is_empty(out)):
         if not overwrite:

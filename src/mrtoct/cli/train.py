@@ -23,7 +23,7 @@ def train(
         Path,
         typer.Argument(
             metavar="STORE",
-            help="A store made by mrtoct prepare; of a recipe that simulates, a folder of label "
+            help="A store made by mrtoct prepare; for a recipe that simulates, a folder of label "
             "maps and CT heads.",
         ),
     ],
@@ -32,7 +32,7 @@ def train(
         str,
         typer.Option(
             autocompletion=recipes_at_hand,
-            help="What to train and how: a built-in recipe (finetune, any-contrast, demo, unet, "
+            help="What to train: a built-in recipe (finetune, any-contrast, demo, unet, "
             "modern, paper-unet-mae, paper-unet-mae-gdl, paper-pix2pix, paper-pix2pix-boost, "
             "paper-context-gan, unpaired) or a .toml file.",
         ),
@@ -43,13 +43,13 @@ def train(
             "--from",
             metavar="NAME|BUNDLE",
             autocompletion=model_names,
-            help="Begin with the weights of a shipped model (head) or of this bundle; from "
-            "RUN/last the discriminator's, too.",
+            help="Start from the weights of a shipped model (head) or of this bundle; from "
+            "RUN/last, also the discriminator's.",
             show_default=False,
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where a stopped training was.")
+        bool, typer.Option("--resume", help="Continue an interrupted training.")
     ] = False,
     keep_doubtful: Annotated[
         bool,
@@ -59,8 +59,8 @@ def train(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Also send the curves to mlflow, wandb or both, as their own settings say; "
-            "RUN/tensorboard is written always.",
+            help="Also log the curves to mlflow, wandb or both, configured by their own settings; "
+            "RUN/tensorboard is always written.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -69,8 +69,9 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Processes of this machine that share each batch: one a GPU, or as many on the "
-            "CPU. They learn what one would. Default: as torchrun or Slurm started, else 1.",
+            help="Processes on this machine that share each batch: one per GPU, or this many on "
+            "the CPU. The result is that of one process. Default: as started by torchrun or "
+            "Slurm, else 1.",
             show_default=False,
         ),
     ] = None,
@@ -79,8 +80,8 @@ def train(
         typer.Option(
             "--num-nodes",
             min=1,
-            help="Machines that train together, each by this command, with MASTER_ADDR and "
-            "NODE_RANK in its environment. Default: as torchrun or Slurm started, else 1.",
+            help="Machines that train together, each running this command, with MASTER_ADDR and "
+            "NODE_RANK in its environment. Default: as started by torchrun or Slurm, else 1.",
             show_default=False,
         ),
     ] = None,
@@ -89,15 +90,14 @@ def train(
     """Train a network on a prepared store.
 
     RUN gets best/ (the bundle to translate with), last/ (to resume from), curves.csv and run.json.
-    Subjects are split into training, validation and test by the recipe, whole patients always;
-    those whose registration is doubtful are left out unless --keep-doubtful asks for them. A
-    training that was stopped goes on with --resume and ends with the same weights as if it had not
-    been.
+    The recipe splits subjects into training, validation and test, always by patient; those with a
+    doubtful registration are left out unless --keep-doubtful is given. An interrupted training
+    continues with --resume and ends with the same weights as an uninterrupted one.
 
     With --devices 4 four processes train together, each on a quarter of every batch; torchrun and
-    srun may start them, too, on one machine or several that share STORE's and RUN's folders.
+    srun can also start them, on one machine or several that share the folders of STORE and RUN.
 
-    With --from head --recipe finetune the shipped model learns from a few pairs of one's own.
+    Use --from head --recipe finetune to fine-tune the shipped model on a few pairs of your own.
     """
     begin = None if start is None else find_bundle(start)
     wanted = load_recipe(recipe)
@@ -140,7 +140,7 @@ def run(
     """Train with a progress bar; return the best bundle's folder."""
     distrusted = {} if recipe.simulation else read_manifest(store).distrusted
     if leads_here() and distrusted and not recipe.split.keep_doubtful:
-        warn(f"left out, their registration is doubtful: {', '.join(distrusted)}")
+        warn(f"left out because of a doubtful registration: {', '.join(distrusted)}")
     train_recipe = train_from_simulation if recipe.simulation else train_on_store
     with watching("train") as watcher:
         return train_recipe(

@@ -32,15 +32,16 @@ def translate(
         Path,
         typer.Argument(
             metavar="MR",
-            help=f"Head MR: {FILES}, or a folder of DICOM files; or a folder of "
-            "heads: volumes, subjects' folders, DICOM studies, or a BIDS data set.",
+            help=f"Head MR: {FILES}, or a folder of DICOM files; or a folder of several heads: "
+            "volumes, subjects' folders, DICOM studies, or a BIDS data set.",
         ),
     ],
     output: Annotated[
         Path,
         typer.Argument(
             metavar="SCT",
-            help="Synthetic CT to write, of any of these kinds; for a folder of heads a folder.",
+            help="Synthetic CT to write, in any of these formats; a folder if MR holds several "
+            "heads.",
         ),
     ],
     model: Model = "head",
@@ -48,19 +49,18 @@ def translate(
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Also write a page, FILE.html: MR, synthetic CT and deviation in a viewer, what "
-            "is odd about the MR, and what the model is for. Of a folder of heads a page each into "
-            "FOLDER.",
+            help="Also write a page, FILE.html: MR, synthetic CT and deviation in a viewer, "
+            "warnings about the MR, and the model's intended use. For a folder of heads, one page "
+            "each into FOLDER.",
             show_default=False,
         ),
     ] = None,
     uncertainty: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE|FOLDER",
-            help="Also write the synthetic CT's standard deviation in HU, voxel by voxel on "
-            f"its grid: {FILES}. Of a folder of heads, one each into FOLDER, "
-            "which may be SCT.",
+            metavar="FILE|FOLDERf",
+            help=f"Also write the synthetic CT's standard deviation in HU, on its grid: {FILES}. "
+            "For a folder of heads, one each into FOLDER, which may be SCT.",
             show_default=False,
         ),
     ] = None,
@@ -68,23 +68,24 @@ def translate(
         bool,
         typer.Option(
             "--strict",
-            help="Refuse an MR that is unlike what the model was trained on, before the work; "
-            "otherwise it is translated with a warning.",
+            help="Refuse an MR that differs from the training data; by default it is translated "
+            "with a warning.",
         ),
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Translate what is no head MR, too, such as a CT, which is refused otherwise.",
+            help="Translate even if the input is not a head MR, such as a CT, which is otherwise "
+            "refused.",
         ),
     ] = False,
     bias_correct: Annotated[
         bool | None,
         typer.Option(
             "--bias-correct/--no-bias-correct",
-            help="Correct the MR's bias field (N4) before it is translated, or leave it. By "
-            "default it is corrected where the model needs it, which a note then says.",
+            help="Correct the MR's bias field (N4) before the translation, or not. By default it "
+            "is corrected if the model needs it, which is reported in a note.",
             show_default=False,
         ),
     ] = None,
@@ -100,8 +101,8 @@ def translate(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Which MR of a head that has several, in a folder of heads, the first that is "
-            "there: the end of its name in BIDS, such as T2w,FLAIR, or CHANNEL of mr_CHANNEL. "
+            help="For a folder of heads with several MR each: which one to translate, in order of "
+            "preference, as BIDS suffixes such as T2w,FLAIR, or as CHANNEL of mr_CHANNEL. "
             "Default: the model's channel; else T1w, T2w, PDw, FLAIR; mr, mr_T1.",
             show_default=False,
         ),
@@ -109,15 +110,15 @@ def translate(
     format: Annotated[
         Literal["file", "dicom"],
         typer.Option(
-            help="file: the kind that SCT's ending names. dicom: a folder SCT with a CT series in "
-            "the study and frame of reference of MR, which must be DICOM."
+            help="file: the format is that of SCT's ending. dicom: SCT is a folder for a CT series "
+            "in the study and frame of reference of MR, which must be DICOM."
         ),
     ] = "file",
     slices: Annotated[
         Literal["transverse", "source"],
         typer.Option(
-            help="Of --format dicom. transverse: an MR of other slices is resampled, as most "
-            "planning systems need. source: always on the MR's own grid."
+            help="For --format dicom. transverse: resample other slice orientations, as most "
+            "planning systems need. source: always use the MR's own grid."
         ),
     ] = "transverse",
     structures: Annotated[
@@ -131,8 +132,8 @@ def translate(
     uneven: Annotated[
         Uneven,
         typer.Option(
-            help="Of a DICOM MR whose slices are missing or unevenly apart. resample: it is "
-            "interpolated onto even slices, and so is the synthetic CT."
+            help="For a DICOM MR with missing or unevenly spaced slices. resample: interpolate it, "
+            "and the synthetic CT, to even slices."
         ),
     ] = "refuse",
     further: Annotated[
@@ -140,7 +141,7 @@ def translate(
         typer.Option(
             "--with",
             metavar="CHANNEL=FILE,...",
-            help="Further MR channels, for a bundle that wants several: --with "
+            help="Further MR channels, for a bundle that needs several: --with "
             "T2=t2.nii.gz,PD=pd.nii.gz, or T2=STUDY#5 for a series of a DICOM folder. They are "
             "registered to MR, which is the first channel.",
             show_default=False,
@@ -148,7 +149,9 @@ def translate(
     ] = [],  # noqa: B006
     aligned: Annotated[
         bool,
-        typer.Option("--aligned", help="The MR channels are aligned already: register none."),
+        typer.Option(
+            "--aligned", help="The MR channels are already aligned: skip their registration."
+        ),
     ] = False,
     device: Device = "auto",
     scheduler: Scheduler = None,
@@ -160,16 +163,16 @@ def translate(
 ) -> None:
     """Translate a head MR, or a folder of them, into synthetic CTs.
 
-    The model that comes with mrtoct takes a head MR of any contrast; --model takes another, such
-    as one of your own training, or several at once. The MR may have any orientation, spacing and
-    slice thickness. The output lies on exactly its grid: int16 HU, -1024 where the head is not.
-    What is odd about the MR, or unlike what the model was trained on, is said in a warning; what
-    is no head MR at all is refused. For research only.
+    The shipped model takes a head MR of any contrast; --model names another, such as your own, or
+    several as an ensemble. The MR may have any orientation, spacing and slice thickness. The output
+    is on exactly its grid: int16 HU, -1024 outside the head. Warnings report anything unusual about
+    the MR, or unlike the model's training data; anything that is not a head MR is refused. For
+    research only.
 
-    Where MR is a folder and SCT is no file's name, every head in MR is translated: a volume, a
-    subject's folder or a DICOM study each, into SCT/NAME_sct.nii.gz; or a session each of a BIDS
-    data set, into a BIDS data set of derivatives. What fails is named and the rest is done; run
-    again, what is there is left. The exit status is 1 if any failed.
+    If MR is a folder and SCT is not a file name, every head in MR is translated: each volume,
+    subject's folder or DICOM study into SCT/NAME_sct.nii.gz, or each session of a BIDS data set
+    into a data set of derivatives. Failures are listed and the rest is completed; existing results
+    are kept when the command is run again. The exit status is 1 if any failed.
     """
     manner = Manner(
         model=model,
@@ -191,8 +194,8 @@ def translate(
     if _is_of_many(mr, outputs, dicom=manner.dicom):
         if further:
             raise CohortError(
-                f"--with names the channels of one head, and {mr} is a folder of heads: there "
-                "channels are found by their names, mr_CHANNEL or in BIDS"
+                f"--with is for a single head, and {mr} is a folder of heads, whose channels are "
+                "found by name, mr_CHANNEL or in BIDS"
             )
         rows = translate_heads(
             mr,
@@ -212,9 +215,9 @@ def translate(
             raise typer.Exit(1)
         return
     if contrast:
-        raise CohortError("--contrast chooses in a folder of heads; of one head, name the MR")
+        raise CohortError("--contrast is for a folder of heads; for one head, name the MR itself")
     if scheduler is not None:
-        raise CohortError("--scheduler spreads a folder of heads; one head is translated here")
+        raise CohortError("--scheduler is for a folder of heads; one head is translated locally")
     scan, others = Scan(mr, series), _named(listed(further))
     row = _translate_one(scan, others, outputs, manner, device, overwrite=overwrite)
     if json:
@@ -234,11 +237,11 @@ def _is_of_many(mr: Path, outputs: Outputs, *, dicom: bool) -> bool:
     if not outputs.sct.name.lower().endswith(VOLUME_ENDINGS):
         return True
     if own := own_folder(mr):
-        raise FileError(f"{mr} is {own}, not a scan; a model is named by --model")
+        raise FileError(f"{mr} is {own}, not a scan; to use it as a model give --model")
     if not studies_in(mr, outputs.paths):
         raise FileError(
-            f"{mr} holds no DICOM files, and {outputs.sct} is one file; of a folder of heads name "
-            "a folder to write to"
+            f"{mr} holds no DICOM files, and {outputs.sct} is a single file; for a folder of heads "
+            "name a folder to write to"
         )
     return False
 

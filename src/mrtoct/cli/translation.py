@@ -15,10 +15,8 @@ from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
-OWN_MODEL = (
-    "Research on heads like those that it was trained on, scanned with the same sequence, by those "
-    "who trained it. Not for diagnosis, not for treatment planning."
-)
+OWN_MODEL = "Research on heads like its training data, scanned with the same sequence, by those "
+"who trained it. Not for diagnosis, not for treatment planning."
 """Said of a bundle that does not say what it is for."""
 
 
@@ -42,15 +40,15 @@ def refuse(unlike: Sequence[Finding], known: bool, mr: Path, model: str) -> None
     """Raise an error if a scan is unlike the training's, or if that is not known."""
     if not known:
         raise BundleError(
-            f"{model} does not say what it was trained on (no seen.json), so --strict cannot be "
-            "kept; train it anew, or leave out --strict"
+            f"{model} has no record of its training data (seen.json), so --strict is not possible; "
+            "train it again, or leave out --strict"
         )
     serious = [doubt for doubt in unlike if doubt.weight != "note"]
     if serious:
         kinds = ", ".join(dict.fromkeys(doubt.kind for doubt in serious))
         raise ValueRangeError(
-            f"{mr} is unlike the MR that {model} was trained on ({kinds}; see the warnings) "
-            "and was not translated; leave out --strict to translate it all the same"
+            f"{mr} differs from the training data of {model} ({kinds}; see the warnings) and was "
+            "not translated; leave out --strict to translate it anyway"
         )
 
 
@@ -59,8 +57,8 @@ def refuse_unusable(doubts: Sequence[Finding], mr: Path) -> None:
     if verdict_of(doubts) == "unusable":
         kinds = ", ".join(dict.fromkeys(d.kind for d in doubts if d.weight == "unusable"))
         raise ValueRangeError(
-            f"{mr} is no head MR ({kinds}; see the warnings) and was not translated",
-            force="to insist",
+            f"{mr} is not a head MR ({kinds}; see the warnings) and was not translated",
+            force="to translate it anyway",
         )
 
 
@@ -101,7 +99,7 @@ def model_facts(bundle: Bundle, model: str) -> dict[str, str]:
     if (learnt := trained_on(told)) is not None:
         facts["Trained on"] = learnt
     if bundle.cts is not None:
-        facts["Its CTs"] = str(bundle.cts)
+        facts["Training CTs"] = str(bundle.cts)
     if "licence" in told:
         facts["Licence"] = str(told["licence"])
     facts["MR channels"] = ", ".join(bundle.channels)

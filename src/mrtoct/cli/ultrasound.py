@@ -24,7 +24,7 @@ from mrtoct.properties.ultrasound import (
 
 def ultrasound(
     sct: Sct,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to write.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The output folder.")],
     frequency: Annotated[
         float, typer.Option(metavar="MHZ", help="The transducer's frequency in MHz, such as 0.5.")
     ],
@@ -32,7 +32,8 @@ def ultrasound(
         str,
         typer.Option(
             metavar="NAME",
-            help="Whose curves: k-plan, k-wave, marsac-2017, yaakub-2023, webb-ge-120kvp or "
+            help="Published curves to use: k-plan, k-wave, marsac-2017, yaakub-2023, "
+            "webb-ge-120kvp or "
             "mcdannold-2020.",
         ),
     ] = "k-plan",
@@ -40,7 +41,8 @@ def ultrasound(
         str | None,
         typer.Option(
             metavar="X,Y,Z:X,Y,Z",
-            help="From the transducer to the target, RAS mm: how thick is the skull on the way?",
+            help="From the transducer to the target, RAS mm: report the skull thickness on this "
+            "path.",
             show_default=False,
         ),
     ] = None,
@@ -48,10 +50,10 @@ def ultrasound(
 ) -> None:
     """Write skull, density, speed and attenuation of sound for k-Plan, PRESTUS, BabelBrain, k-Wave.
 
-    FOLDER gets pseudoCT.nii.gz (HU), skull_mask.nii.gz, density.nii.gz (kg/m3),
-    sound_speed.nii.gz (m/s), alpha_coeff.nii.gz (dB/(MHz^y cm), for this frequency alone) and
-    ultrasound.json, which names the sources and y. The skull is the largest piece of bone, its gaps
-    closed; the curves hold in it, elsewhere are brain and water.
+    FOLDER gets pseudoCT.nii.gz (HU), skull_mask.nii.gz, density.nii.gz (kg/m3), sound_speed.nii.gz
+    (m/s), alpha_coeff.nii.gz (dB/(MHz^y cm), for this frequency alone) and ultrasound.json, which
+    names the sources and y. The skull is the largest piece of bone, with gaps closed; the curves
+    apply inside it, elsewhere are brain and water.
     """
     curves = find_mapping(mapping)
     require_frequency(frequency)
@@ -70,17 +72,18 @@ def ultrasound(
         say(_told(on_path))
     for line in _notes(facts):
         say(f"note: {line}")
+    say(f"next: mrtoct view {sct} --mask {folder / 'skull_mask.nii.gz'}")
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
     lines = []
     if facts["soft_in_skull_ml"]:
-        lines.append(f"{facts['soft_in_skull_ml']} ml of the skull lie below 0 HU: marrow or holes")
+        lines.append(f"{facts['soft_in_skull_ml']} ml of the skull are below 0 HU: marrow or holes")
     for name in ("density", "speed"):
         beyond = facts[f"beyond_{name}"]
         if beyond["saturated_ml"]:
             lines.append(
-                f"{beyond['saturated_ml']} ml of the skull lie above "
+                f"{beyond['saturated_ml']} ml of the skull are above "
                 f"{beyond['saturated_above_hu']:g} HU, where the curve of {name} ends"
             )
         if beyond["raised_ml"]:
@@ -94,11 +97,11 @@ def _notes(facts: dict[str, Any]) -> list[str]:
 
 def _told(path: Thickness) -> str:
     if path.entry_mm is None:
-        return "path: it meets no skull"
+        return "path: no skull on it"
     entry = ", ".join(f"{value:.1f}" for value in path.entry_mm)
     return (
-        f"path: {path.bone_mm:.1f} mm of skull from ({entry}) on, {path.mean_hu:.0f} HU in the "
-        f"mean, {path.lowest_hu:.0f} at the lowest"
+        f"path: {path.bone_mm:.1f} mm of skull from ({entry}) on, {path.mean_hu:.0f} HU on "
+        f"average, {path.lowest_hu:.0f} at least"
     )
 
 

@@ -30,22 +30,22 @@ def view(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="NIfTI, MetaImage or NRRD files, or folders of DICOM or RIRE; the first gives the "
-            "grid.",
+            help="NIfTI, MetaImage or NRRD files, or folders of DICOM or RIRE; the first defines "
+            "the grid.",
         ),
     ],
     mask: Annotated[
         list[str],
         typer.Option(
-            metavar="A,B", help="Masks or labels to lay over the others.", show_default=False
+            metavar="A,B", help="Masks or labels to overlay on the others.", show_default=False
         ),
     ] = [],  # noqa: B006
     deviation: Annotated[
         list[str],
         typer.Option(
             metavar="SD,...",
-            help="Standard deviations in HU, as 'mrtoct translate --uncertainty' writes them; "
-            "needed only for files whose header or name does not say so.",
+            help="Standard deviations in HU, from 'mrtoct translate --uncertainty'; only needed "
+            "for files not recognised by header or name.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -53,7 +53,7 @@ def view(
         Path | None,
         typer.Option(
             metavar="CT",
-            help="The real CT: it is shown, too, and how the other CTs differ from it.",
+            help="The real CT: show it, too, and the difference of the other CTs from it.",
             show_default=False,
         ),
     ] = None,
@@ -61,9 +61,9 @@ def view(
         list[str],
         typer.Option(
             metavar="A,B",
-            help="Of a DICOM folder, which series: number, UID or a part of the description (see "
-            "'mrtoct series'); several stand side by side. Of several folders, one for each in "
-            "turn.",
+            help="Which series of a DICOM folder: number, UID or part of the description (see "
+            "'mrtoct series'); several are shown side by side. For several folders, one for each "
+            "in order.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -71,25 +71,25 @@ def view(
         list[str],
         typer.Option(
             metavar="TFM,...",
-            help="Lay the further files on the first: an ITK transform of the first's points to "
-            "theirs, as 'mrtoct register CT MR --out TFM' finds it. One for all of them, or one "
-            "for each in turn, 'none' for one that is in place already.",
+            help="Align the other files with the first: an ITK transform of the first's points to "
+            "theirs, from 'mrtoct register CT MR --out TFM'. One for all of them, or one for each "
+            "in order, 'none' for one already aligned.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to listen.", show_default="any free one")
+        int,
+        typer.Option(min=0, max=65535, help="Port of the server.", show_default="any free port"),
     ] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Show volumes side by side in three planes and 3-D, with linked slices, windows and overlays.
 
-    Volumes on other grids are brought to the first one's. What each holds is told by its header,
-    such as those of the maps and standard deviations that mrtoct writes, or else by its voxels:
-    below -500 it is CT in HU, few whole numbers from 0 are labels, all else is MR. If two heads
-    are not aligned, a warning says so: --transform lays one on the other. The page is served to
-    this machine alone, at an address that is printed, until Ctrl-C; no file is written and nothing
-    leaves the machine.
+    Volumes on other grids are resampled to the first one's. Their kind is taken from the header, as
+    for the maps and standard deviations that mrtoct writes, or else from the voxels: values below
+    -500 mean CT in HU, a few integers from 0 labels, all else MR. A warning says if two heads are
+    not aligned; --transform aligns them. The page is served only to this machine, at the printed
+    address, until Ctrl-C; no file is written and nothing leaves the machine.
     """
     scans = scans_to_show([*files, *map(Path, listed(deviation))], listed(series))
     if against is not None:
@@ -120,12 +120,12 @@ def view(
         apart = heads_apart(volumes[0].volume, named.volume, named.transform)
         if apart is not None and apart > MOST_APART_MM:
             warn(
-                f"warning: the heads of {volumes[0].title} and {named.title} lie about {apart:.0f} "
-                "mm apart: --transform lays one on the other (mrtoct register finds it)"
+                f"warning: the heads of {volumes[0].title} and {named.title} are about {apart:.0f} "
+                "mm apart: align them with --transform (see mrtoct register)"
             )
     server, address = scene_server(scene_of_volumes(volumes), port=port)
     typer.echo(address)
-    say("Ctrl-C ends it.")
+    say("Press Ctrl-C to stop.")
     if browser:
         _open(address)
     # A shell that starts it in the background has it ignore the only signal that ends it.
@@ -147,7 +147,7 @@ def _in_hu(found: AnyVolume, what: str) -> Volume:
     volume = found.volume
     if what == "CT":
         if volume.unit != "HU" or found.deviation:
-            raise ValueRangeError("--against needs a CT in HU, and this is none")
+            raise ValueRangeError("--against needs a CT in HU, and this is not one")
         return volume
     if volume.known.min() < 0:
         raise ValueRangeError(
@@ -175,7 +175,7 @@ def _labels(path: Path) -> Volume:
     values = np.unique(volume.voxels)
     if values[0] < 0 or values[-1] > 65_000 or not np.array_equal(values, np.rint(values)):
         raise ValueRangeError(
-            "a mask holds whole numbers from 0 to 65000, "
+            "a mask holds integers from 0 to 65000, "
             f"got values from {float(values[0]):g} to {float(values[-1]):g}"
         )
     return volume.with_voxels(volume.voxels.astype(np.uint16))
@@ -188,4 +188,4 @@ def _open(address: str) -> None:
     except webbrowser.Error:
         opened = False
     if not opened:
-        say("No browser could be opened: paste the address into one on this machine.")
+        say("No browser could be opened: open the address in one on this machine.")

@@ -58,12 +58,12 @@ def list_heads(folder: Path, series: str | None = None, *, aside: Collection[Pat
     if mixed:
         raise CohortError(
             f"{folder} holds volumes, such as {files[0].name}, and folders with scans, such as "
-            f"{mixed[0].name}: which are the heads? Name a folder of one kind"
+            f"{mixed[0].name}: use a folder with one kind of heads"
         )
     if len(studies_in(folder, aside)) == 1 and not any(map(_volumes, [folder, *folders])):
         raise CohortError(
-            f"all DICOM files in {folder} are of one study: name a file to write, such as "
-            "sct.nii.gz, or a folder of several studies"
+            f"all DICOM files in {folder} are of one study: give an output file, such as "
+            "sct.nii.gz, or a folder with several studies"
         )
     found = _of_files(folder, files) if files else _of_folders(folder, folders, series)
     found = replace(found, rejected=found.rejected | _unreadable(folder))
@@ -125,8 +125,8 @@ def _of_files(folder: Path, files: list[Path]) -> Heads:
     own = scans_of(folder)
     if "ct" in own and any(stem.startswith("mr") for stem in own):
         raise CohortError(
-            f"{folder} is one subject's folder, with {own['ct'].name}: name its MR and a file to "
-            "write, or the folder above"
+            f"{folder} is one subject's folder, with {own['ct'].name}: give its MR and an output "
+            "file, or the folder above"
         )
     chosen = _mr_among(files)
     heads: dict[str, HeadFiles] = {}
@@ -136,7 +136,7 @@ def _of_files(folder: Path, files: list[Path]) -> Heads:
             rejected[name] = f"{path}: {fault}"
         elif name in rejected or name in heads:
             heads.pop(name, None)
-            rejected[name] = f"{name} is there twice, as {path.name} and in another file; keep one"
+            rejected[name] = f"{name} exists twice, as {path.name} and in another file; keep one"
         else:
             heads[name] = HeadFiles(name, {"mr": Scan(path)})
     taken = {path for _, path in chosen}
@@ -172,12 +172,12 @@ def _mr_in(folder: Path, series: str | None) -> dict[str, Scan]:
         volumes = _mr_among(_volumes(folder))
         if len(volumes) > 1:
             names = ", ".join(path.name for _, path in volumes)
-            raise FileError(f"{folder} holds {names}; call the MR to take mr, or mr_T1 and so on")
+            raise FileError(f"{folder} holds {names}; name the MR to use mr, or mr_T1 and so on")
         if volumes:
             return {"mr": Scan(volumes[0][1])}
     if is_study:
         return {"mr": Scan(folder, series)}
-    raise FileError(f"{folder} holds no MR: no mr.*, no volume but CT and mask, no DICOM")
+    raise FileError(f"{folder} holds no MR: no mr.*, no volume except CT and mask, no DICOM")
 
 
 def _mr_among(files: list[Path]) -> list[tuple[str, Path]]:

@@ -53,7 +53,7 @@ def list_subjects(source: Path | str, layout: str = "auto") -> Listing:
     for name in reversed(LAYOUTS) if layout == "auto" else [layout]:
         if LAYOUTS[name].fits(source):
             return LAYOUTS[name].subjects(source)
-    wanted = "" if layout == "auto" else f" that is not of the layout {layout}"
+    wanted = "" if layout == "auto" else f" that does not have the layout {layout}"
     raise FileError(
         f"{source} is a file{wanted}; a cohort is a folder of subjects or a table "
         f"({', '.join(TABLE_ENDINGS)})"

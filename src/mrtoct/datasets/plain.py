@@ -26,8 +26,8 @@ def is_plain(source: Path) -> bool:
     own = scans_of(source)
     if "ct" in own and any(stem[:2] == "mr" for stem in own):
         raise CohortError(
-            f"{source} holds {own['ct'].name} itself, as a subject's folder does; name the folder "
-            "above, or use a table"
+            f"{source} holds {own['ct'].name} itself, so it is a single subject's folder; give the "
+            "folder above, or use a table"
         )
     return True
 
@@ -119,13 +119,13 @@ def _usual_first(item: tuple[str, Path]) -> tuple[bool, bool, str]:
 def _channel(stem: str, folder: Path) -> str:
     channel = stem.removeprefix("mr").removeprefix("_") or "mr"
     if stem == "mr_" or (fault := channel_fault(channel)):
-        raise FileError(f"{folder}: {fault if stem != 'mr_' else 'mr_ names no channel'}")
+        raise FileError(f"{folder}: {fault if stem != 'mr_' else 'mr_ has no channel name'}")
     return channel
 
 
 def _scan(path: Path) -> Scan:
     if not path.exists():
-        raise FileError(f"{path} is a link to what is not there")
+        raise FileError(f"{path} is a broken link")
     if path.is_dir():
         if (path / rire.HEADER).is_file():
             return Scan(path / rire.HEADER)

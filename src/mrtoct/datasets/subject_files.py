@@ -62,7 +62,7 @@ def name_fault(name: str) -> str | None:
         return "a subject's name does not begin or end with a dot"
     bad = [c for c in name if c in '/\\:*?"<>|' or not c.isprintable()]
     if bad:
-        return f"a subject's name becomes a folder's; {bad[0]!r} is not allowed in it"
+        return f"a subject's name is used for a folder; {bad[0]!r} is not allowed in it"
     if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|manifest\.json|sha256sums", name):
         return "this name is reserved"
     return None

@@ -67,7 +67,7 @@ def list_synthrad(source: Path) -> Listing:
                 continue
             if name in subjects:
                 other = subjects.pop(name).ct.path.parent
-                rejected[name] = f"{name} is there twice, in {other} and {folder}; keep one"
+                rejected[name] = f"{name} exists twice, in {other} and {folder}; keep one"
             elif name not in rejected:
                 try:
                     subjects[name] = _subject(folder)
@@ -89,7 +89,7 @@ def require_known_task(source: Path) -> None:
 
 def _subject(folder: Path) -> SubjectFiles:
     found = scans_of(folder)
-    for needed, of_those in (("mr", ""), ("ct", "; subjects to validate and test on have none")):
+    for needed, of_those in (("mr", ""), ("ct", "; validation and test subjects have none")):
         path = found.get(needed)
         if path is None or not path.is_file():
             raise FileError(f"{folder} has no {needed} (.nii.gz or .mha){of_those}")

@@ -101,7 +101,9 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
     except csv.Error as error:
         raise CohortError(f"{path} line {reader.line_num}: {error}") from error
     if not rows:
-        raise CohortError(f"{path} lists no subject; a header line and a line a subject are needed")
+        raise CohortError(
+            f"{path} lists no subject; a header line and one line per subject are needed"
+        )
     return header, rows
 
 
@@ -160,8 +162,8 @@ def _scan(path: Path, line: int, row: Row, column: str) -> Scan:
     series = row.get(f"{column}_series") or None
     if series and not scan.is_dir():
         raise FileError(
-            f"{path} line {line}, column {column}_series: a series is chosen in a folder of DICOM "
-            f"files, {scan.name} is a file"
+            f"{path} line {line}, column {column}_series: a series needs a folder of DICOM files, "
+            f"{scan.name} is a file"
         )
     return Scan(scan, series)
 

@@ -57,7 +57,7 @@ def _on_cluster(
         from distributed import Future, KilledWorker, wait
     except ImportError:
         raise FileError(
-            "distributed is not installed, which work on a cluster needs: pip install "
+            "work on a cluster needs distributed, which is not installed: pip install "
             "'mrtoct[cluster]'"
         ) from None
     waiting = iter(jobs)
@@ -88,7 +88,8 @@ def _on_cluster(
         except KilledWorker as error:
             raise MrtoctError(
                 f"a job ended {error.allowed_failures + 1} workers of the cluster at {scheduler} "
-                "in turn, often for want of memory; give workers more, and run the command again"
+                "in turn, often because memory ran out; give workers more, and run the command "
+                "again"
             ) from error
         except ModuleNotFoundError as error:
             raise MrtoctError(
@@ -118,11 +119,11 @@ def _client(scheduler: str) -> Iterator[Any]:
         except (OSError, TimeoutError) as error:
             raise MrtoctError(
                 f"no Dask scheduler answers at {scheduler}: start one with 'dask scheduler', and "
-                "name the address that it prints, such as tcp://host:8786"
+                "give the address that it prints, such as tcp://host:8786"
             ) from error
         except (ValueError, TypeError, KeyError) as error:
             raise ValueRangeError(
-                f"{scheduler!r} is no address of a Dask scheduler, such as tcp://host:8786"
+                f"{scheduler!r} is not the address of a Dask scheduler, such as tcp://host:8786"
             ) from error
         try:
             yield client
@@ -152,7 +153,7 @@ def _staff(client: Any, scheduler: str) -> int:
 
 def _gone(scheduler: str) -> MrtoctError:
     return MrtoctError(
-        f"the Dask scheduler at {scheduler} is gone; what is done is kept: start it, and run the "
+        f"the Dask scheduler at {scheduler} is gone; finished work is kept: start it, and run the "
         "command again"
     )
 

@@ -43,9 +43,9 @@ def _cores() -> Fact:
             "cores", value, slow="torch uses fewer cores than there are: unset OMP_NUM_THREADS"
         )
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * usable:
-        busy = f"{os.getloadavg()[0]:.1f} processes want a core"
+        busy = f"{os.getloadavg()[0]:.1f} processes are waiting for a core"
         return Fact(
-            "cores", value, slow=f"other work is going on ({busy}): wait for it, or stop it"
+            "cores", value, slow=f"the machine is busy ({busy}): wait, or stop other programs"
         )
     return Fact("cores", value)
 
@@ -68,7 +68,9 @@ def _memory() -> Fact:
     value = f"{available / GIB:.1f} GiB free"
     if available < LEAST_MEMORY:
         return Fact(
-            "memory", value, broken="translating a whole head takes up to 2 GiB: end other programs"
+            "memory",
+            value,
+            broken="translating a whole head takes up to 2 GiB: close other programs",
         )
     return Fact("memory", value)
 
@@ -97,7 +99,7 @@ def _gpus() -> Fact:
     if shutil.which("nvidia-smi") and not torch.version.cuda:
         return Fact(
             "GPU",
-            "there is one, but this torch was built without CUDA",
+            "found, but this torch was built without CUDA",
             slow="install a torch with CUDA (docs/gpu.md)",
         )
     if torch.version.cuda and sys.platform != "darwin":

@@ -54,8 +54,8 @@ def in_processes(
                 yield future.result()
     except BrokenProcessPool as error:
         raise MrtoctError(
-            "a worker process was ended from outside, often for want of memory; try "
-            "again with fewer workers"
+            "a worker process was killed, often because memory ran out; try again with fewer "
+            "workers"
         ) from error
     finally:
         stop.set()

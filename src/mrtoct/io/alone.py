@@ -32,7 +32,8 @@ def alone_in(folder: Path, work: str) -> Iterator[None]:
             lock.acquire()
         except Timeout as error:
             raise FileError(
-                f"another {work} is at work in {folder}; let it end first, or name another folder"
+                f"another {work} is running in {folder}; wait for it to finish, or name another "
+                "folder"
             ) from error
     try:
         yield

@@ -68,12 +68,14 @@ def _checked_names(tar: tarfile.TarFile, limits: Limits) -> dict[str, PurePosixP
             or ".." in name.parts
             or set(member.name) & set("\\:\0\n")
         ):
-            raise FileError(f"it names {member.name!r}, outside its folder; nothing was extracted")
+            raise FileError(
+                f"it contains {member.name!r}, outside its folder; nothing was extracted"
+            )
         if member.isdir():
             continue
         if not member.isreg():
             raise FileError(
-                f"{member.name!r} in it is a link or a device; only plain files are taken, "
+                f"{member.name!r} in it is a link or a device; only plain files are allowed, "
                 "nothing was extracted"
             )
         taken += 1
@@ -96,7 +98,7 @@ def _opened(archive: Path, limits: Limits) -> Iterator[tarfile.TarFile]:
         magic = packed.read(2)
         packed.seek(0)
         if magic not in (GZIP_MAGIC, COMPRESS_MAGIC):
-            raise FileError("it is packed neither by gzip nor by compress")
+            raise FileError("it is compressed neither by gzip nor by compress")
         counted = _Counted(
             gzip.GzipFile(fileobj=packed)
             if magic == GZIP_MAGIC
@@ -121,7 +123,6 @@ class _Counted(io.BufferedIOBase):
         self.left -= len(content)
         if self.left < 0:
             raise FileError(
-                f"it unpacks to more than {self.most >> 20} MiB, the most that is taken; "
-                "nothing was extracted"
+                f"it unpacks to more than {self.most >> 20} MiB, the limit; nothing was extracted"
             )
         return content

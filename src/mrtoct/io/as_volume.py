@@ -54,7 +54,7 @@ def _described(given: object, unit: Unit) -> str:
     kind = type(given).__name__
     if hasattr(given, "__array__"):
         return (
-            f"an array ({kind}) without its affine; make Volume.from_numpy(voxels, affine, "
+            f"an array ({kind}) without its affine; use Volume.from_numpy(voxels, affine, "
             f"{unit!r}) of it"
         )
     return kind

@@ -35,7 +35,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     with disk_errors_of(path):
         if path.is_dir():
-            raise FileError(f"{path} is a folder; the name of a file is needed")
+            raise FileError(f"{path} is a folder; a file name is needed")
         require_absent(path, overwrite=overwrite)
         part = _part(path)
         try:
@@ -103,7 +103,7 @@ def _require_folder(path: Path, target: Path, *, overwrite: bool) -> None:
         if kept.resolve().is_relative_to(target):
             raise FileError(f"{path} holds the current or the home folder and cannot be replaced")
     if target.exists() and not target.is_dir():
-        raise FileError(f"{path} is a file; the name of a folder is needed")
+        raise FileError(f"{path} is a file; a folder name is needed")
     require_absent(target, overwrite=overwrite)
 
 

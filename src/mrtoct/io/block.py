@@ -23,7 +23,7 @@ def inflated(stored: bytes, needed: int) -> bytes:
     except zlib.error as error:
         raise FileError(f"its compressed voxels are damaged ({error})") from error
     if len(block) == needed and not inflate.eof:
-        raise FileError("its compressed voxels are cut short")  # their sum was not compared
+        raise FileError("its compressed voxels are truncated")  # their sum was not compared
     return block
 
 

@@ -107,7 +107,7 @@ def _told(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FileError(f"{path} cannot be read as JSON ({error}); mend or remove it") from error
+        raise FileError(f"{path} cannot be read as JSON ({error}); fix or remove it") from error
     return told if isinstance(told, dict) else {}
 
 

@@ -134,12 +134,10 @@ def _receive(
     try:
         with client.stream("GET", url, headers=headers) as response:
             if url.startswith("https:") and response.url.scheme != "https":
-                raise FileError(f"{url} leads to an address without encryption; not followed")
+                raise FileError(f"{url} redirects to an unencrypted address; not followed")
             size = _require_answer(url, response, part, begun, held)
             if size is not None and size > settings.most_bytes:
-                raise FileError(
-                    f"{url} is {size} bytes long; the most that is taken is {settings.most_bytes}"
-                )
+                raise FileError(f"{url} is {size} bytes long; the limit is {settings.most_bytes}")
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
             if not resumed:
                 held = 0
@@ -151,7 +149,7 @@ def _receive(
                     held += len(piece)
                     if held > (settings.most_bytes if size is None else size):
                         part.discard()
-                        raise FileError(f"{url} gives more than the {size} bytes it promised")
+                        raise FileError(f"{url} sends more than the announced {size} bytes")
                     watcher(Update(held, size))
                 file.flush()
                 os.fsync(file.fileno())
@@ -188,10 +186,10 @@ def _require_answer(
         if given and begun and same and (int(given[1]), int(given[2])) == (held, begun[1]):
             return int(given[2])
         part.discard()
-        raise _PassingError("the server's file is no longer the one that was begun", 0.0)
+        raise _PassingError("the file on the server has changed since the download began", 0.0)
     if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and held:
         part.discard()
-        raise _PassingError("the server's file is no longer the one that was begun", 0.0)
+        raise _PassingError("the file on the server has changed since the download began", 0.0)
     kind = AbsentError if status in GONE else FileError
     raise kind(f"{url}: the server answers {_said(response)}")
 

@@ -21,11 +21,11 @@ METAIMAGE_ENDINGS = (".mha", ".mhd")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 VOLUME_ENDINGS = NIFTI_ENDINGS + METAIMAGE_ENDINGS + NRRD_ENDINGS
 
-UNPACK = "unpack it, and name the folder"
+UNPACK = "unpack it, and give the folder"
 REMEDIES = {
     **dict.fromkeys((".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"), UNPACK),
-    ".hdr": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
-    ".img": "Analyze does not say where left is; convert the scan's DICOM files to NIfTI",
+    ".hdr": "Analyze does not state the orientation; convert the scan's DICOM files to NIfTI",
+    ".img": "Analyze does not state the orientation; convert the scan's DICOM files to NIfTI",
     ".mgz": "convert it to NIfTI, as by mri_convert",
     ".mgh": "convert it to NIfTI, as by mri_convert",
 }
@@ -47,7 +47,7 @@ def ending(path: Path) -> str:
     allowed = ", ".join(VOLUME_ENDINGS)
     remedy = remedy_for(path)
     raise FileError(
-        f"{path} is not a volume mrtoct knows; allowed: {allowed}, and DICOM"
+        f"{path} is not a supported volume; allowed: {allowed}, and DICOM"
         f"{'; ' if remedy else ''}{remedy}"
     )
 
@@ -83,7 +83,7 @@ def read_scan(
         volume = dicom.read_series(series, unit, uneven=uneven)
         return only_finite(scan.path, volume)
     except MemoryError as error:
-        raise FileError(f"{scan} holds more than fits into the memory") from error
+        raise FileError(f"{scan} does not fit into memory") from error
 
 
 def files_of(scan: Scan) -> list[Path]:
@@ -160,7 +160,7 @@ def read_volume(path: Path | str, unit: Unit) -> Volume:
     try:
         volume = only_finite(path, _READ[kind](path, unit))
     except MemoryError as error:
-        raise FileError(f"{path} holds more than fits into the memory") from error
+        raise FileError(f"{path} does not fit into memory") from error
     if kind == rire.HEADER or unit == "label":
         return volume
     record = measured_file(path, kind)
@@ -242,7 +242,7 @@ def require_volume_absent(path: Path, *, overwrite: bool) -> None:
     """
     if is_measured_file(path):
         raise FileError(
-            f"{path}: a name that ends in {SUFFIX} is kept for what was measured of a volume; "
+            f"{path}: a name that ends in {SUFFIX} is reserved for masks of what was measured; "
             "choose another"
         )
     record = measured_file(path, ending(path))  # or it is no file's name, whether there or not

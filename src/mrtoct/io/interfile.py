@@ -22,7 +22,7 @@ def write(
     stated, so that nothing is centred by default. Raises GeometryError for an oblique grid.
     """
     if path.suffix.lower() != ".hv":
-        raise FileError(f"{path} is no Interfile header; its name must end in .hv")
+        raise FileError(f"{path} is not an Interfile header; its name must end in .hv")
     data = path.with_suffix(".v")
     require_absent(path, overwrite=overwrite)
     require_absent(data, overwrite=overwrite)

@@ -51,7 +51,7 @@ def parse(text: str) -> Array:
             matrix = matrix @ _matrix_of(entry)
         return matrix
     if len(entries) > 1:
-        raise FileError(f"it holds {len(entries)} transforms that are no composite; keep one")
+        raise FileError(f"it holds {len(entries)} transforms that are not a composite; keep one")
     return _matrix_of(entries[0])
 
 
@@ -89,7 +89,7 @@ def _entries(text: str) -> list[_Entry]:
 def _entry(fields: dict[str, str]) -> _Entry:
     named = re.fullmatch(r"(\w+?)_(?:double|float)_(\d)_(\d)", fields["Transform"])
     if not named:
-        raise FileError(f"{fields['Transform'][:60]!r} is the name of no transform")
+        raise FileError(f"{fields['Transform'][:60]!r} is not a known transform")
     return _Entry(
         named[1],
         (int(named[2]), int(named[3])),

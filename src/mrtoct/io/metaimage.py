@@ -153,7 +153,7 @@ def _element_type(header: Header) -> np.dtype[Any]:
     name = header.get("ElementType", "nothing")
     channels = header.get("ElementNumberOfChannels", "1")
     if name not in ELEMENT_TYPES or channels != "1":
-        raise FileError(f"one number a voxel is allowed, got {channels} channels of {name}")
+        raise FileError(f"one number per voxel is allowed, got {channels} channels of {name}")
     if not _is_true(header, "BinaryData", default=True):
         raise FileError("voxels are stored as text; write them as binary data")
     for key, neutral in (("Slope", 1.0), ("Offset", 0.0)):
@@ -186,7 +186,7 @@ def _block(header: Header, stored: bytes, needed: int) -> bytes:
         block = stored[start : start + needed]
     if len(block) != needed:
         held = len(block) if len(block) < needed else f"more than {needed}"
-        raise FileError(f"its header promises {needed} bytes of voxels, the file holds {held}")
+        raise FileError(f"its header announces {needed} bytes of voxels, the file holds {held}")
     return block
 
 

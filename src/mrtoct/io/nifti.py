@@ -47,7 +47,7 @@ def read(path: Path, unit: Unit) -> Volume:
     except (FileError, GeometryError) as error:
         raise type(error)(f"{path}: {error}") from error
     except EOFError as error:
-        raise FileError(f"{path} was cut off while written; copy or export it again") from error
+        raise FileError(f"{path} is truncated; copy or export it again") from error
     except (OSError, ValueError, OverflowError, *NIFTI_ERRORS) as error:
         raise FileError(f"{path} is not a readable NIfTI file: {_one_line(error)}") from error
     if contradiction:
@@ -74,8 +74,8 @@ def write(path: Path, volume: Volume, *, overwrite: bool, description: str = "")
         header.set_qform(None, code="unknown")
         if not is_measured_file(path):  # of its volume it is said already
             log.warning(
-                "%s: its axes are not at right angles, as those of the scan that it lies on; "
-                "programs built on ITK, such as 3D Slicer, refuse such a file",
+                "%s: its axes are not at right angles, like those of the original scan; programs "
+                "built on ITK, such as 3D Slicer, refuse such a file",
                 path.name,
             )
     header["vox_offset"] = header.single_vox_offset

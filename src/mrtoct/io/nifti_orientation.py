@@ -84,12 +84,12 @@ def _with_pixdim(
     coded = int(header["qform_code"]) > 0
     if not coded and (spacing == 1).all():
         return matrix, Contradiction(
-            "two-spacings", f"{told}, as if nobody had set it; the sform is used"
+            "two-spacings", f"{told}, which looks unset; the sform is used"
         )
     if rotation is None or not (coded or _along(rotation, matrix)):
         raise GeometryError(
-            f"{told}, and no qform settles which is right; convert it again from the scanner's "
-            "DICOM files"
+            f"{told}, and there is no qform to decide; convert it again from the scanner's DICOM "
+            "files"
         )
     return rotation, Contradiction("two-spacings", f"{told}; the qform, which agrees, is used")
 

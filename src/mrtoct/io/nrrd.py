@@ -115,7 +115,7 @@ def _header(content: bytes) -> tuple[dict[str, Any], int]:
     ends = [content.index(mark) + len(mark) for mark in marks if mark in content[:MOST_HEADER]]
     length = min(ends, default=len(content))  # a header apart needs no blank line
     if length > MOST_HEADER:
-        raise FileError("its header does not end")
+        raise FileError("its header has no end")
     try:
         return dict(nrrd.read_header(io.BytesIO(content[:length]))), length
     except Exception as error:  # pynrrd parses fields by whatever Python raises
@@ -171,7 +171,7 @@ def _data_file(path: Path, header: dict[str, Any]) -> Path | None:
         return None
     data = path.parent / str(name)
     if data.name != str(name).removeprefix("./") or not data.is_file():
-        raise FileError(f"its data file {str(name)[:100]!r} is not one file beside it")
+        raise FileError(f"its data file {str(name)[:100]!r} is not a single file beside it")
     return data
 
 
@@ -183,5 +183,5 @@ def _block(header: dict[str, Any], stored: bytes, needed: int) -> bytes:
         raise FileError("it skips lines or bytes; write it again without")
     block = stored if encoding == "raw" else inflated(stored, needed)
     if len(block) != needed:
-        raise FileError(f"its header promises {needed} bytes of voxels, it holds {len(block)}")
+        raise FileError(f"its header announces {needed} bytes of voxels, it holds {len(block)}")
     return block

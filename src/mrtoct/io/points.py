@@ -33,7 +33,7 @@ def read_points(path: Path | str) -> tuple[list[str], Array]:
         try:
             points.append([float(row[columns[axis]]) for axis in "xyz"])
         except (TypeError, ValueError) as error:
-            raise FileError(f"{path}: point {number} is not three numbers") from error
+            raise FileError(f"{path}: point {number} does not have three numbers") from error
         names.append((row[columns["name"]] if "name" in columns else "") or str(number))
     if not points:
         raise FileError(f"{path} holds no points")

@@ -98,7 +98,7 @@ def clause(problem: ErrorDetails) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     kind = problem["type"]
     if kind == "json_invalid":
-        return f"it is no JSON ({_of(problem)['error']})"
+        return f"it is not JSON ({_of(problem)['error']})"
     if kind in UNKNOWN:
         return f"unknown key {where!r}"
     if kind == "missing":

@@ -37,7 +37,7 @@ def unpack(stored: bytes, most: int) -> bytes:
         if len(unpacked) > most:
             raise FileError(f"it unpacks to more than {most} bytes")
         if not inflate.eof:
-            raise FileError("its gzip bytes are cut short")
+            raise FileError("its gzip bytes are truncated")
         return unpacked
     return stored
 

@@ -62,7 +62,7 @@ def match(scts: Mapping[str, Path], cts: Path, masks: Path | None = None) -> Mat
             subjects.append(Subject(name, real[name], where.get(name), source))
     if not subjects:
         told = "; ".join(f"{lack}: {some(names)}" for lack, names in unmatched.items())
-        raise CohortError(f"no subject has everything that is needed ({told})")
+        raise CohortError(f"no subject has all required files ({told})")
     return Matched(subjects, [from_files(m, found) for m, found in made.items()], unmatched)
 
 

@@ -60,7 +60,7 @@ def evaluate(
         if mask is None
         else as_volume(mask, ANY_UNIT, "mask").stored_as(real.grid)
     )
-    source = FOUND if mask is None else "mask that was given"
+    source = FOUND if mask is None else "given mask"
     return evaluation_of(made, real, where, source)
 
 

@@ -104,7 +104,7 @@ def judge_subjects(
     if not judged:
         name, reason = next(iter(failed.items()))
         raise CohortError(
-            f"none of {counted(len(names), 'subject')} could be judged; {name}: {reason}"
+            f"none of {counted(len(names), 'subject')} could be evaluated; {name}: {reason}"
         )
     return Judgement([judged[name] for name in names if name in judged], failed=failed)
 
@@ -123,7 +123,7 @@ def judge_case(case: Case) -> Judged:
         hu, name = _hu(sct, case.terms.force, doubts), _name(sct, "synthetic CT")
         hu = hu.stored_as(real.grid)
         if case.terms.resample and not hu.grid.matches(real.grid):
-            doubts.append(f"{name} was resampled onto the CT's grid: fine detail is smoothed by it")
+            doubts.append(f"{name} was resampled to the CT's grid, which smooths fine detail")
             hu = resample(hu, real.grid, fill=AIR_HU)
         require_same_grid(hu.grid, real.grid, name, _name(case.ct, "CT"))
         scts[method] = hu
@@ -201,7 +201,7 @@ def require_hu(ct: Volume, name: str, *, force: bool) -> str | None:
     if why is None:
         return None
     if not force:
-        raise ValueRangeError(f"{name}: {why}", force="to judge it all the same")
+        raise ValueRangeError(f"{name}: {why}", force="to evaluate it anyway")
     return f"{name}: {why}"
 
 

@@ -72,4 +72,4 @@ def read_judged(file: Path) -> tuple[Judged, dict[str, Any]]:
     except FileNotFoundError:
         raise
     except (OSError, KeyError, TypeError, AttributeError, ValueError, ValueRangeError) as error:
-        raise FileError(f"{file} is damaged; remove it to have it made again") from error
+        raise FileError(f"{file} is damaged; remove it to compute it again") from error

@@ -104,8 +104,8 @@ class Judgement:
         if not seen:
             return ""
         return (
-            f"{' and '.join(seen)}, the rest being near the volume's faces: compare these only "
-            "between volumes that are cropped and padded alike."
+            f"{' and '.join(seen)}, the rest is near the volume's faces: compare these only "
+            "between volumes cropped and padded alike."
         )
 
     @property

@@ -63,7 +63,7 @@ def from_files(name: str, found: Mapping[str, Path]) -> Method:
 
     def make(subject: Subject) -> Made:
         if subject.name not in found:
-            raise CohortError(f"there is no synthetic CT of {subject.name} by {name}")
+            raise CohortError(f"{name} has no synthetic CT of {subject.name}")
         return Made(found[subject.name])
 
     return Method(name, make)

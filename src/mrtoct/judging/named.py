@@ -55,14 +55,16 @@ def judge_pair(request: Request) -> Judgement:
     """
     for path in request.scts.values():
         if _is_bundle(path) or _is_cohort(path, "sct"):
-            raise CohortError(f"{path} is no volume, but {request.ct} is to be compared with one")
+            raise CohortError(
+                f"{path} is not a volume, but {request.ct} is to be compared with one"
+            )
     if _is_cohort(request.ct, "ct"):
         raise CohortError(
-            f"{request.sct} holds no synthetic CTs by subject, but {request.ct} holds CTs: name "
+            f"{request.sct} holds no synthetic CTs by subject, but {request.ct} holds CTs: give "
             "two volumes, or two folders"
         )
     if request.subjects:
-        raise CohortError("subjects are chosen from a cohort, but a pair of volumes was named")
+        raise CohortError("subjects can be chosen from a cohort, not from a pair of volumes")
     _require_rival(request)
     case = Case(
         subject=request.sct.name,
@@ -88,8 +90,8 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
     for path in request.scts.values():
         if _is_bundle(path):
             raise CohortError(
-                f"{path} is a bundle, which is judged on a prepared store; {request.ct} is none "
-                f"(no {MANIFEST}): make one with mrtoct prepare"
+                f"{path} is a bundle, which is evaluated on a prepared store; {request.ct} is not "
+                f"a store (no {MANIFEST}): make one with mrtoct prepare"
             )
     if not request.ct.is_dir() or not _is_cohort(request.ct, "ct"):
         raise CohortError(
@@ -100,7 +102,7 @@ def judge_cohort(request: Request, watcher: Watcher = nobody) -> Judgement:
     subjects = {subject.name: subject for subject in matched.subjects}
     if lacking := sorted(set(request.subjects) - set(subjects)):
         raise CohortError(
-            f"no subject {', '.join(lacking)} to judge; there are {some(sorted(subjects))}"
+            f"no subject {', '.join(lacking)} to evaluate; there are {some(sorted(subjects))}"
         )
     chosen = [name for name in subjects if name in (request.subjects or subjects)]
     judgement = judge_subjects(

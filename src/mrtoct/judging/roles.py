@@ -40,9 +40,13 @@ def cautions(roles: Mapping[str, Role]) -> list[str]:
     validated = [name for name, role in roles.items() if role == "validation"]
     notes = []
     if trained:
-        notes.append(f"Trained on, so the figures say nothing about new patients: {some(trained)}.")
+        notes.append(
+            f"Used for training, so the figures say nothing about new patients: {some(trained)}."
+        )
     if validated:
-        notes.append(f"Chose the checkpoint, so the figures are optimistic: {some(validated)}.")
+        notes.append(
+            f"Used to choose the checkpoint, so the figures are optimistic: {some(validated)}."
+        )
     return notes
 
 

@@ -61,7 +61,7 @@ def choose(
         names = [name for name in names if name in found]
     if unknown := sorted(set(wanted) - set(names)):
         raise CohortError(
-            f"no subject {', '.join(unknown)} to judge in {store}; there are {', '.join(names)}"
+            f"no subject {', '.join(unknown)} to evaluate in {store}; there are {', '.join(names)}"
         )
     if not names:
         raise CohortError(f"no subject of {store} has a synthetic CT")
@@ -70,7 +70,7 @@ def choose(
     kept = wanted or may_speak(roles)
     left = [name for name in names if name not in kept]
     if left and not wanted:
-        notes.append(f"Left out, trained or validated on: {some(left)}.")
+        notes.append(f"Left out, used for training or validation: {some(left)}.")
     chosen = {name: roles[name] for name in names if name in kept}
     return Chosen(chosen, unmatched, [*notes, *cautions(chosen)])
 
@@ -104,7 +104,7 @@ def baseline_of(store: Path, path: Path, bundle: Bundle) -> tuple[Method | None,
         return fitted(store, names, bundle.channels, bundle.scaling), []
     return None, [
         f"No intensity map as a baseline: the training subjects of {path} are neither in "
-        f"{record.store} nor, as they were then, in {store}."
+        f"{record.store} nor, unchanged, in {store}."
     ]
 
 

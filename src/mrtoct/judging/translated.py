@@ -91,5 +91,5 @@ def _bias_correct(subject: Subject) -> bool | None:
 def prepared(subject: Subject) -> PreparedSubject:
     """Return a subject as its store has it; CohortError if it comes from files."""
     if subject.prepared is None:
-        raise CohortError(f"{subject.name} is no subject of a store, which a network needs")
+        raise CohortError(f"{subject.name} is not a subject of a store, which a network needs")
     return subject.prepared

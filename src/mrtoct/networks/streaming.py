@@ -136,7 +136,7 @@ def _shares(
     for layer in layers:
         sizes.append([n + 2 * layer.padding - layer.kernel + 1 for n in sizes[-1]])
     if min(sizes[-1]) < 1:
-        raise ValueError(f"an MR of {list(size)} voxels is too small: nothing would be left of it")
+        raise ValueError(f"an MR of {list(size)} voxels is too small for the network")
     boxes = wanted or [slice(None)] * 3
     needed = [box.indices(n)[:2] for box, n in zip(boxes, sizes[-1], strict=True)]
     shares = []

@@ -50,7 +50,7 @@ def write_cohort(
     before = list(folder.glob(f"{stem}[0-9][0-9][0-9]"))
     for old in before:
         if layout == "rire" and not (old / "truth").is_dir():
-            raise FileError(f"{old} is no phantom: it has no truth; name a new folder")
+            raise FileError(f"{old} is not a phantom: it has no truth; name a new folder")
     for old in before:
         if old.name not in names:  # of a larger cohort, perhaps of another seed
             shutil.rmtree(old)

@@ -114,7 +114,7 @@ def _require_verdicts(registration: dict[str, Any]) -> dict[str, Any]:
     """Raise ValueError unless each registration in a record that has a verdict says why."""
     channels = registration.get("channels", {})
     if not isinstance(channels, dict):
-        raise ValueError("channels must be registrations by their names")
+        raise ValueError("channels must be registrations by name")
     for record in (registration, *channels.values()):
         if not isinstance(record, dict):
             raise ValueError("a registration must be a table")
@@ -237,7 +237,9 @@ def _require_unchanged(folder: Path, names: Sequence[str], remedy: str) -> None:
     except FileError as error:
         raise CohortError(f"{error}; {remedy}") from error
     if changed:
-        raise CohortError(f"{folder / changed[0]} is not as it was written, says {SUMS}; {remedy}")
+        raise CohortError(
+            f"{folder / changed[0]} has changed since it was written ({SUMS}); {remedy}"
+        )
 
 
 def open_subject(store: Path, name: str) -> PreparedSubject:

@@ -214,7 +214,7 @@ def _ct_to_first(
 def _of_no_head(ct: Volume, head: Volume) -> list[str]:
     """Return why a CT may be of no head by its bone, as a check says."""
     odd = [f.sentence for f in check_bone(ct, head.voxels) if f.kind == "little-bone"]
-    return [f"it is judged as a head's, and {sentence}" for sentence in odd]
+    return [f"the verdict assumes a head, but {sentence}" for sentence in odd]
 
 
 def _on(volume: Volume, grid: Grid, transform: Array, deformation: Deformation | None) -> Volume:

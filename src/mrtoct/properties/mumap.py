@@ -60,7 +60,7 @@ def replace_head(
     if agreement < LEAST_AGREEMENT:
         raise GeometryError(
             "the head of the synthetic CT and that of the attenuation map overlap by "
-            f"{agreement:.0%} (Dice), {LEAST_AGREEMENT:.0%} is the least: another patient or "
+            f"{agreement:.0%} (Dice), at least {LEAST_AGREEMENT:.0%} is needed: another patient or "
             "position? Register the MR to the attenuation map's series first"
         )
     away = np.asarray(ndimage.distance_transform_edt(~inside, sampling=umap.spacing))

@@ -30,7 +30,7 @@ def amount_findings(part: float) -> list[Finding]:
             doubt(
                 "little-bone",
                 f"{part:.1%} of the head is bone (above 300 HU), 18 to 24 % is usual in a whole "
-                "head: bone was lost or is far too soft",
+                "head: bone is missing or far too soft",
             )
         ]
     if part > BONE_PART[1]:
@@ -47,7 +47,7 @@ def amount_findings(part: float) -> list[Finding]:
 def hardness_findings(median: float, high: float, usual: BoneHu) -> list[Finding]:
     """Say whether bone is too soft or too hard, from two percentiles of its HU."""
     found = []
-    whose = "in the CTs that its model learnt from" if usual.cts else "in real heads"
+    whose = "in its model's training CTs" if usual.cts else "in real heads"
     for what, value, (least, most) in (
         ("half", median, usual.median),
         ("nine tenths", high, usual.high),
@@ -58,7 +58,7 @@ def hardness_findings(median: float, high: float, usual: BoneHu) -> list[Finding
                 doubt(
                     "bone-hu",
                     f"{what} of the bone lies below {value:.0f} HU, {least:.0f} to {most:.0f} is "
-                    f"usual: it is {how} than {whose}, and so are doses and sound through it",
+                    f"usual: it is {how} than {whose}, which also affects doses and sound",
                 )
             )
     return found
@@ -76,9 +76,9 @@ def hole_findings(vault: Vault, bare: list[Array], areas: list[float]) -> list[F
     return [
         doubt(
             "hole",
-            f"{len(large)} places of the vault have no bone, the largest {areas[large[0]]:.1f} cm2 "
-            f"at the {place}, {side} ({LARGEST_HOLE_CM2:g} cm2 at most are usual): after surgery "
-            "they are real, else the skull was lost in translation",
+            f"{len(large)} places in the vault have no bone, the largest {areas[large[0]]:.1f} cm2 "
+            f"at the {place}, {side} ({LARGEST_HOLE_CM2:g} cm2 at most are usual): real after "
+            "surgery, otherwise an error of the translation",
         )
     ]
 
@@ -90,8 +90,8 @@ def temple_findings(parts: tuple[float, float]) -> list[Finding]:
     return [
         doubt(
             "temple",
-            f"{parts[0]:.0%} of the right temple and {parts[1]:.0%} of the left have no bone, all "
-            "of it has some in real heads: thin bone was lost, as happens with thick slices",
+            f"{parts[0]:.0%} of the right temple and {parts[1]:.0%} of the left have no bone, "
+            "which real heads have everywhere: thin bone was lost, as happens with thick slices",
         )
     ]
 
@@ -115,8 +115,8 @@ def shape_findings(
             doubt(
                 "sides",
                 f"the vault's sides differ: {mm[0]:.1f} mm of {hu[0]:.0f} HU on the right, "
-                f"{mm[1]:.1f} mm of {hu[1]:.0f} HU on the left; heads are alike on both sides to "
-                "about a tenth: a bias of the MR, or a sick side",
+                f"{mm[1]:.1f} mm of {hu[1]:.0f} HU on the left; heads are symmetric to about 10 "
+                "%: a bias field in the MR, or pathology",
             )
         )
     return found
@@ -127,15 +127,15 @@ def place_findings(air_ml: float, bone_ml: float, wall_cm2: float) -> list[Findi
     found = []
     if air_ml > MOST_BRAIN_AIR_ML:
         found.append(
-            doubt("air-in-brain", f"{air_ml:.1f} ml of air lie within the skull, none is usual")
+            doubt("air-in-brain", f"{air_ml:.1f} ml of air are inside the skull, none is usual")
         )
     if bone_ml > MOST_BRAIN_BONE_ML:
         found.append(
             doubt(
                 "bone-in-brain",
-                f"{bone_ml:.1f} ml within the skull are above 200 HU, {MOST_BRAIN_BONE_ML:g} ml at "
+                f"{bone_ml:.1f} ml inside the skull are above 200 HU, {MOST_BRAIN_BONE_ML:g} ml at "
                 "most are usual (calcified plexus and falx): dark ventricles or vessels in the MR "
-                "were taken for bone",
+                "were mistaken for bone",
             )
         )
     if wall_cm2 > MOST_WALL_AIR_CM2:
@@ -143,7 +143,7 @@ def place_findings(air_ml: float, bone_ml: float, wall_cm2: float) -> list[Findi
             doubt(
                 "air-in-vault",
                 f"{wall_cm2:.1f} cm2 of the vault's wall hold air without connection to nose or "
-                "ears: dark bone in the MR was taken for air",
+                "ears: dark bone in the MR was mistaken for air",
             )
         )
     return found

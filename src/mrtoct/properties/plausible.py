@@ -96,7 +96,7 @@ def look_at_sct(sct: Volume, trained: BoneHu | None = None) -> Plausibility:
         skull = skull_mask(sct)
         vault = look_at_vault(sct, skull, head)
     except ValueRangeError as error:
-        findings.append(Finding("note", "no-vault", f"the vault was not looked at: {error}", SCT))
+        findings.append(Finding("note", "no-vault", f"the vault was not checked: {error}", SCT))
         nothing = (float("nan"), float("nan"))
         return Plausibility(
             findings, round(part, 4), (low, median, high), (*nothing, nothing[0]), [], nothing,

@@ -67,7 +67,7 @@ def require_frequency(mhz: float | None) -> float:
     low, high = FREQUENCIES_MHZ
     if mhz is None:
         raise ValueRangeError(
-            "attenuation of sound depends on its frequency: name it in MHz, such as 0.5"
+            "attenuation of sound depends on its frequency: give it in MHz, such as 0.5"
         )
     if not low <= mhz <= high:
         raise ValueRangeError(f"a frequency is {low:g} to {high:g} MHz, got {mhz:g}")

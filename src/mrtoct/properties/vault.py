@@ -86,7 +86,7 @@ def look_at_vault(ct: Volume, skull: Volume, head: Volume, air_hu: float = -400.
     inside, in_scan, seen = _leaving(head, starts, directions)
     if seen.mean() < FEWEST_SEEN:
         raise ValueRangeError(
-            f"only {seen.mean():.0%} of the vault lie in the scan; {FEWEST_SEEN:.0%} are needed"
+            f"only {seen.mean():.0%} of the vault is in the scan; {FEWEST_SEEN:.0%} are needed"
         )
     directions, inside, starts = directions[seen], inside[seen], starts[seen]
     bone = along(skull, starts, directions, REACH_MM, STEP_MM, fill=0.0) >= 0.5

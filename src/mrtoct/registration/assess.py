@@ -73,8 +73,8 @@ def assess_registration(
 def _judge(apart: float, share: float, found: Registration) -> tuple[Verdict, str]:
     if apart > CLOSE_MM:
         return "doubtful", (
-            f"the best alignment found from the given one lies {apart:.1f} mm from it, where the "
+            f"the best alignment found from the given one is {apart:.1f} mm from it, where the "
             f"given one has {share:.0%} of the mutual information"
         )
-    where = f"the given transform lies {apart:.1f} mm from the best alignment found"
+    where = f"the given transform is {apart:.1f} mm from the best alignment found"
     return found.verdict, f"{where}; {found.reason}"

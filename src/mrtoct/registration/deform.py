@@ -130,7 +130,7 @@ def deform(
             return Deformed(None, reason, gain, volumes, left)
     reason = (
         f"{' and '.join(motion.moved)} carried: {gain:.0%} of the mutual information gained, "
-        f"volumes {volumes[0]:.2f} to {volumes[1]:.2f} of what they were, nothing folds"
+        f"volumes {volumes[0]:.2f} to {volumes[1]:.2f} of the original, no folding"
     )
     return Deformed(found, reason, gain, volumes, left)
 

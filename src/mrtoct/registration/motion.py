@@ -174,17 +174,18 @@ def judge_motion(name: Name, found: Motion) -> tuple[MotionVerdict, str]:
     mean, gain, allowed = found.mean_mm, found.gain, MOVED_MM[name]
     if found.contrast < LEAST_CONTRAST:
         return "not known", (
-            f"too little to see: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} of the "
+            f"not enough information: moving it by {CONTRAST_MM:g} mm loses {found.contrast:.0%} "
+            "of the "
             f"mutual information, {LEAST_CONTRAST:.0%} are needed"
         )
     if mean > MOST_MM:
-        return "not known", f"it fits {mean:.0f} mm away, which is no motion of a head"
+        return "not known", f"it fits {mean:.0f} mm away, too far for the motion of a head"
     if mean <= allowed:
         return "good", f"it fits best {mean:.1f} mm away, {allowed:g} mm are allowed"
     if gain < LEAST_GAIN:
-        return "good", f"it fits as well {mean:.1f} mm away: no more than {gain:.1%} are gained"
+        return "good", f"it fits equally well {mean:.1f} mm away: at most {gain:.1%} are gained"
     return "moved", (
-        f"it fits better {mean:.1f} mm away in the mean, up to {found.most_mm:.1f} mm, and gains "
+        f"it fits better {mean:.1f} mm away on average, up to {found.most_mm:.1f} mm, and gains "
         f"{gain:.0%} of the mutual information"
     )
 

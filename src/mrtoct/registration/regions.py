@@ -162,15 +162,15 @@ def _braincase(work: Volume) -> Array:
     soft = np.pad(~bone & (work.voxels > SOFT_HU), ends, mode="edge")
     rooms, count = ndimage.label(_distance(soft) > ROAM_MM)
     if count == 0:
-        raise RegistrationError("no braincase was found in the CT: no room of soft tissue")
+        raise RegistrationError("no braincase was found in the CT: no space of soft tissue")
     rooms_of = np.bincount(rooms.ravel())
     rooms_of[0] = 0
     case = (_distance(rooms != rooms_of.argmax()) < ROAM_MM)[:, :, pad:-pad]
     volume = float(case.sum()) * SPACING_MM**3 / 1000
     if not BRAINCASE_ML[0] <= volume <= BRAINCASE_ML[1]:
         raise RegistrationError(
-            f"no braincase was found in the CT: the largest room of soft tissue has {volume:.0f} "
-            f"ml, {BRAINCASE_ML[0]:g} to {BRAINCASE_ML[1]:g} are a braincase's"
+            f"no braincase was found in the CT: the largest space of soft tissue has {volume:.0f} "
+            f"ml; a braincase has {BRAINCASE_ML[0]:g} to {BRAINCASE_ML[1]:g} ml"
         )
     away = _distance(~case)
     sides = (away > 0) & (away <= SPACING_MM)
@@ -178,7 +178,7 @@ def _braincase(work: Volume) -> Array:
     enclosed = float((_distance(~bone)[sides] <= 2 * SPACING_MM).mean())
     if enclosed < ENCLOSED:
         raise RegistrationError(
-            f"no braincase was found in the CT: bone encloses {enclosed:.0%} of the largest room "
+            f"no braincase was found in the CT: bone encloses {enclosed:.0%} of the largest space "
             f"of soft tissue, {ENCLOSED:.0%} are needed"
         )
     return np.asarray(case)

@@ -68,7 +68,7 @@ def register_simpleitk(
             _climb(fixed_image, moving_image, transform, settings)
         except RuntimeError as error:
             raise RegistrationError(
-                "SimpleITK's mutual information found no overlap of the two volumes to climb from"
+                "SimpleITK's mutual information found no overlap of the two volumes to start from"
             ) from error
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)

@@ -23,8 +23,12 @@ def heads_apart(first: Volume, other: Volume, transform: Array | None = None) ->
     """Return the mean distance (mm) of the head's surfaces in two volumes of HU or signal.
 
     transform (4 x 4, RAS mm) takes points of the first to points of the other. None where a volume
-    is of labels, shows no head, or too little of it is in both.
+    is of labels, shows no head, or too little of it is in both, and where both are on one grid: no
+    two scanners share one, so the one was made from the other or resampled to it, and surfaces
+    that differ (a synthetic CT may be wrong there) say nothing of how they are aligned.
     """
+    if transform is None and other.grid.matches(first.grid):
+        return None
     grid = first.grid.upright((WORK_MM,) * 3)
     try:
         one, two = (_head(volume) for volume in (first, other))

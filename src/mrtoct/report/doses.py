@@ -50,7 +50,7 @@ def _slices(figure: Figure, axes: Array, found: DoseComparison) -> None:
             {"cmap": "turbo", "vmin": 0, "vmax": 1.1 * prescribed},
         ),
         (
-            "on the synthetic CT, less that, Gy",
+            "synthetic CT minus CT, Gy",
             change,
             {"cmap": "RdBu_r", "vmin": -DIFFERENCE * prescribed, "vmax": DIFFERENCE * prescribed},
         ),

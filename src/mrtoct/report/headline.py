@@ -105,11 +105,13 @@ def headline(
     reasons += losses
     if role in ("train", "validation"):
         reasons.append(
-            "No test subject: these subjects took part in training or in choosing the model, "
-            "so the numbers flatter."
+            "No test subject: these subjects were used for training or for choosing the model, so "
+            "the figures are optimistic."
         )
     if not rivals:
-        return Headline("caution", f"{method} was compared with nothing on {who}.", tuple(reasons))
+        return Headline(
+            "caution", f"{method} has no method to compare with on {who}.", tuple(reasons)
+        )
     paired_by_rival = dict(zip(rivals, row.differences, strict=True))
     everyone = {r for r, p in paired_by_rival.items() if p.better_in == p.difference.subjects > 0}
     clearly = {r for r, p in paired_by_rival.items() if p.verdict == "better"}

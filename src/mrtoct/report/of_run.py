@@ -37,7 +37,7 @@ def contents_of_run(
     store = Path(store) if store else record.store
     manifest = read_manifest(store)
     channels = read_description(run / "best").translator.channels
-    failed = [f"{name} could not be judged: {why}" for name, why in judgement.failed.items()]
+    failed = [f"{name} could not be evaluated: {why}" for name, why in judgement.failed.items()]
     return PageContents(
         title=f"Synthetic CT: {record.recipe.name}",
         subjects=[_shown(run, store, channels, judged) for judged in judgement.subjects],
@@ -125,7 +125,7 @@ def _provenance(run: Path, record: RunRecord) -> dict[str, str]:
     return {
         "recipe": f"{record.recipe.name}: {record.recipe.description}",
         "model": f"{record.recipe.model.kind} of width {record.recipe.model.width}",
-        "checkpoint": f"step {made['step']}, the best of the validated ones",
+        "checkpoint": f"step {made['step']}, the best in validation",
         "training": (
             f"{counted(finished.step, 'step')} in {finished.seconds:.0f} s on {finished.device}"
         )
@@ -146,4 +146,4 @@ def _changed(record: RunRecord, store: Path, names: Sequence[str]) -> list[str]:
     ]
     if not changed:
         return []
-    return [f"Prepared anew since the training, so perhaps not comparable: {', '.join(changed)}."]
+    return [f"Prepared again since the training, so possibly not comparable: {', '.join(changed)}."]

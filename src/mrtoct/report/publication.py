@@ -88,7 +88,7 @@ def save(figure: Figure, path: Path, ending: str) -> None:
 def require_no_figures(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Raise FileError if figures of these subjects cannot be written there, before the work."""
     if folder.exists() and not folder.is_dir():
-        raise FileError(f"{folder} is a file; the name of a folder for the figures is needed")
+        raise FileError(f"{folder} is a file; a folder name is needed for the figures")
     of_subjects = [f"{kind}-{name}" for name in names for kind in ("subject", "uncertainty")]
     for name in ("accuracy", "levels", "agreement", *_overviews(len(names)), *of_subjects):
         for ending in FORMATS:
@@ -135,7 +135,8 @@ def _common(subjects: Sequence[SubjectResult]) -> str:
     masks = sorted({e.mask.source for s in subjects for e in s.evaluations.values()})
     role = subjects[0].role
     flattering = (
-        " These subjects took part in training or in choosing the model: the numbers flatter."
+        " These subjects were used for training or for choosing the model: the figures are "
+        "optimistic."
         if role in ("train", "validation")
         else ""
     )
@@ -156,7 +157,7 @@ def _overview_caption(page: Sequence[SubjectResult], subjects: int, depth: float
     return (
         f"MR, synthetic CT, real CT and their difference, transverse, {depth:.0f} mm below the top "
         f"of the mask in each subject ({len(page)} of {subjects}), where the real CTs together "
-        f"hold the most bone and air. MAE of the whole mask: {errors}."
+        f"have the most bone and air. MAE of the whole mask: {errors}."
     )
 
 
@@ -180,7 +181,7 @@ def _uncertainty_caption(subject: SubjectResult) -> str:
 
 def _accuracy_caption(spread: str) -> str:
     return (
-        "(a) Mean HU of the synthetic CT where the real CT has so many, in bins of 100 HU: mean "
+        "(a) Mean HU of the synthetic CT by HU of the real CT, in bins of 100 HU: mean "
         f"over subjects, {spread}; bins with at least {FEWEST_IN_BIN} voxels in half of the "
         "subjects. The dashed line is no bias. (b) Mean absolute error by tissue of the real CT: "
         f"soft tissue −250 to 250 HU, bone above, air below. A dot is a subject, a tick the mean; "

@@ -66,8 +66,8 @@ def registration_figure(
         if cut.min() < BONE_HU < cut.max():
             bottom.contour(cut, levels=[BONE_HU], colors=["#e69f00"], linewidths=0.7)
         top.set_title(name, fontsize=9)
-    axes[0, 0].set_ylabel("CT and MR in squares", fontsize=9)
-    axes[1, 0].set_ylabel("MR, bone of the CT", fontsize=9)
+    axes[0, 0].set_ylabel("CT and MR checkerboard", fontsize=9)
+    axes[1, 0].set_ylabel("MR with the CT's bone", fontsize=9)
     if title:
         figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=9)
     return figure

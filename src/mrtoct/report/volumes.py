@@ -107,7 +107,7 @@ def _common_floor(
     low, high = min(float(v.min()) for v in known), max(float(v.max()) for v in known)
     if high - low >= HIGHEST_CODE - 1:
         raise ValueRangeError(
-            f"CTs from {low:g} to {high:g} HU cannot be compared: one of them is no CT in HU"
+            f"CTs from {low:g} to {high:g} HU cannot be compared: one of them is not a CT in HU"
         )
     return low
 
@@ -144,7 +144,7 @@ def _on_grid(named: NamedVolume, grid: Grid, reference: str) -> tuple[Volume, Ar
     inside = coverage(volume.grid, grid, named.transform)
     if not inside.any():
         raise GeometryError(
-            f"{named.title} does not overlap {reference}: they cannot be shown in one place"
+            f"{named.title} does not overlap {reference}: they cannot be shown together"
         )
     if volume.unit == "label":
         kept = resample(volume, grid, fill=0, transform=named.transform, interpolation="nearest")

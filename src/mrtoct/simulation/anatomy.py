@@ -87,7 +87,7 @@ def read_anatomy(path: Path) -> Anatomy:
         with np.load(path, allow_pickle=False) as arrays:
             anatomy = Anatomy(arrays["tissue"], arrays["hu"], arrays["trusted"])
     except Exception as error:  # NumPy and zipfile raise whatever a damaged file makes them
-        raise FileError(f"{path} is no anatomy, or damaged ({type(error).__name__})") from error
+        raise FileError(f"{path} is not an anatomy, or damaged ({type(error).__name__})") from error
     if anatomy.tissue.ndim != 3 or not (
         anatomy.tissue.shape == anatomy.hu.shape == anatomy.trusted.shape
     ):

@@ -73,13 +73,13 @@ def chosen_effects(wanted: str) -> tuple[AnatomySettings, ScanSettings]:
     if names == [PLAIN]:
         names = []
     elif not names:
-        raise ValueRangeError(f"no effect is named; name some of {', '.join(EFFECTS)}")
+        raise ValueRangeError(f"no effect is given; choose some of {', '.join(EFFECTS)}")
     for name in names:
         if name not in EFFECTS:
             near = get_close_matches(name, EFFECTS, 1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ValueRangeError(
-                f"{name!r} is no effect; {hint}there are {ALL}, {PLAIN}, {', '.join(EFFECTS)}"
+                f"{name!r} is not an effect; {hint}there are {ALL}, {PLAIN}, {', '.join(EFFECTS)}"
             )
     shares = dict.fromkeys(_defaults(), 0.0)
     return _settings(shares | {key: 1.0 for name in names for key in EFFECTS[name]}, names)

@@ -115,8 +115,8 @@ def _in_turn(pipes: Sequence[Connection]) -> Iterator[Scan]:
                 scan = pipe.recv()
             except (EOFError, OSError):
                 raise MrtoctError(
-                    "a process that simulates scans was ended from outside, often for want of "
-                    "memory; resume the training"
+                    "a process that simulates scans was killed, often because memory ran out; "
+                    "resume the training"
                 ) from None
             if isinstance(scan, Exception):
                 raise scan

@@ -74,7 +74,7 @@ def parse_budget(text: str) -> float:
     minutes = sum(float(number) * UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not minutes > 0:
         raise ValueRangeError(
-            f"{text!r} is no time budget; write a time above 0 as 90s, 20m, 2h or 1h30m"
+            f"{text!r} is not a time budget; give a time above 0 as 90s, 20m, 2h or 1h30m"
         )
     return minutes
 
@@ -160,7 +160,7 @@ def what_was_scaled(
     width, height = slices.data.size
     first = originals["unet-mae"]
     lines = [
-        f"All trainings together got {_time(minutes)}: "
+        f"All trainings together took {_time(minutes)}: "
         + ", ".join(f"{e.name} {_time(e.recipe.training.minutes or 0)}" for e in small)
         + "; the paper's numbers of steps were only limits.",
         f"Voxels are the store's, {spacing} mm (paper: "
@@ -193,7 +193,7 @@ def what_was_scaled(
             f"(paper: {originals['context-gan'].training.batch})."
         )
         lines.append(
-            f"Auto-context learned from {cascade.auto_context.folds} folds instead of "
+            f"Auto-context used {cascade.auto_context.folds} folds instead of "
             f"{originals['context-gan'].auto_context.folds}."
         )
     gdl = next((t for e in small for t in e.recipe.loss if t.reduction == "sum"), None)

@@ -59,8 +59,8 @@ def contents_of(results: Results, pictures: list[Picture]) -> Contents:
             else f"{len(plan.splits[0].train)} to train and {len(plan.splits[0].validation)} to "
             "validate."
         ),
-        f"The paper's own figures are of {PAPERS_COHORT}. They stand beside ours for their order "
-        "of size only.",
+        f"The paper's own figures are of {PAPERS_COHORT}. They are shown next to ours only for "
+        "their order of magnitude.",
     ]
     if plan.settings.minutes is not None:
         introduction.append(
@@ -104,15 +104,16 @@ def _notes(results: Results) -> list[str]:
     fine = plan.experiment("pix2pix-boost")
     notes = [
         *plan.notes,
-        "The u-net of section 4.2 is that of section 4.1: here all networks learn from the same "
-        "slices, those that the MR covers.",
-        "Fine-tuning goes on from pix2pix's last state, discriminator included, so it is also a "
-        f"longer training; errors in the brain weigh {1 + fine.recipe.focus.brain:g} times.",
-        "The checkpoint with the lowest validation error was kept of every training.",
+        "The u-net of section 4.2 is that of section 4.1: here all networks are trained on the "
+        "same slices, those that the MR covers.",
+        "Fine-tuning continues from pix2pix's last state, including the discriminator, so it is "
+        f"also a longer training; errors in the brain are weighted {1 + fine.recipe.focus.brain:g} "
+        "times.",
+        "Every training keeps the checkpoint with the lowest validation error.",
         "The paper's metrics run over the box around the head where the MR was measured.",
     ]
     if plan.left_out:
-        notes.append(f"Left out, their registration is doubtful: {', '.join(plan.left_out)}.")
+        notes.append(f"Left out because of a doubtful registration: {', '.join(plan.left_out)}.")
     notes.append(f"mrtoct {__version__}.")
     return notes
 

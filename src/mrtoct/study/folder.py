@@ -90,8 +90,8 @@ def open_study(
         if before != settings and not (anew and experiments is None):
             raise FileError(
                 f"{study} was made with {_in_words(before)}, not "
-                f"{_in_words(settings)}; give the same again or name another folder",
-                overwrite="for all experiments to start anew",
+                f"{_in_words(settings)}; use the same settings or another folder",
+                overwrite="to start all experiments again",
             )
         if anew:
             _remove(study, experiments)

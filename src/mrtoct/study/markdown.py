@@ -13,7 +13,7 @@ def markdown(contents: Contents) -> str:
     """Return the whole study as Markdown."""
     parts = [f"# {contents.title}", *contents.introduction]
     if contents.warnings:
-        parts += ["## Before you believe a number", _bullets(contents.warnings)]
+        parts += ["## Notes on interpretation", _bullets(contents.warnings)]
     parts += ["## Findings", _bullets(contents.findings)]
     for title, tables in contents.sections:
         parts += [f"## {title}", *(_table(t) for t in tables)]

@@ -82,7 +82,7 @@ PAPER = (
     ),
     PaperTables(
         "4.3",
-        "pix2pix, and fine-tuned with the brain weighing more",
+        "pix2pix, and fine-tuned with a higher weight on the brain",
         16,
         17,
         (
@@ -115,7 +115,7 @@ def _paper_table(results: Results, tables: PaperTables, role: Learnt) -> Table:
     who = subjects_of(results, role)
     fairness = (
         " The paper's u-net was probably trained on the slices before cleaning; ours, that of "
-        "section 4.1, learned from the same clean slices as pix2pix."
+        "section 4.1, was trained on the same clean slices as pix2pix."
         if tables.section == "4.2"
         else ""
     )
@@ -123,8 +123,8 @@ def _paper_table(results: Results, tables: PaperTables, role: Learnt) -> Table:
         f"Table {getattr(tables, role)} (section {tables.section}): {tables.title}, "
         f"{ROLES[role]} subjects",
         f"Left: the paper's figures, of {PAPERS_COHORT}. Right: ours, of another cohort or another "
-        f"preparation, {who}; a difference between left and right says nothing of the methods. "
-        f"Whole cropped volume, air included. The paper's PSNR takes M = 65535; M = {HU_RANGE:.0f} "
+        f"preparation, {who}; a difference between left and right says nothing about the methods. "
+        f"Whole cropped volume, including air. The paper's PSNR uses M = 65535; M = {HU_RANGE:.0f} "
         f"is the range of 12-bit CT.{fairness}",
         (
             "Model",

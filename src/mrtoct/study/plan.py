@@ -63,8 +63,8 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
     names = usable_subjects(full[0].recipe, manifest)
     if len(names) < FEWEST_SUBJECTS:
         raise CohortError(
-            f"the study needs at least {FEWEST_SUBJECTS} subjects, {store} has {len(names)} that "
-            "can be used"
+            f"the study needs at least {FEWEST_SUBJECTS} subjects, {store} has {len(names)} usable "
+            "ones"
         )
     subjects = [open_subject(store, name) for name in names]
     part = full[0].recipe.split
@@ -75,10 +75,10 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
         splits = fold_splits(names, settings.folds, part.seed)
     if min(len(s.train) for s in splits) < 2:
         raise CohortError(
-            f"{len(names)} subjects in {settings.folds} folds leave 1 to train; auto-context needs "
-            "2: take more folds"
+            f"{len(names)} subjects in {settings.folds} folds leave 1 for training; auto-context "
+            "needs 2: use more folds"
         )
-    experiments, notes = full, ["The recipes are as they are, at the paper's scale."]
+    experiments, notes = full, ["The recipes are unchanged, at the paper's scale."]
     if settings.minutes is not None:
         i, j, k = (round(s, 4) for s in subjects[0].ct.spacing)
         shapes = [s.ct.grid.shape for s in subjects]
@@ -87,7 +87,7 @@ def make_plan(store: Path, settings: Settings, device: str) -> Plan:
         experiments = scaled(full, minutes, (i, j, k), largest, device)
         notes = what_was_scaled(full, experiments, minutes)
         if len(splits) > 1:
-            notes.append(f"These times are those of each of the {len(splits)} folds.")
+            notes.append(f"These times are for each of the {len(splits)} folds.")
     return Plan(
         store=store,
         settings=settings,

@@ -70,7 +70,7 @@ def _train(
     if begun and read_run(run).finished is not None:
         return identity
     if before not in (None, identity):
-        changed = f"{title}: its recipe or the store changed since it was trained; training anew"
+        changed = f"{title}: its recipe or the store changed since it was trained; training again"
         watcher(Update(0, None, title=title, message=changed))
     if before != identity:
         (run / RUN).unlink(missing_ok=True)  # not to be resumed, whenever we are stopped

@@ -52,7 +52,7 @@ def every_method(results: Results, role: Learnt) -> Table:
     """Return the paper's metrics of every method."""
     return Table(
         f"All models on {ROLES[role]} subjects, by the paper's metrics",
-        f"{subjects_of(results, role)}; whole cropped volume, air included; "
+        f"{subjects_of(results, role)}; whole cropped volume, including air; "
         f"{_spread_words(len(results.subjects(role)))}.",
         ("Model", "steps", *(title for _, title, _ in PAPER_METRICS)),
         tuple((m.title, *our_cells(results, m.name, role)) for m in results.methods),
@@ -81,8 +81,9 @@ def questions(rows: Sequence[Sequence[Answer]], title: str, caption: str) -> Tab
         title,
         f"{caption} Differences are paired by validation subject, method minus rival; p is "
         "Wilcoxon's signed-rank test, two-sided and not corrected for the number of questions. "
-        "The answer is yes or no where the 95 % bootstrap interval of the difference excludes 0 "
-        f"over at least {FEWEST_FOR_A_CLAIM} subjects; with fewer, in how many it is better.",
+        "The answer is yes or no if the 95 % bootstrap interval of the difference excludes 0 over "
+        f"at least {FEWEST_FOR_A_CLAIM} subjects; with fewer, the number in which it is better is "
+        "given.",
         ("Question", *(f"{m.title}{m.unit and ', ' + m.unit}" for m in metrics)),
         tuple((each[0].question.text, *(_answer_cell(a) for a in each)) for each in rows),
     )
@@ -107,8 +108,8 @@ def trainings(results: Results) -> Table:
         )
     return Table(
         "Trainings",
-        "Of an auto-context cascade, steps and minutes are those of all its networks. The "
-        "validation error is that of the checkpoint that was kept, in the head.",
+        "For an auto-context cascade, steps and minutes are the total of all its networks. The "
+        "validation error is that of the kept checkpoint, in the head.",
         (
             "Training",
             "section",
@@ -127,8 +128,8 @@ def split_table(results: Results) -> Table:
     """Return who trained and who validated."""
     return Table(
         "Subjects",
-        "Whole patients, always. The validation subjects chose the checkpoints, too, so their "
-        "figures flatter every network a little.",
+        "The split is by patient. The validation subjects also chose the checkpoints, so their "
+        "figures are slightly optimistic for every network.",
         ("Split", "to train", "to validate"),
         tuple(
             (

@@ -76,7 +76,7 @@ def judge_tasks(
         watcher=lambda update: watcher(replace(update, title=title)),
     )
     for name, reason in judgement.failed.items():
-        raise CohortError(f"{name} could not be judged: {reason}")
+        raise CohortError(f"{name} could not be evaluated: {reason}")
 
 
 def bundle_stages(bundle: Path, names: Sequence[str], device: str) -> list[Method]:

@@ -78,6 +78,6 @@ def segmenter_on(weights: Path, device: torch.device) -> Segmenter:
         ) from None
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RecipeError(
-            f"{weights} holds no weights of a segmentation network; make them anew with {MAKE}"
+            f"{weights} holds no weights of a segmentation network; make them again with {MAKE}"
         ) from error
     return network.to(device).eval().requires_grad_(False)

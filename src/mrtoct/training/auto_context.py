@@ -173,7 +173,7 @@ def fold_names(names: list[str], recipe: Recipe) -> list[set[str]]:
     count = min(recipe.auto_context.folds, len(names))
     if count < 2:
         raise CohortError(
-            "auto-context learns from predictions for heads that a network has not seen: it needs "
+            "auto-context is trained on out-of-fold predictions: it needs "
             f"at least 2 training subjects, got {len(names)}"
         )
     order = np.random.default_rng(recipe.split.seed).permutation(len(names))

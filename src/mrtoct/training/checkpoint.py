@@ -34,7 +34,7 @@ class Progress(Record):
     """How far a training is."""
 
     file: ClassVar[str] = "progress.json"
-    remedy: ClassVar[str] = "start the training anew"
+    remedy: ClassVar[str] = "start the training again"
     error: ClassVar[type[BundleError]] = BundleError
 
     step: int = 0
@@ -118,7 +118,7 @@ def read_start(path: Path, state: State) -> None:
                 network.load_state_dict(others[name])
     except (OSError, SafetensorError, RuntimeError) as error:
         raise BundleError(
-            f"{path} is no start for this recipe: {' '.join(str(error).split())[:200]}"
+            f"{path} cannot be the start for this recipe: {' '.join(str(error).split())[:200]}"
         ) from error
 
 

@@ -69,8 +69,8 @@ def usable_subjects(recipe: Recipe, manifest: Manifest) -> list[str]:
     if not trusted:
         name, reason = next(iter(manifest.distrusted.items()))
         raise CohortError(
-            f"no subject's registration can be trusted; {name}: {reason}",
-            keep_doubtful="after a look at them",
+            f"all subjects have a doubtful registration; {name}: {reason}",
+            keep_doubtful="after checking them",
         )
     return trusted
 
@@ -81,7 +81,7 @@ def wanted_channels(recipe: Recipe, manifest: Manifest) -> tuple[str, ...]:
     missing = [name for name in channels if name not in manifest.channels]
     if missing or len(set(channels)) < len(channels):
         raise CohortError(
-            f"recipe {recipe.name} wants the MR channels {', '.join(channels)}; the store has "
+            f"recipe {recipe.name} needs the MR channels {', '.join(channels)}; the store has "
             f"{', '.join(manifest.channels)}"
         )
     return channels

@@ -111,13 +111,13 @@ def signs_of_collapse(points: list[CurvePoint]) -> list[str]:
     gaps = [p.score_real - p.score_fake for p in last if p.score_real and p.score_fake is not None]
     signs = []
     if min(gaps) > 0.9:
-        signs.append("the discriminator is never wrong any more: the generator learns little of it")
+        signs.append("the discriminator is always right: the generator learns little from it")
     if max(gaps) < 0.02:
-        signs.append("the discriminator no longer tells real from synthetic CT")
+        signs.append("the discriminator no longer distinguishes real from synthetic CT")
     errors = [p.validation_mae for p in points if p.validation_mae is not None]
     if errors and min(errors[-3:]) > 1.5 * min(errors):
         signs.append(
-            f"since its best the validation error rose from {min(errors):.0f} to "
+            f"since its minimum the validation error rose from {min(errors):.0f} to "
             f"{errors[-1]:.0f} HU"
         )
     return signs

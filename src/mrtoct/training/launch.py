@@ -108,8 +108,9 @@ def _joined(place: Place, device: str) -> Iterator[str]:
         )
     except (RuntimeError, OSError, ValueError) as error:
         raise LostTouchError(
-            f"process {place.rank} of {place.size} of this training did not meet the others "
-            f"({' '.join(str(error).split())[:200]}): do all run, and can they reach the first?"
+            f"process {place.rank} of {place.size} of this training could not connect to the "
+            f"others ({' '.join(str(error).split())[:200]}): are all running, and can they reach "
+            "the first?"
         ) from error
     lost = False
     try:
@@ -205,12 +206,11 @@ def _outcome(
 ) -> Path:
     if killed:
         number, by = next(iter(killed.items()))
-        why = ", often for want of memory" if by == signal.SIGKILL else ""
+        why = ", often because memory ran out" if by == signal.SIGKILL else ""
         raise MrtoctError(
-            f"process {places[number].rank} of {places[number].size} of this training was ended "
-            f"from outside ({signal.Signals(by).name}){why}; what was learnt up to the last "
-            "checkpoint is kept",
-            resume="to go on from there",
+            f"process {places[number].rank} of {places[number].size} of this training was killed "
+            f"({signal.Signals(by).name}){why}; the last checkpoint is kept",
+            resume="to continue from there",
         )
     errors = [said for said in heard.values() if isinstance(said, Exception)]
     for error in sorted(errors, key=lambda error: isinstance(error, LostTouchError)):
@@ -219,7 +219,7 @@ def _outcome(
     if len(results) < len(places):
         raise MrtoctError(
             f"{len(places) - len(results)} of {len(places)} processes of this training ended "
-            "before they could say why; a script that starts some must do so below if __name__ == "
+            "without a message; a script that starts processes must do so below if __name__ == "
             "'__main__'"
         )
     return results[0]

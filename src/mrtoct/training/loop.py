@@ -90,7 +90,7 @@ def learn(
     progress = Progress()
     if session.resume and (job.run / "last").is_dir():
         progress = read_checkpoint(job.run / "last", learner.state)
-    ranks.require_same(progress.step, "step to go on from")
+    ranks.require_same(progress.step, "step to continue from")
     ranks.begin_alike([learner.state.translator, *learner.state.others.values()])
     if job.keep_start and progress.step == 0:
         progress = _keep_start(learner, job, progress)

@@ -76,7 +76,7 @@ def require_agreement(place: Place, devices: int | None, nodes: int | None) -> N
         if wanted is not None and wanted != given:
             raise ValueRangeError(
                 f"torchrun or Slurm started {place.local_size} processes on each of {machines} "
-                f"machines, but {name} = {wanted} was asked for: leave it out, or start as many"
+                f"machines, but {name} = {wanted} was requested: leave it out, or start as many"
             )
 
 
@@ -86,7 +86,8 @@ def kind_of(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda:"):
         raise ValueRangeError(
-            f"device {device!r} is one, but several processes train together; name cuda or cpu"
+            f"device {device!r} is a single device, but several processes train together; use cuda "
+            "or cpu"
         )
     return device if device == "cuda" else device_named(device).type
 
@@ -97,7 +98,7 @@ def require_gpus(device: str, processes: int) -> None:
     if kind_of(device) == "cuda" and there < processes:
         raise ValueRangeError(
             f"{processes} devices were asked for, but this machine shows {there} "
-            f"GPU{'' if there == 1 else 's'}: ask for as many, or name the device cpu"
+            f"GPU{'' if there == 1 else 's'}: ask for as many, or use the device cpu"
         )
 
 
@@ -112,7 +113,6 @@ def meeting(machines: int, environment: Mapping[str, str]) -> tuple[str, int]:
     if not 0 <= number < machines:
         raise ValueRangeError(
             f"for {machines} machines each needs MASTER_ADDR, the name of the first one, and "
-            f"NODE_RANK, 0 to {machines - 1}, in its environment; torchrun and srun set what is "
-            "needed themselves"
+            f"NODE_RANK, 0 to {machines - 1}, in its environment; torchrun and srun set them"
         )
     return f"tcp://{host}:{environment.get('MASTER_PORT', PORT)}", number

@@ -57,7 +57,7 @@ def require_shares(name: str, batch: int, processes: int) -> None:
     batches = f"{below} or {above}" if below else str(above)
     raise RecipeError(
         f"recipe {name} has training.batch = {batch}, which {processes} processes cannot divide "
-        f"equally: give the recipe a batch of {batches}, or take {', '.join(fitting)} processes"
+        f"equally: use a batch of {batches}, or {', '.join(fitting)} processes"
     )
 
 
@@ -189,8 +189,7 @@ def in_touch() -> Iterator[None]:
         raise
     except (RuntimeError, OSError) as error:
         raise LostTouchError(
-            f"process {rank()} of {size()} of this training lost touch with the others: one of "
-            "them ended, was killed or cannot be reached; what was learnt up to the last "
-            "checkpoint is kept",
+            f"process {rank()} of {size()} of this training lost contact with the others: one of "
+            "them ended, was killed or cannot be reached; the last checkpoint is kept",
             resume="to go on from there",
         ) from error

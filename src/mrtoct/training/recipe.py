@@ -283,20 +283,19 @@ class Recipe(_Section):
                 raise ValueError(f"data.{error}") from error
         elif self.data.neighbours or self.data.planes != ("transverse",):
             raise ValueError(
-                f"data.neighbours and data.planes are for slices; a {kind} sees {sees}, in which "
-                "they are anyway"
+                f"data.neighbours and data.planes are for slice networks; a {kind} sees {sees}"
             )
         if sees != "patches" and self.auto_context.iterations > 1:
             raise ValueError("auto_context.iterations above 1 needs a network that sees patches")
         if any(term.term == "anatomy" for term in self.loss):
             if sees != "heads":
                 raise ValueError(
-                    "the loss term anatomy sees in three dimensions and needs a network that does, "
-                    f"such as residual_encoder or head_unet, got a {kind}"
+                    "the loss term anatomy needs a 3-D network of whole heads, such as "
+                    f"residual_encoder or head_unet, got a {kind}"
                 )
             if self.data.hu_window != HuWindow():
                 raise ValueError(
-                    "the loss term anatomy knows the HU window -1024 to 3071 alone, got "
+                    "the loss term anatomy needs the HU window -1024 to 3071, got "
                     f"{self.data.hu_window.low:g} to {self.data.hu_window.high:g}"
                 )
         if sees != "heads" and self.simulation is not None:
@@ -310,7 +309,7 @@ class Recipe(_Section):
                 )
             if not self.patches.whole:
                 raise ValueError(
-                    "patches.whole = false is for trainings on a store; a network that learns from "
+                    "patches.whole = false needs a training on a store; a network trained on "
                     "simulated scans translates whole heads"
                 )
         if self.unpaired is not None:
@@ -318,7 +317,7 @@ class Recipe(_Section):
         if self.adversarial is None:
             return
         if sees == "heads":
-            raise ValueError(f"adversarial is for other networks; a {kind} learns without")
+            raise ValueError(f"adversarial is not available for a {kind}")
         if sees == "patches" and self.patches.size < 9:
             raise ValueError(
                 "patches.size must be at least 9 against a discriminator, whose map of scores "

@@ -62,7 +62,7 @@ def load_recipe(name: str | Path) -> Recipe:
         near = difflib.get_close_matches(text, recipe_names(), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise RecipeError(
-            f"no recipe {text!r}{hint}; built-in: {', '.join(recipe_names())}; or name a .toml file"
+            f"no recipe {text!r}{hint}; built-in: {', '.join(recipe_names())}; or give a .toml file"
         )
     try:
         content = path.read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def teach(
     """
     found = [source for source in find_sources(sources) if not source.has_ct]
     if not found:
-        raise CohortError(f"{sources} holds no label maps; CTs do not tell which voxel is what")
+        raise CohortError(f"{sources} holds no label maps; CTs do not label the voxels")
     used = device_named(device)
     torch.manual_seed(seed)
     network = Segmenter().to(used)

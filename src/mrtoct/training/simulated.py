@@ -72,7 +72,7 @@ def train_from_simulation(
     Raises CohortError where a folder holds no sources, and the errors of reading them.
     """
     if recipe.simulation is None:
-        raise RecipeError(f"recipe {recipe.name} has no [simulation] and learns from a store")
+        raise RecipeError(f"recipe {recipe.name} has no [simulation] and is trained on a store")
     require_terms(recipe)
     arguments = {
         "sources": Path(sources),

@@ -49,7 +49,7 @@ def split_subjects(names: list[str], validation: float, test: float, seed: int) 
     if n_train < 1:
         raise CohortError(
             f"{_counted(patients)} cannot give {n_validation} to validation and {n_test} to test "
-            "and leave one to train"
+            "and leave one for training"
         )
     return Split(
         train=_subjects(patients, order[:n_train]),
@@ -84,7 +84,7 @@ def fold_splits(names: list[str], folds: int, seed: int) -> list[Split]:
     patients = _by_patient(names)
     if not 2 <= folds <= len(patients):
         raise CohortError(
-            f"{_counted(patients)} can be dealt into 2 to {len(patients)} folds, got {folds}"
+            f"{_counted(patients)} can be split into 2 to {len(patients)} folds, got {folds}"
         )
     order = [sorted(patients)[i] for i in np.random.default_rng(seed).permutation(len(patients))]
     return [_train_and_validate(patients, set(order[start::folds])) for start in range(folds)]

@@ -24,12 +24,12 @@ def going_on_from(start: Path, recipe: Recipe, channels: tuple[str, ...]) -> Rec
     window and for one way to scale the MR only, so those must be the bundle's.
     """
     if recipe.model.sees == "patches":
-        raise RecipeError("an auto-context cascade cannot begin with the weights of a bundle")
+        raise RecipeError("an auto-context cascade cannot start from the weights of a bundle")
     kind = read_description(start).translator.model.kind
     if kind != recipe.model.kind:
         hint = "; the recipe finetune does" if kind == HeadUNetConfig.kind else ""
         raise RecipeError(
-            f"{start} holds a {kind}, and recipe {recipe.name} trains a {recipe.model.kind}: go on "
+            f"{start} holds a {kind}, and recipe {recipe.name} trains a {recipe.model.kind}: start "
             f"from it with a recipe that trains a {kind}{hint}"
         )
     if recipe.model.sees != "heads":
@@ -44,13 +44,13 @@ def going_on_from(start: Path, recipe: Recipe, channels: tuple[str, ...]) -> Rec
         if wanted != found:
             raise RecipeError(
                 f"{start} was trained with data.{key} = {_words(found)}, recipe {recipe.name} has "
-                f"{_words(wanted)}: to go on from it they must be the same"
+                f"{_words(wanted)}: to start from it they must be the same"
             )
     if len(channels) != bundle.model.in_channels:
         count = bundle.model.in_channels
         raise RecipeError(
             f"{start} sees {count} MR channel{'s' if count > 1 else ''}, and the training is on "
-            f"{', '.join(channels)}: name as many in data.channels of the recipe"
+            f"{', '.join(channels)}: give as many in data.channels of the recipe"
         )
     return recipe.model_copy(update={"model": replace(bundle.model, in_channels=1)})
 

@@ -104,7 +104,7 @@ def train(
     'RUN/best'
     """
     if recipe.simulation is not None:
-        raise RecipeError(f"recipe {recipe.name} learns from simulated scans, not from a store")
+        raise RecipeError(f"recipe {recipe.name} is trained on simulated scans, not on a store")
     require_terms(recipe)
     arguments = {
         "store": Path(store),

@@ -85,7 +85,7 @@ class BundleRecord(Record):
     """What bundle.json says."""
 
     file: ClassVar[str] = BUNDLE
-    remedy: ClassVar[str] = "train it again, or copy it anew from where it came"
+    remedy: ClassVar[str] = "train it again, or copy it again from its source"
     error: ClassVar[type[BundleError]] = BundleError
 
     format: Literal[3]
@@ -176,7 +176,7 @@ def read_bundle(path: Path | str) -> tuple[Bundle, nn.Module]:
         raise BundleError(f"{weights_path} is missing")
     content = weights_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != record.weights_sha256:
-        raise BundleError(f"{weights_path} is damaged: its checksum is not the one in {BUNDLE}")
+        raise BundleError(f"{weights_path} is damaged: its checksum differs from that in {BUNDLE}")
     try:
         weights = {
             name: t.float() if t.is_floating_point() else t
@@ -204,8 +204,8 @@ def _require_unchanged(path: Path, names: list[str]) -> None:
         raise BundleError(f"{error}; {BundleRecord.remedy}") from error
     if changed:
         raise BundleError(
-            f"{path / changed[0]} is not as it was written, says {SUMS}; {BundleRecord.remedy}, or "
-            f"remove {SUMS} if you changed it on purpose"
+            f"{path / changed[0]} has changed since it was written ({SUMS}); "
+            f"{BundleRecord.remedy}, or remove {SUMS} if you changed it deliberately"
         )
 
 
@@ -228,5 +228,7 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
         return tensor
     halved = tensor.to(torch.float16)
     if not halved.isfinite().all():
-        raise ValueError(f"{name} holds weights beyond half precision; write them in full")
+        raise ValueError(
+            f"{name} holds weights beyond the range of half precision; write them in full"
+        )
     return halved

@@ -56,7 +56,7 @@ class Member:
         if self.bundle.deviation is None:
             raise BundleError(
                 "this bundle cannot estimate its uncertainty: it was trained without validation "
-                "subjects, or by an older version; train again with some"
+                "subjects, or by an older version; train again with validation subjects"
             )
         return self.bundle.deviation
 
@@ -101,8 +101,8 @@ def together(bundles: Sequence[Bundle], names: Sequence[str]) -> Bundle:
         ):
             if wanted != found:
                 raise BundleError(
-                    f"{names[0]} and {name} do not fit together: one was trained with {what} "
-                    f"{wanted}, the other with {found}; an ensemble needs models of the same"
+                    f"{names[0]} and {name} cannot be combined: one was trained with {what} "
+                    f"{wanted}, the other with {found}; an ensemble needs the same"
                 )
     told = [bundle.provenance for bundle in bundles]
     called = [str(one.get("name", name)) for one, name in zip(told, names, strict=True)]

@@ -83,13 +83,13 @@ def export_onnx(folder: Path, out: Path, *, overwrite: bool = False) -> Exported
     bundle, network = read_bundle(folder)
     if bundle.model.sees == "patches":
         raise BundleError(
-            f"{folder}: networks of patches are put together by mrtoct's own tiling, which ONNX "
-            "cannot hold; networks of slices and of whole heads can be exported"
+            f"{folder}: patch networks need mrtoct's own tiling, which ONNX cannot represent; "
+            "networks of slices and of whole heads can be exported"
         )
     if isinstance(bundle.geometry, Heads) and bundle.geometry.tile:
         raise BundleError(
-            f"{folder} translates in tiles that overlap, which ONNX cannot hold; a network that "
-            "was trained with patches.whole = true can be exported"
+            f"{folder} translates in overlapping tiles, which ONNX cannot represent; a network "
+            "trained with patches.whole = true can be exported"
         )
     multiples = sides_of(bundle)
     graph = Graph(network, bundle).eval()
@@ -99,7 +99,7 @@ def export_onnx(folder: Path, out: Path, *, overwrite: bool = False) -> Exported
         _add_metadata(raw, part, bundle, multiples)
         apart = _difference(part, graph, bundle, multiples)
         if apart > MOST_APART:
-            raise BundleError(f"{folder} as ONNX differs by {apart:.1f} HU from itself; not kept")
+            raise BundleError(f"{folder} as ONNX differs by {apart:.1f} HU from it; not kept")
     return Exported(out, multiples, apart)
 
 

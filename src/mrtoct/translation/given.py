@@ -25,15 +25,14 @@ def by_channel(mr: MrLike, known: Sequence[str], force: bool) -> dict[str, Volum
     unknown = [str(name) for name in mr if name not in known]
     if unknown:
         raise CohortError(
-            f"this bundle knows the MR channels {', '.join(known)}; it was given "
-            f"{', '.join(unknown)}"
+            f"this bundle has the MR channels {', '.join(known)}, not {', '.join(unknown)}"
         )
     units: tuple[Unit, ...] = ("a.u.", *ANY_UNIT) if force else ("a.u.",)
     volumes = {}
     for name, given in mr.items():
         kind = kind_of(name, known)
-        volume = as_volume(given, units, kind, force="to translate it all the same")
+        volume = as_volume(given, units, kind, force="to translate it anyway")
         if not force:
-            require_mr(volume, kind, force="to translate it all the same")
+            require_mr(volume, kind, force="to translate it anyway")
         volumes[name] = volume.with_voxels(volume.voxels, "a.u.")
     return volumes

@@ -120,7 +120,7 @@ class Translator:
         """
         models = [model] if isinstance(model, Path | str) else [*model]
         if not models:
-            raise ValueRangeError("no model is named; name one or more")
+            raise ValueRangeError("no model is given; give one or more")
         used = device_named(device)
         (bundle, network), *further = [read_bundle(find_bundle(one)) for one in models]
         return cls(bundle, network, used, further=further, names=[*map(str, models)])

@@ -65,7 +65,7 @@ def from_nibabel(image: NibabelImage) -> tuple[Array, Array]:
             f"a volume has three dimensions and one frame, got an image of shape {shape}"
         )
     if image.affine is None:
-        raise GeometryError("the image has no affine, so nobody knows where its voxels are")
+        raise GeometryError("the image has no affine, so the positions of its voxels are unknown")
     try:
         # Too large for float32 becomes infinite, which is refused where finite values are needed.
         with np.errstate(over="ignore"):
@@ -105,7 +105,7 @@ def from_simpleitk(image: SimpleItkImage) -> tuple[Array, Array]:
     if given.GetNumberOfComponentsPerPixel() != 1:
         raise ValueRangeError(
             "voxels must be real numbers, got an image with "
-            f"{given.GetNumberOfComponentsPerPixel()} components a voxel"
+            f"{given.GetNumberOfComponentsPerPixel()} components per voxel"
         )
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(given.GetDirection(), (3, 3)) * given.GetSpacing()
@@ -124,7 +124,7 @@ def to_simpleitk(voxels: Array, affine: Array) -> Any:
     direction = lps[:3, :3] / spacing
     if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-4):
         raise GeometryError(
-            "SimpleITK cannot hold a sheared grid; resample the volume onto an upright one first"
+            "SimpleITK cannot hold a sheared grid; resample the volume to an upright one first"
         )
     image = sitk.GetImageFromArray(np.ascontiguousarray(storable(voxels).T))
     image.SetSpacing(spacing.tolist())

@@ -163,7 +163,7 @@ def require_same_grid(first: Grid, second: Grid, first_name: str, second_name: s
         detail = f", corners up to {_corner_distance(first, second):.3g} mm apart"
     raise GeometryError(
         f"{first_name} ({first}) and {second_name} ({second}) are on different grids{detail}; "
-        "resample one onto the other first (mrtoct resample)"
+        "resample one to the other first (mrtoct resample)"
     )
 
 

@@ -100,7 +100,7 @@ def test_content_that_is_kept_elsewhere_is_named(tmp_path):
     (tmp_path / "sub-2" / "ct" / "sub-2_ct.nii.gz").symlink_to("../.git/annex/objects/x")
     listing = list_subjects(tmp_path)
     assert [s.name for s in listing.subjects] == ["sub-1"]
-    assert "sub-2_ct.nii.gz is a link to what is not there" in listing.rejected["sub-2"]
+    assert "sub-2_ct.nii.gz is a broken link" in listing.rejected["sub-2"]
     assert "datalad get" in listing.rejected["sub-2"]
 
 

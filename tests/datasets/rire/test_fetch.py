@@ -84,7 +84,7 @@ def test_archives_are_recorded_and_kept_on_request(get: Fetch, archives: dict[st
     kept = get.folder / ALL[0].path
     kept.write_bytes(kept.read_bytes()[:-1] + b"x")
     result = get()
-    assert "is not what was fetched" in str(result.failed["patient_001/ct"])
+    assert "differs from the fetched file" in str(result.failed["patient_001/ct"])
     assert result.present == NAMES[1:]
 
 

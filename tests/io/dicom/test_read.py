@@ -136,7 +136,7 @@ def test_padding_was_never_measured(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         wrong = read(tmp_path / "wrong", "HU")
     np.testing.assert_array_equal(wrong.voxels.T, SIGNED.astype(int) - 1024)
-    assert "16 HU is taken for measured" in caplog.text
+    assert "16 HU count as measured" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_copies_are_dropped_and_contradictions_refused(tmp_path, caplog):
     assert "2 identical copies" in caplog.text
     other = np.vstack([STORED, STORED[2:4] + 1])
     write_series(tmp_path / "other", other, OBLIQUE, again)
-    with pytest.raises(FileError, match="in one place with different voxels"):
+    with pytest.raises(FileError, match="at one position with different voxels"):
         read(tmp_path / "other")
 
 

@@ -46,7 +46,7 @@ def test_a_tree_is_sorted_into_series_whatever_lies_between(tmp_path):
     ]
     assert found[2].spacing == pytest.approx((0.9, 1.3, 2.0))
     assert found[2].contrast["echo time"] == "3.5 ms"
-    assert found[2].doubts == ["slices of 1 mm lie 2 mm apart"]
+    assert found[2].doubts == ["slices of 1 mm are 2 mm apart"]
     assert all(s.orientation == "transverse" and s.patient_position == "HFS" for s in found)
     assert len(files_of(tmp_path)) == 15
     assert files_of(tmp_path, "2") == found[0].files
@@ -64,9 +64,11 @@ def test_the_wanted_series_is_chosen_by_number_uid_or_description(tmp_path):
     assert choose_series(found, "tse").number == 10
     assert choose_series(found, "t1 mprage").number == 1  # the whole description before a part
     assert choose_series(found, "contrast", modality="MR").number == 12
-    with pytest.raises(FileError, match=r"2 series 'T1' are there, name one: 1 MR .*; 12 MR"):
+    with pytest.raises(FileError, match=r"2 series 'T1' are available, choose one: 1 MR .*; 12 MR"):
         choose_series(found, "T1")
-    with pytest.raises(FileError, match=r"3 MR series are there, name one: .*'T2 TSE 1 mm', 6 sl"):
+    with pytest.raises(
+        FileError, match=r"3 MR series are available, choose one: .*'T2 TSE 1 mm', 6 sl"
+    ):
         choose_series(found, modality="MR")
     with pytest.raises(FileError, match="no DICOM CT series"):
         choose_series(found, "1", modality="CT")
@@ -91,7 +93,7 @@ def test_echoes_at_the_same_places_are_parts(tmp_path):
         ("5:2", "echo time 98 ms", 6),
     ]
     assert choose_series(found, "5:2") is found[1]
-    with pytest.raises(FileError, match="2 MR series are there"):
+    with pytest.raises(FileError, match="2 MR series are available"):
         find_series(tmp_path, "a.u.")
 
 
@@ -140,7 +142,7 @@ def test_scouts_are_set_aside_but_can_be_named(tmp_path):
                      SeriesInstanceUID=uid)  # fmt: skip
     found = list_series(tmp_path)
     assert [s.aside for s in found] == [
-        "localizer", "", *["few slices in several orientations, as a scout has"] * 2
+        "localizer", "", *["few slices in several orientations, like a scout"] * 2
     ]  # fmt: skip
     assert [s.orientation for s in found[2:]] == ["transverse", "sagittal"]
     assert find_series(tmp_path, "a.u.").number == 2
@@ -162,8 +164,10 @@ def test_doubts_name_gaps_tilt_and_copies(tmp_path):
     (copy,) = list_series(tmp_path / "copy")
     assert copy.slices == 6
     assert copy.doubts == [
-        "no patient position", "no frame of reference", "1 of its slices lie where another one is"
-    ]  # fmt: skip
+        "no patient position",
+        "no frame of reference",
+        "1 of its slices are at the position of another one",
+    ]
 
 
 def test_damaged_headers_are_named_and_left_out(tmp_path, caplog):
@@ -206,7 +210,7 @@ def test_slices_without_uids_are_grouped_by_what_they_share(tmp_path, caplog):
         (4, "transverse", 6), (7, "sagittal", 6), (7, "transverse", 6),
     ]  # fmt: skip
     assert [r.getMessage() for r in caplog.records] == [
-        "18 slices state no series: they are told apart by number, matrix and orientation"
+        "18 slices state no series: they are grouped by number, matrix and orientation"
     ]
     volume = read_series(choose_series(found, "4"), "a.u.")
     np.testing.assert_array_equal(volume.voxels, STORED.transpose(2, 1, 0))
@@ -231,7 +235,7 @@ def test_one_file_is_read_if_it_holds_a_volume(tmp_path):
     unnamed = path.rename(tmp_path / "IM0001")
     np.testing.assert_array_equal(read_volume(unnamed, "a.u.").voxels, volume.voxels)
     (first, *_) = write_series(tmp_path / "many", STORED, AXIAL, EVEN)
-    with pytest.raises(FileError, match=rf"{first.name} is one slice; name the folder"):
+    with pytest.raises(FileError, match=rf"{first.name} is one slice; give the folder"):
         read_volume(first, "a.u.")
 
 

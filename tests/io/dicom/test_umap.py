@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused(umap, tmp_path):
         )  # fmt: skip
     with pytest.raises(ValueRangeError, match="cannot store"):
         write_umap(tmp_path / "x", mu.with_voxels(mu.voxels + 10), series, description="")
-    with pytest.raises(FileError, match="holds the attenuation map"):
+    with pytest.raises(FileError, match="holds the original attenuation map"):
         write_umap(folder, mu, series, description="", overwrite=True)
     assert not (tmp_path / "x").exists()
 

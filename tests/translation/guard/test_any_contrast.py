@@ -181,7 +181,7 @@ def test_a_record_of_any_contrast_holds_no_contrast(
 
 def test_nothing_can_be_remembered_of_what_holds_no_head(fine: dict[str, Volume]) -> None:
     empty = fine["T1"].with_voxels(np.zeros(fine["T1"].grid.shape, dtype=np.int16))
-    with pytest.raises(ValueRangeError, match="none of the 1 MR holds a head"):
+    with pytest.raises(ValueRangeError, match="none of the 1 MR shows a head"):
         seen_of([empty])
 
 

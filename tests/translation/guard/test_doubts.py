@@ -101,7 +101,7 @@ def test_z_scores_look_like_the_scan_they_were_made_from(
         (
             lambda s: s.with_voxels(np.minimum(s.voxels, np.percentile(s.voxels, 80))),
             "saturated",
-            "bright tissue was cut off",
+            "bright tissue was clipped",
         ),
     ],
 )  # fmt: skip

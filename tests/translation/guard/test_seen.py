@@ -72,7 +72,9 @@ def test_a_damaged_record_is_named(
         read_record(tmp_path, SeenMr)
     assert str(caught.value).startswith(f"{file} is damaged: ")
     assert message in str(caught.value)
-    assert str(caught.value).endswith("; copy it anew, or remove it: the guard then warns less")
+    assert str(caught.value).endswith(
+        "; copy it again, or remove it: the guard then makes fewer checks"
+    )
 
 
 def test_the_distance_of_two_profiles_is_wassersteins() -> None:

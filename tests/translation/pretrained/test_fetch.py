@@ -96,7 +96,7 @@ def test_from_a_disk(form: str, models: Path, bundle: Path, archive: Path) -> No
 
 @pytest.mark.parametrize("what", ["pelvis-2.tar.gz", "lab/pelvis"])
 def test_another_sum_is_refused(what: str, models: Path, server: Loopback) -> None:
-    with pytest.raises(FileError, match=r"is not what was asked for: its SHA-256 is [0-9a-f]{64}"):
+    with pytest.raises(FileError, match=r"is not the expected one: its SHA-256 is [0-9a-f]{64}"):
         fetch_model(server.base + what, sha256="0" * 64)
     assert held(models) == []
 
@@ -106,7 +106,7 @@ def test_a_flipped_bit_is_noticed(name: str, models: Path, server: Loopback) -> 
     content = bytearray(server.files[f"lab/pelvis/{name}"])
     content[-1 if name[0] == "w" else content.index(b"0.9-test")] ^= 1
     server.files[f"lab/pelvis/{name}"] = bytes(content)
-    with pytest.raises(BundleError, match=r"damaged|not as it was written") as caught:
+    with pytest.raises(BundleError, match=r"damaged|has changed since it was written") as caught:
         fetch_model(server.base + "lab/pelvis")
     assert f"{server.base}lab/pelvis" in str(caught.value)
     assert held(models) == []
@@ -114,7 +114,7 @@ def test_a_flipped_bit_is_noticed(name: str, models: Path, server: Loopback) -> 
 
 def test_a_lost_guard_is_noticed(models: Path, server: Loopback) -> None:
     server.files["lab/pelvis/SHA256SUMS"] += b"0" * 64 + b"  seen.json\n"
-    with pytest.raises(BundleError, match=r"lacks seen\.json, which its SHA256SUMS names"):
+    with pytest.raises(BundleError, match=r"lacks seen\.json, which its SHA256SUMS lists"):
         fetch_model(server.base + "lab/pelvis")
     assert held(models) == []
 
@@ -124,7 +124,7 @@ def test_what_is_no_bundle(models: Path, server: Loopback, tmp_path: Path) -> No
     with pytest.raises(BundleError, match=r"a\.tar\.gz is not a bundle: it holds no bundle\.json"):
         fetch_model(server.base + "a.tar.gz")
     server.files["b.tar.gz"] = b"nothing"
-    with pytest.raises(FileError, match=r"b\.tar\.gz: it is packed neither"):
+    with pytest.raises(FileError, match=r"b\.tar\.gz: it is compressed neither"):
         fetch_model(server.base + "b.tar.gz")
     with pytest.raises(BundleError, match=r"holds no bundle\.json: it is not a bundle"):
         fetch_model(server.base + "elsewhere")
@@ -165,9 +165,9 @@ def test_nothing_is_replaced_unless_asked(models: Path, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({}, "head is a model that comes with mrtoct"),
+        ({}, "head is a shipped model"),
         ({"name": "../up"}, "'../up' cannot be a model's name"),
-        ({"name": "mine", "sha256": "12"}, "'12' is no SHA-256"),
+        ({"name": "mine", "sha256": "12"}, "'12' is not a SHA-256"),
     ],
 )
 def test_names_and_sums_that_cannot_be(
@@ -201,9 +201,9 @@ def test_what_an_address_means(given: str, base: str, packed: bool, name: str) -
     [
         ("http://a.org/t1", "is not encrypted"),
         ("ftp://a.org/t1", "begins with https:// or file://"),
-        ("https://a.org/t1?download=1", r"with \? or # is not taken"),
+        ("https://a.org/t1?download=1", r"with \? or # is not accepted"),
         ("https://huggingface.co/pelvis", "https://huggingface.co/OWNER/REPOSITORY"),
-        ("nowhere", "there is no nowhere; a model is fetched from an address"),
+        ("nowhere", "nowhere does not exist; a model is fetched from an address"),
     ],
 )
 def test_what_is_no_address(given: str, said: str) -> None:
@@ -243,7 +243,7 @@ def test_an_unknown_name_tells_of_those_fetched(models: Path, bundle: Path) -> N
     fetch_model(str(bundle), name="pelvis")
     with pytest.raises(MrtoctError) as caught:
         find_bundle("pelvs")
-    assert str(caught.value).endswith("it ships head; fetched were pelvis; did you mean pelvis?")
+    assert str(caught.value).endswith("it ships head; fetched: pelvis; did you mean pelvis?")
 
 
 def test_where_models_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def _link(dataset: Path, out: Path) -> str:
 def _file(path: Path) -> BidsFile:
     file = parsed(path)
     if file is None:
-        raise FileError(f"{path} is no name of a BIDS file")
+        raise FileError(f"{path} is not a BIDS file name")
     return file
 
 

@@ -134,8 +134,7 @@ def require_there(file: BidsFile) -> BidsFile:
     """Return a file, or raise FileError where git-annex keeps its content elsewhere."""
     if not file.path.exists():
         raise FileError(
-            f"{file.path} is a link to what is not there; 'datalad get' or 'git annex get' fetches "
-            "it"
+            f"{file.path} is a broken link; fetch the file with 'datalad get' or 'git annex get'"
         )
     return file
 

@@ -125,7 +125,9 @@ class _Records:
                 json.loads(path.read_text(encoding="utf-8"))["archives"] if path.exists() else {}
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise FileError(f"{path} is damaged; remove it to record the downloads anew") from error
+            raise FileError(
+                f"{path} is damaged; remove it to record the downloads again"
+            ) from error
 
     def set(self, name: str, record: dict[str, Any]) -> None:
         with self.lock:
@@ -165,7 +167,7 @@ class _Job:
             packed.unlink()
             raise FileError(
                 f"the file has changed since its first download (sha256 {record['sha256'][:12]}, "
-                f"now {sha256[:12]}) and was not taken",
+                f"now {sha256[:12]}) and was refused",
                 overwrite="to take it",
             )
         try:
@@ -230,14 +232,16 @@ def _try_reading(archive: Archive, folder: Path) -> None:
 def _require_present(home: Path, packed: Path, record: dict[str, Any] | None) -> None:
     """Raise FileError unless a folder, and an archive that was kept, are as they were fetched."""
     if record is None:
-        raise FileError(f"{home} exists already and was not fetched", overwrite="to replace it")
+        raise FileError(
+            f"{home} exists already and was not fetched by mrtoct", overwrite="to replace it"
+        )
     held = _files(home)
     for name, size in record["files"].items():
         if held.get(name) != size:
             is_there = f"has {held[name]} bytes, not {size}" if name in held else "is missing"
-            raise FileError(f"{home / name} {is_there}", overwrite="to fetch it anew")
+            raise FileError(f"{home / name} {is_there}", overwrite="to fetch it again")
     if packed.exists() and _sha256(packed) != record["sha256"]:
-        raise FileError(f"{packed} is not what was fetched", overwrite="to fetch it anew")
+        raise FileError(f"{packed} differs from the fetched file", overwrite="to fetch it again")
 
 
 def _files(folder: Path) -> dict[str, int]:

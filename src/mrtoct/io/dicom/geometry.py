@@ -79,7 +79,7 @@ class Stack:
         k = int(np.argmax(np.abs(self.steps - self.step)))
         return (
             f"the distance between slices is uneven, {self.steps.min():.4g} to "
-            f"{self.steps.max():.4g} mm, most of all between {names[self.places[k][0]]} and "
+            f"{self.steps.max():.4g} mm, the largest between {names[self.places[k][0]]} and "
             f"{names[self.places[k + 1][0]]}"
         )
 
@@ -126,7 +126,7 @@ def stack_planes(positions: npt.ArrayLike, orientation: npt.ArrayLike) -> Stack:
     for place in places:
         spread = np.abs(positions[list(place)] - positions[place[0]]).max()
         if spread > 10 * SAME_PLACE_MM:
-            raise GeometryError(f"slices lie beside each other in one plane, {spread:.4g} mm apart")
+            raise GeometryError(f"slices are side by side in one plane, {spread:.4g} mm apart")
     origin, drift = sideways.mean(axis=0) + distances[0] * normal, np.zeros(3)
     if np.ptp(sideways, axis=0).max() > SIDEWAYS_TOLERANCE_MM:
         drift, origin = _drift(distances, sideways, normal)

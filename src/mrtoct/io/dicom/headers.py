@@ -139,7 +139,7 @@ def find_frames(folder: Path | str) -> list[Frame]:
         log.warning("%s left out: %s", who, reason)
     if unnamed := sum(frame.file.series.startswith(UNNAMED) for frame in frames):
         log.warning(
-            "%d slices state no series: they are told apart by number, matrix and orientation",
+            "%d slices state no series: they are grouped by number, matrix and orientation",
             unnamed,
         )
     return frames
@@ -201,13 +201,13 @@ def _dicom_files(folder: Path) -> Iterator[Path]:
 def _frames_of(path: Path) -> list[Frame]:
     dataset = read_dataset(path, tags=_TAGS)
     if "Rows" not in dataset and dataset.file_meta.get("MediaStorageSOPClassUID") in IMAGES:
-        raise FileError("it is cut short or damaged: an image without rows")
+        raise FileError("it is truncated or damaged: an image without rows")
     if dataset.get("Modality") not in MODALITIES or "Rows" not in dataset:
         return []  # structures, plans, reports, DICOMDIR
     if int(dataset.get("SamplesPerPixel", 1)) != 1:
         return []  # a colour picture of the screen
     if "MOSAIC" in [str(word).upper() for word in dataset.get("ImageType", None) or ()]:
-        raise FileError("it is a mosaic, many slices of a functional scan in one picture")
+        raise FileError("it is a mosaic, many slices of a functional scan in one image")
     count = int(dataset.get("NumberOfFrames", None) or 1)
     groups = dataset.get(_FUNCTIONAL_GROUPS[0])
     if groups is not None and len(groups) != count:
@@ -227,7 +227,7 @@ def _frames_of(path: Path) -> list[Frame]:
         lossy=dataset.get("LossyImageCompression") == "01",
     )
     if groups is None and count > 1:
-        raise FileError("it holds several frames without saying where each one lies")
+        raise FileError("it holds several frames without their positions")
     return [_frame(file, index, dataset) for index in range(count)]
 
 

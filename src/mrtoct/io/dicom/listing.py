@@ -49,7 +49,7 @@ def choose_series(
     if not chosen:
         usable = "" if wanted else " for a volume"
         raise FileError(f"there is no {kind}{usable}, only {listed}")
-    raise FileError(f"{len(chosen)} {kind} are there, name one: {listed}")
+    raise FileError(f"{len(chosen)} {kind} are available, choose one: {listed}")
 
 
 def files_of(folder: Path | str, wanted: str | None = None) -> list[Path]:

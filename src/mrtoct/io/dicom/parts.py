@@ -130,5 +130,5 @@ def _aside(frames: list[Frame], several_orientations: bool) -> str:
         return "localizer"
     places = len(_places(frames))
     if several_orientations and places < SCOUT_SLICES:
-        return "few slices in several orientations, as a scout has"
+        return "few slices in several orientations, like a scout"
     return "a single slice" if places == 1 else ""

@@ -110,8 +110,8 @@ def _decoded_by_itk(dataset: Dataset, reason: str) -> Array:
         ) from error
     except (CannotDecodeError, ValueError) as error:
         raise FileError(
-            f"its pixels ({syntax.name}) cannot be decoded; install a plugin of pydicom for them "
-            f"if the file is whole ({_plugins(syntax) or reason})"
+            f"its pixels ({syntax.name}) cannot be decoded; if the file is intact, install a "
+            f"pydicom plugin for them ({_plugins(syntax) or reason})"
         ) from error
 
 
@@ -156,7 +156,7 @@ def _values(dataset: Dataset, stored: Array, index: int, unit: Unit) -> Array:
     limit = lookup("PixelPaddingRangeLimit")
     low, high = sorted((int(padding), int(padding if limit is None else limit)))
     if unit == "HU" and max(low * a + b, high * a + b) > PADDING_BELOW_HU:
-        log.warning("a padding value of %g HU is taken for measured", high * a + b)
+        log.warning("voxels with the padding value of %g HU count as measured", high * a + b)
         return values
     values[(stored >= low) & (stored <= high)] = outside(unit)
     return values

@@ -50,6 +50,6 @@ def require_transverse(grid: Grid) -> None:
     """Raise GeometryError unless structures can be drawn on a grid's slices."""
     if not is_transverse(grid):
         raise GeometryError(
-            "planning systems take structures on transverse slices only; draw on a synthetic CT "
-            "that was written as transverse DICOM slices"
+            "planning systems accept structures on transverse slices only; draw on a synthetic CT "
+            "written as transverse DICOM slices"
         )

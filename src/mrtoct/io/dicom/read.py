@@ -35,7 +35,7 @@ def find_series(folder: Path | str, unit: Unit, wanted: str | None = None) -> Se
     try:
         found = list_series(folder)
         if Path(folder).is_file() and [series.slices for series in found] == [1]:
-            raise FileError(f"{folder} is one slice; name the folder that holds the whole series")
+            raise FileError(f"{folder} is one slice; give the folder with the whole series")
         return choose_series(found, wanted, modality=MODALITY[unit])
     except FileError as error:
         if str(folder) in str(error):
@@ -85,7 +85,7 @@ def grid_of(series: Series) -> Grid:
         raise GeometryError(stack)
     step = series.spacing[2]
     if not step:
-        raise GeometryError("a single slice without a thickness is no volume")
+        raise GeometryError("a single slice without a thickness is not a volume")
     if len(stack.distances) > 1 and uneven_slices(series) is None:
         # The mean step: the usual one, times many slices, would add up its rounding.
         step = float(stack.distances[-1] - stack.distances[0]) / (len(stack.distances) - 1)
@@ -116,7 +116,7 @@ def _planes(series: Series, stack: Stack, unit: Unit) -> list[Array]:
             if not np.array_equal(read[first], read[other]):
                 raise FileError(
                     f"{frame_name(series.frames[first])} and {frame_name(series.frames[other])} "
-                    "lie in one place with different voxels"
+                    "are at one position with different voxels"
                 )
         kept.append(read[first])
     if copies := len(read) - len(kept):

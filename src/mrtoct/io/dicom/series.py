@@ -134,8 +134,8 @@ def _doubts(series: Series) -> Iterator[str]:
     if fault := stack.fault([frame_name(f) for f in series.frames]):
         yield fault
     if copies := len(series.frames) - len(stack.places):
-        yield f"{copies} of its slices lie where another one is"
+        yield f"{copies} of its slices are at the position of another one"
     if stack.tilt > 0.05:
         yield f"slices are sheared by {stack.tilt:.1f}°, as by a tilted gantry"
     if first.thickness and stack.step and first.thickness < 0.9 * stack.step:
-        yield f"slices of {first.thickness:g} mm lie {stack.step:.4g} mm apart"
+        yield f"slices of {first.thickness:g} mm are {stack.step:.4g} mm apart"

@@ -70,7 +70,7 @@ def copied_from(source: Series) -> Dataset:
     if new.get("BodyPartExamined") and not new.Laterality:
         del new.Laterality  # only to be there, empty, where the part of the body is not known
     if not new.StudyInstanceUID:
-        log.warning("the MR states no study: the CT series begins one of its own")
+        log.warning("the MR states no study: the CT series gets a new one")
         new.StudyInstanceUID = generate_uid(prefix=None)
     if not (str(new.PatientName or "").strip() and str(new.PatientID or "").strip()):
         log.warning(

@@ -58,7 +58,7 @@ def write_structures(
     that are not transverse or masks on another grid.
     """
     if path.suffix.lower() != ".dcm":
-        raise FileError(f"{path} is no name of a structure set: it must end in .dcm")
+        raise FileError(f"{path} is not the name of a structure set: it must end in .dcm")
     grid = grid_of(source)
     require_transverse(grid)
     for structure in structures:

@@ -51,7 +51,7 @@ def write_umap(
     require_same_grid(mu.grid, grid_of(source), "the map", "the attenuation map's series")
     target = Path(folder).resolve()
     if any(path.resolve().is_relative_to(target) for path in source.files):
-        raise FileError(f"{folder} holds the attenuation map that is replaced; write it elsewhere")
+        raise FileError(f"{folder} holds the original attenuation map; write to another folder")
     uid = generate_uid(prefix=None)
     stack = source.stack
     assert not isinstance(stack, str)  # grid_of has raised otherwise
@@ -60,7 +60,7 @@ def write_umap(
             frame = source.frames[place[0]]
             if frame.file.frames != 1:
                 raise FileError(
-                    f"{frame.file.path} holds several frames; one file a slice is needed"
+                    f"{frame.file.path} holds several frames; one file per slice is needed"
                 )
             with parsing(frame.file.path):
                 image = read_dataset(frame.file.path)

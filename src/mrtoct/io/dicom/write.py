@@ -68,7 +68,7 @@ def write_ct_series(
     _require_hu(sct)
     target = Path(folder).resolve()
     if any(path.resolve().is_relative_to(target) for path in source.files):
-        raise FileError(f"{folder} holds the MR that the CT is from; write it elsewhere")
+        raise FileError(f"{folder} holds the MR that the CT is from; write to another folder")
     written = sct
     if slices == "transverse" and not is_transverse(sct.grid):
         resampled = resample(sct, planning_grid(sct.grid), fill=AIR_HU)
@@ -90,7 +90,7 @@ def write_ct_series(
 def _require_hu(sct: Volume) -> None:
     if sct.unit != "HU" or sct.voxels.dtype.kind not in "iu":
         raise ValueRangeError(
-            f"a CT series holds whole HU, got {sct.voxels.dtype} voxels in {sct.unit}"
+            f"a CT series holds integer HU, got {sct.voxels.dtype} voxels in {sct.unit}"
         )
     low, high = int(sct.voxels.min()), int(sct.voxels.max())
     info = np.iinfo(np.int16)

@@ -104,7 +104,7 @@ def _grid(values: dict[str, str]) -> Grid:
     tilt = re.search(r"[-+]?\d+(\.\d*)?", values.get("Gantry tilt", ""))
     if tilt and abs(float(tilt.group())) > TILT_TOLERANCE:
         raise GeometryError(
-            f"Gantry tilt is {tilt.group()} degrees, which way is not said; allowed is none"
+            f"Gantry tilt is {tilt.group()} degrees without a direction; a tilt is not allowed"
         )
     letters = [word.strip().upper() for word in values.get("Patient Orientation", "").split(":")]
     axes = [DIRECTIONS.get(letter, (0, 0, 0)) for letter in letters]

@@ -121,8 +121,8 @@ def write(
         )
     if not volume.grid.matches(in_rire_frame(volume).grid):
         raise GeometryError(
-            f"RIRE stores no position and axes to the left, back and head only; {folder} would "
-            "lose where the scan is (in_rire_frame gives that up on purpose)"
+            f"RIRE stores no position, and only axes to the left, back and head; {folder} would "
+            "lose the scan's position (in_rire_frame discards it deliberately)"
         )
     block = volume.voxels.astype(">i2").tobytes(order="F")
     with new_folder(folder, overwrite=overwrite) as part:

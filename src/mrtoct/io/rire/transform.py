@@ -77,7 +77,7 @@ def rigid_fit(points: Array, moved: Array) -> tuple[Array, float]:
     center, moved_center = points.mean(axis=0), moved.mean(axis=0)
     u, strength, vt = np.linalg.svd((moved - moved_center).T @ (points - center))
     if strength[1] <= 1e-9 * strength[0] or not strength[0] > 0:
-        raise GeometryError("a rigid map needs points that do not lie on one line")
+        raise GeometryError("a rigid map needs points that are not on one line")
     mirrored = np.sign(np.linalg.det(u @ vt))
     matrix = np.eye(4)
     matrix[:3, :3] = u @ np.diag([1, 1, mirrored]) @ vt
@@ -113,7 +113,7 @@ def to_ras(transform: RireTransform, source: Grid, target: Grid) -> Array:
     if not off <= CORNER_TOLERANCE_MM:
         raise GeometryError(
             f"the transform's points are not the corners of {source}: they are up to {off:.3g} mm "
-            "off; give the volume that it was made for"
+            "away; give the volume that it was made for"
         )
     return np.asarray(np.linalg.inv(own_frame(target)) @ transform.rigid() @ own_frame(source))
 

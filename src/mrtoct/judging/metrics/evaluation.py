@@ -125,11 +125,11 @@ def evaluation_of(
             raise ValueRangeError(f"the {name} holds {bad} voxels that are NaN or infinite")
     whole = np.asarray(mask.voxels > 0)
     if not whole.any():
-        raise ValueRangeError("the mask is empty: there is no voxel to judge")
+        raise ValueRangeError("the mask is empty: there is no voxel to evaluate")
     seen = ct.measured_where(sct.measured).measured
     inside = whole if seen is None else whole & seen
     if not inside.any():
-        raise ValueRangeError("no voxel of the mask was measured: there is none to judge")
+        raise ValueRangeError("no voxel of the mask was measured: there is none to evaluate")
 
     real, synthetic, grid = ct.voxels, sct.voxels, ct.grid
     box = ndimage.find_objects(inside.astype(np.uint8))[0]

@@ -77,7 +77,7 @@ def _require_unit(quantity: Quantity, curve: Curve) -> None:
     if not low <= at_water <= high:
         raise ValueRangeError(
             f"{curve.name} gives {at_water:.4g} at 0 HU; {quantity.title} is {low:g} to {high:g} "
-            f"{quantity.unit} there: is it a table of something else, or in another unit?"
+            f"{quantity.unit} there: is it for another quantity, or in another unit?"
         )
 
 

@@ -108,7 +108,7 @@ def planned_head(
     aimed = aimed.with_voxels(aimed.voxels & inside.voxels)
     if not aimed.voxels.any():
         raise ValueRangeError(
-            f"no voxel of {grid_mm:g} mm lies for the most part in both the target and the body"
+            f"no voxel of {grid_mm:g} mm is mostly inside both the target and the body"
         )
     on_grid = {
         name: resample(ct.with_voxels(np.maximum(ct.voxels, AIR_HU)), grid, fill=AIR_HU)
@@ -137,7 +137,7 @@ def compare_doses(
     reached = float(real.voxels[head.target.voxels].mean())
     if abs(reached / plan.prescribed_gy - 1) > PLAN_OFF:
         raise MrtoctError(
-            f"the plan made for {plan.modality} gives the target {reached:.2f} Gy in the mean, not "
+            f"the plan made for {plan.modality} gives the target {reached:.2f} Gy on average, not "
             f"{plan.prescribed_gy:g} Gy: do all its beams pass the target?"
         )
     gamma, figures = {}, {}

@@ -69,11 +69,11 @@ def require_engine(python: Path | None) -> Path:
     """Return the engine's Python; an error says how to get one."""
     if python is None:
         raise MrtoctError(
-            f"doses need pyRadPlan in an environment of its own: {INSTALL}",
+            f"doses need pyRadPlan in its own environment: {INSTALL}",
             engine="with its Python, dose-env/bin/python",
         )
     if not (python.is_file() and os.access(python, os.X_OK)):
-        raise FileError(f"{python} is no Python that can be run; {INSTALL}")
+        raise FileError(f"{python} is not a usable Python; {INSTALL}")
     return python.absolute()  # not resolved: a link to the base Python would lose its environment
 
 
@@ -156,13 +156,13 @@ def _run(python: Path, folder: Path, title: str, patience_s: float, watcher: Wat
         process.communicate()
     if late.is_set():
         raise MrtoctError(
-            f"the dose engine {python} was ended after {patience_s:g} s; a coarser dose grid or "
+            f"the dose engine {python} was stopped after {patience_s:g} s; a coarser dose grid or "
             "fewer beams take less"
         )
     if status < 0:
         raise MrtoctError(
-            f"the dose engine {python} was ended from outside (signal {-status}), often for want "
-            "of memory; a coarser dose grid or fewer beams take less"
+            f"the dose engine {python} was killed (signal {-status}), often because memory ran "
+            "out; a coarser dose grid or fewer beams take less"
         )
     if status:
         said = complaints.read_text(encoding="utf-8", errors="replace").split("\n")

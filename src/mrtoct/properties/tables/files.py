@@ -59,7 +59,7 @@ def _kind(path: Path, quantity: Quantity) -> str:
     kind = path.suffix.lower()
     if kind not in TABLE_ENDINGS:
         raise FileError(
-            f"{path} is no table mrtoct knows; allowed: {', '.join(TABLE_ENDINGS)}, or a folder "
+            f"{path} is not a supported table; allowed: {', '.join(TABLE_ENDINGS)}, or a folder "
             "for MCsquare"
         )
     if kind in (".kct", ".txt"):

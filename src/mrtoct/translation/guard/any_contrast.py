@@ -86,8 +86,8 @@ def _without_skull(look: Look, skull: Skull, fit: float, usual: float, scan: str
                 "unusable",
                 "looks-like-ct",
                 f"its skull is its brightest layer, in {skull.bright:.0%} of the vault, while its "
-                "brain is even: it is a CT or was made from one, and bone is dark in MR; name the "
-                "MR",
+                "brain is even: it is a CT or was made from one, because bone is dark in MR; give "
+                "the MR",
                 scan,
             )
         ]
@@ -103,7 +103,7 @@ def _without_skull(look: Look, skull: Skull, fit: float, usual: float, scan: str
                 "no-skull",
                 f"it has the shape of a head, but a skull's dark layer in {skull.dark:.0%} of the "
                 "vault, usually in nearly all: is it inverted, smoothed or a segmentation? "
-                "Look at the scan, and use the scanner's own",
+                "Check the scan, and use the scanner's original",
                 scan,
             )
         ]
@@ -111,9 +111,9 @@ def _without_skull(look: Look, skull: Skull, fit: float, usual: float, scan: str
         Finding(
             "unusable",
             "no-head",
-            f"what it shows is no head ({seen}; a skull's dark layer in {skull.dark:.0%} of its "
-            f"upper part; fits the average head {fit:.2f}, heads {usual:.2f} and more): "
-            "look at the scan, and translate an MR of a head",
+            f"it does not show a head ({seen}; a skull's dark layer in {skull.dark:.0%} of its "
+            f"upper part; fits the average head {fit:.2f}, heads {usual:.2f} and more): check the "
+            "scan, and translate an MR of a head",
             scan,
         )
     ]
@@ -123,8 +123,8 @@ def _turned(best: Turn, fits: dict[Turn, float], scan: str) -> Finding:
     return Finding(
         "doubtful",
         "turned",
-        f"the head fits the average head better {in_words(best)} ({fits[best]:.2f}) than as the "
-        f"file says ({fits[STATED]:.2f}): it would be translated wrongly; correct the "
+        f"the head fits the average head better {in_words(best)} ({fits[best]:.2f}) than as stated "
+        f"in the header ({fits[STATED]:.2f}): it would be translated wrongly; correct the "
         "orientation, often lost when files are converted",
         scan,
     )
@@ -133,9 +133,9 @@ def _turned(best: Turn, fits: dict[Turn, float], scan: str) -> Finding:
 def _reach(look: Look, scan: str) -> list[Finding]:
     reach = look.numbers["reach"]
     if reach < LEAST_REACH_MM:
-        what = "is a slab, too little to know a head by; do not trust its lowest slices"
+        what = "is a slab, too small to recognise a head; do not trust its lowest slices"
     elif reach > MOST_REACH_MM:
-        what = "holds much of the body, which the model never learnt; trust the head only"
+        what = "includes much of the body, which the model was not trained on; trust the head only"
     else:
         return []
     said = f"it is in view down to {reach:.0f} mm below the top of the head: this {what}"

@@ -75,7 +75,7 @@ def seen_of(
         except ValueRangeError:
             continue  # as in a store: there is only nothing to compare others with
     if not looks:
-        raise ValueRangeError(f"none of the {len(volumes)} MR holds a head to remember")
+        raise ValueRangeError(f"none of the {len(volumes)} MR shows a head")
     scanned = () if any_contrast else [volume.spacing for volume in volumes]
     seen = summarise(looks, scanned, any_contrast=any_contrast)
     return SeenMr(len(looks), spacing, {channel: seen})

@@ -131,7 +131,7 @@ def _check_position(head: CoarseHead, channel: SeenChannel, scan: str) -> list[F
                 "doubtful",
                 "turned",
                 f"the head fits the average head of the training better {in_words(best)} "
-                f"({fits[best]:.2f}) than as the file says ({stated:.2f}): correct the "
+                f"({fits[best]:.2f}) than as stated in the header ({stated:.2f}): correct the "
                 "orientation, often lost when files are converted",
                 scan,
             )
@@ -141,8 +141,8 @@ def _check_position(head: CoarseHead, channel: SeenChannel, scan: str) -> list[F
             Finding(
                 "doubtful",
                 "strange",
-                f"it fits the average head of the training poorly ({stated:.2f}, training heads "
-                f"{channel.fit:.2f} at least): is it a head, with its skull and all in view?",
+                f"it matches the average head of the training poorly ({stated:.2f}, training "
+                f"heads {channel.fit:.2f} at least): is it a complete head with its skull?",
                 scan,
             )
         ]
@@ -167,8 +167,8 @@ def _check_contrast(
                 Finding(
                     "doubtful",
                     "exchanged",
-                    f"it looks like the training's {other}, not like its {name} ({measured}): "
-                    "are the channels exchanged?",
+                    f"it looks like the training's {other}, not like its {name} ({measured}): are "
+                    "the channels swapped?",
                     scan,
                 )
             ]
@@ -176,7 +176,7 @@ def _check_contrast(
         Finding(
             "doubtful",
             "contrast",
-            f"its contrast is unlike that of the training MR ({measured}): "
+            f"its contrast differs from that of the training MR ({measured}): "
             f"{_difference(look.profile, profile)}; use the sequence that the model was "
             "trained on",
             scan,

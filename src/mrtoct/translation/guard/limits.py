@@ -45,11 +45,11 @@ class Limit:
 
 
 _SIZE = "a wrong voxel spacing, a child, another part of the body, or a brain without its skull?"
-_LOW = "the model never learnt what lies lower; do not trust the synthetic CT there"
+_LOW = "the model was not trained below that; do not trust the synthetic CT there"
 _SHORT = "the lower part or the vertex is out of view; do not trust the outermost slices"
 _DRIFT = "the brightness drifts across the head"
-_AIR = "noise, ghosts of motion or wrapped-around anatomy; look at the scan"
-_NOISE = "the scan is noisy, and its synthetic CT will be; use a better scan"
+_AIR = "noise, motion ghosts or wrap-around; check the scan"
+_NOISE = "the scan is noisy, which affects the synthetic CT; use a better scan"
 _SOFT = "it is blurred by motion, smoothing or resampled thick slices; use the original scan"
 _WIDE, _LONG = "the head is {} wide", "the head is {} long"
 _REACH = "the head is in view down to {} below its top"
@@ -127,7 +127,7 @@ def check_spacing(
             "doubtful",
             "coarse",
             f"its voxels are {voxel} mm, in the training MR {scanned[1]:.3g} mm was the coarsest: "
-            "what lies between is guessed; use a finer scan, or a model trained on such ones",
+            "detail in between is guessed; use a finer scan, or a model trained on such scans",
             scan,
         )
     ]

@@ -146,7 +146,7 @@ def _coarse(mr: Volume, spacing: tuple[float, float, float], covered: Volume | N
     high = (below >= HEIGHTS_MM[0]) & (below <= HEIGHTS_MM[1])
     brain = mask & high & (depth > BRAIN_MM)
     if not brain.any():
-        raise ValueRangeError("what was found is too thin for a head: nothing lies 12 mm deep")
+        raise ValueRangeError("what was found is too thin for a head: nothing is 12 mm deep")
     unit = float(np.median(coarse.voxels[brain]))
     if not unit > 0:
         raise ValueRangeError("the inside of the head holds no signal")

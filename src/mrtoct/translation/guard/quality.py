@@ -35,8 +35,8 @@ def check_coarse(spacing: tuple[float, float, float], scan: str) -> list[Finding
         Finding(
             "doubtful",
             "coarse",
-            f"its voxels are {voxel} mm: the model learnt slices up to 7 mm and {WIDE_MM:g} mm in "
-            "plane; what lies between is guessed; use a finer scan",
+            f"its voxels are {voxel} mm: the model was trained on slices up to 7 mm and "
+            f"{WIDE_MM:g} mm in plane; detail in between is guessed; use a finer scan",
             scan,
         )
     ]
@@ -47,7 +47,7 @@ def check_quality(look: Look, channel: SeenChannel, scan: str) -> list[Finding]:
     numbers, ranges = look.numbers, channel.numbers
     noise, air = numbers["noise"], numbers["background"]
     mild = numbers["ramp"] <= _limit(ranges.get("ramp"), RAMP)
-    means = "the model was trained for up to 5" + (", so it may pass" if mild else "")
+    means = "the model was trained for up to 5" + (", so it is acceptable" if mild else "")
     found = check_drift(numbers["ramp"], scan, means, weight="note" if mild else "doubtful")
     most, most_air = (
         _limit(ranges.get("noise"), NOISE),
@@ -59,8 +59,8 @@ def check_quality(look: Look, channel: SeenChannel, scan: str) -> list[Finding]:
                 "doubtful",
                 "noise",
                 f"the air holds {air:.2g} of the brain's signal, and a voxel differs from the mean "
-                f"of its neighbours by {noise:.2g}: noise, ghosts of motion or wrapped-around "
-                "anatomy, which the synthetic CT will suffer from; use a better scan",
+                f"of its neighbours by {noise:.2g}: noise, motion ghosts or wrap-around, which "
+                "affect the synthetic CT; use a better scan",
                 scan,
             )
         )
@@ -70,7 +70,7 @@ def check_quality(look: Look, channel: SeenChannel, scan: str) -> list[Finding]:
 def check_drift(
     ramp: float,
     scan: str,
-    means: str = "coils shade a good scan by up to 3",
+    means: str = "up to 3 is usual in good scans",
     *,
     usual: float = 0.0,
     weight: Weight = "doubtful",

@@ -71,7 +71,7 @@ class SeenMr(Record):
     """What the training subjects looked like."""
 
     file: ClassVar[str] = "seen.json"
-    remedy: ClassVar[str] = "copy it anew, or remove it: the guard then warns less"
+    remedy: ClassVar[str] = "copy it again, or remove it: the guard then makes fewer checks"
     error: ClassVar[type[BundleError]] = BundleError
 
     subjects: int

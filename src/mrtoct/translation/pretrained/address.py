@@ -46,11 +46,11 @@ def parse_address(given: str) -> Address:
     if parts.scheme == "file":
         return _local(given, Path(url2pathname(unquote(parts.path))))
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise FileError(f"{given} is not encrypted, so anybody on the way can change it; use https")
+        raise FileError(f"{given} is not encrypted, so it can be changed in transit; use https")
     if parts.scheme not in ("http", "https"):
         raise FileError(f"{given}: an address begins with https:// or file://")
     if parts.query or parts.fragment:
-        raise FileError(f"{given}: an address with ? or # is not taken; name the file itself")
+        raise FileError(f"{given}: an address with ? or # is not accepted; give the file itself")
     path = parts.path.rstrip("/")
     packed = path.lower().endswith(ARCHIVES)
     if parts.hostname == HUB and not packed:
@@ -74,7 +74,7 @@ def _local(given: str, path: Path) -> Address:
     packed = path.name.lower().endswith(ARCHIVES)
     if not path.exists():
         raise FileError(
-            f"there is no {path}; a model is fetched from an address (https://...), an archive "
+            f"{path} does not exist; a model is fetched from an address (https://...), an archive "
             "(.tar.gz) or a folder, or by its name in a list of models"
         )
     if not packed and not path.is_dir():

@@ -37,7 +37,7 @@ class Catalogue(Record):
     """What models.json says."""
 
     file: ClassVar[str] = "models.json"
-    remedy: ClassVar[str] = "ask whoever wrote it"
+    remedy: ClassVar[str] = "ask its author"
 
     format: Literal[1]
     models: dict[str, Offer]

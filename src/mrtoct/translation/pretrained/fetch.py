@@ -53,11 +53,9 @@ def fetch_model(
     place = parse_address(address)
     name = checked_name(name or place.name)
     if name in NAMES:
-        raise FileError(
-            f"{name} is a model that comes with mrtoct", **{"name=NAME": "to give this one another"}
-        )
+        raise FileError(f"{name} is a shipped model", **{"name=NAME": "to give this one another"})
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise FileError(f"{sha256!r} is no SHA-256: 64 digits from 0 to 9 and a to f")
+        raise FileError(f"{sha256!r} is not a SHA-256: 64 digits from 0 to 9 and a to f")
     target = models_folder() / name
     require_absent(target, overwrite=overwrite)
     models_folder().mkdir(parents=True, exist_ok=True)
@@ -100,15 +98,13 @@ def _gather(place: Address, source: Source, waiting: Path, files: Path, sha256: 
                 raise BundleError(f"{place.given} holds no {name}: it is not a bundle") from error
     if not (files / SUMS).is_file():
         if sha256 is not None:
-            raise FileError(
-                f"{place.given} holds no {SUMS}, so there is nothing that a SHA-256 could be of"
-            )
+            raise FileError(f"{place.given} holds no {SUMS}, so its SHA-256 cannot be verified")
         return sha256_of(files / BUNDLE)  # it names the sum of the weights
     if (
         SeenMr.file in (files / SUMS).read_text("utf-8", "replace")
         and not (files / SeenMr.file).is_file()
     ):
-        raise BundleError(f"{place.given} lacks {SeenMr.file}, which its {SUMS} names")
+        raise BundleError(f"{place.given} lacks {SeenMr.file}, which its {SUMS} lists")
     return _require_sum(f"{SUMS} in {place.given}", files / SUMS, sha256)
 
 
@@ -121,7 +117,7 @@ def _require_sum(what: str, path: Path, sha256: str | None) -> str:
     found = sha256_of(path)
     if sha256 is not None and found != sha256.lower():
         raise FileError(
-            f"{what} is not what was asked for: its SHA-256 is {found}, not {sha256.lower()}; "
+            f"{what} is not the expected one: its SHA-256 is {found}, not {sha256.lower()}; "
             "nothing was kept"
         )
     return found

@@ -27,7 +27,7 @@ class Fetched(Record):
     """Where a fetched model came from; beside its bundle.json."""
 
     file: ClassVar[str] = "fetched.json"
-    remedy: ClassVar[str] = "fetch the model anew in its place"
+    remedy: ClassVar[str] = "fetch the model again"
 
     address: str
     sha256: str

@@ -28,9 +28,11 @@ def ship(best: Path, facts: dict[str, str], *, folder: Path = FOLDER) -> Path:
     """
     missing = [name for name in FACTS if not facts.get(name)]
     if missing:
-        raise BundleError(f"a shipped model says of itself {', '.join(missing)}, too")
+        raise BundleError(f"a shipped model also states {', '.join(missing)}, too")
     if facts["name"] not in NAMES:
-        raise BundleError(f"{facts['name']!r} is no name of a shipped model ({', '.join(NAMES)})")
+        raise BundleError(
+            f"{facts['name']!r} is not the name of a shipped model ({', '.join(NAMES)})"
+        )
     bundle, network = read_bundle(best)
     if bundle.deviation is None or bundle.seen is None:
         raise BundleError(f"{best} lacks its deviations or what its training MR looked like")

@@ -33,7 +33,7 @@ def bundle_path(name: str = DEFAULT) -> Path:
             return models_folder() / name
         near = get_close_matches(name, [*NAMES, *fetched], n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
-        others = f"; fetched were {', '.join(fetched)}" if fetched else ""
+        others = f"; fetched: {', '.join(fetched)}" if fetched else ""
         raise BundleError(
             f"mrtoct ships no model {name!r}, and there is no such folder; it ships "
             f"{', '.join(NAMES)}{others}{hint}"
@@ -42,7 +42,7 @@ def bundle_path(name: str = DEFAULT) -> Path:
     if not folder.is_dir():
         raise BundleError(
             f"this build of mrtoct holds no pretrained weights ({folder} is missing): install a "
-            "released wheel, or name a bundle of your own, such as RUN/best"
+            "released wheel, or give your own bundle, such as RUN/best"
         )
     return folder
 
