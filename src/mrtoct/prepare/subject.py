@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mrtoct.check.hounsfield import check_bone
+from mrtoct.check.hounsfield import check_bone, why_not_hu
 from mrtoct.check.signal import require_mr
 from mrtoct.errors import GeometryError, RegistrationError, ValueRangeError
 from mrtoct.io.calibration import UNKNOWN, CtCalibration
@@ -98,6 +98,8 @@ def prepare_subject(
     with the reason if the subject cannot be used.
     """
     ct = checked_ct(raw.ct)
+    if why := why_not_hu(ct):  # also where padding of -2000, shifted by 1024, looks like air
+        raise ValueRangeError(f"the CT {why}")
     mr = checked_channels(raw.mr, settings.channels)
     doubts = [
         doubt
