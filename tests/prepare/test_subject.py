@@ -129,19 +129,19 @@ def test_heads_that_overlap_poorly_are_distrusted_where_a_verdict_was_asked_for(
 
 def test_a_ct_named_as_an_mr_is_refused(head):
     hu = Volume(head.ct.voxels, head.ct.grid, "a.u.")
-    with pytest.raises(ValueRangeError, match=r"the MR holds HU .* it is a CT; name the MR"):
+    with pytest.raises(ValueRangeError, match=r"the MR holds HU .* it is a CT; give the MR"):
         prepare_subject(RawSubject("one", {"mr": hu}, head.ct, np.eye(4)), SETTINGS)
     moved = Volume(np.maximum(head.ct.voxels, -1024) + 1024, head.ct.grid, "a.u.")
     raw = RawSubject("one", {"mr": moved}, head.ct, np.eye(4))
     subject = prepare_subject(raw, replace(SETTINGS, judge_given=True))
-    assert "looks like a CT with HU moved up by 1024" in subject.distrust
+    assert "looks like a CT with HU shifted up by 1024" in subject.distrust
 
 
 def test_hu_moved_by_their_intercept_are_refused_whatever_their_padding(head):
     voxels = head.ct.voxels + 1024
     voxels[:2] = -976  # padding of -2000, moved up too: the lowest value looks like air
     moved = head.ct.with_voxels(voxels, "HU")
-    with pytest.raises(ValueRangeError, match="HU moved up by about 1024"):
+    with pytest.raises(ValueRangeError, match="HU shifted up by about 1024"):
         prepare_subject(RawSubject("one", {"mr": head.mr["T1"]}, moved, head.ct_to_mr), SETTINGS)
 
 
