@@ -134,7 +134,7 @@ def test_a_ct_named_as_an_mr_is_refused(head):
     moved = Volume(np.maximum(head.ct.voxels, -1024) + 1024, head.ct.grid, "a.u.")
     raw = RawSubject("one", {"mr": moved}, head.ct, np.eye(4))
     subject = prepare_subject(raw, replace(SETTINGS, judge_given=True))
-    assert "looks like a CT with HU shifted up by 1024" in subject.distrust
+    assert "looks like a CT with HU shifted by 1024" in subject.distrust
 
 
 def test_hu_moved_by_their_intercept_are_refused_whatever_their_padding(head):
