@@ -15,8 +15,10 @@ from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Volume
 
-OWN_MODEL = "Research on heads like its training data, scanned with the same sequence, by those "
-"who trained it. Not for diagnosis, not for treatment planning."
+OWN_MODEL = (
+    "Research on heads like its training data, scanned with the same sequence, by those who "
+    "trained it. Not for diagnosis, not for treatment planning."
+)
 """Said of a bundle that does not say what it is for."""
 
 
