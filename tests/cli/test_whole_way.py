@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from mrtoct.cli.terminal import quoted
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
 from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
@@ -21,7 +22,9 @@ def test_phantom_writes_the_heads_of_its_seed(made):
     assert sorted(p.name for p in made.raw.iterdir()) == [f"phantom-00{n}" for n in (1, 2, 3)]
     expected = make_subject([1, 0], TINY)
     np.testing.assert_array_equal(read_volume(made.ct, "HU").voxels, expected.ct.voxels)
-    assert f"next: mrtoct prepare {made.raw} STORE --recipe demo" in made.said["phantom"].err
+    assert (
+        f"next: mrtoct prepare {quoted(made.raw)} STORE --recipe demo" in made.said["phantom"].err
+    )
     assert made.said["phantom"].out == ""
 
 
@@ -116,7 +119,8 @@ def test_evaluate_as_a_table(mrtoct, pair, monkeypatch):
     odd = pair / "[bold]sct.nii.gz"  # not the terminal's markup
     odd.write_bytes((pair / "sct.nii.gz").read_bytes())
     result = mrtoct("evaluate", odd, pair / "ct.nii.gz")
-    assert (result.status, result.err) == (0, "")
+    assert result.status == 0
+    assert result.err == f"next: mrtoct view '{odd}' --against {quoted(pair / 'ct.nii.gz')}\n"
     assert "[bold]sct" in result.out
     assert "mask: head found on the CT" in result.out
 
@@ -149,7 +153,7 @@ def test_report_finds_a_store_that_moved(made, mrtoct, tmp_path):
     try:
         page = tmp_path / "page.html"
         gone = mrtoct("report", made.run, "--out", page)
-        assert f"{made.store}, the store of {made.run}, is gone" in gone.sentence
+        assert f"{made.store}, the store of {made.run}, does not exist" in gone.sentence
         assert "--store" in gone.sentence
         assert not page.exists()
         assert mrtoct("report", made.run, "--out", page, "--store", moved).status == 0

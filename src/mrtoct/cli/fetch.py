@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, listed
-from mrtoct.cli.terminal import in_words, say, watching
+from mrtoct.cli.terminal import in_words, quoted, say, watching
 from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, choose
 from mrtoct.datasets.rire.fetch import NOTICE, FetchSettings, fetch
 from mrtoct.errors import FileError, MrtoctError
@@ -76,7 +76,9 @@ def rire(
         f"\nPlease acknowledge them where you use them:\n{ACKNOWLEDGEMENT}\n(also in "
         f"{folder / NOTICE})"
     )
-    say(f"next: mrtoct check {folder}, mrtoct prepare {folder} STORE --recipe paper-unet-mae")
+    say(
+        f"next: mrtoct check {quoted(folder)}, mrtoct prepare {quoted(folder)} STORE --recipe paper-unet-mae"
+    )
 
 
 def model(
@@ -137,7 +139,9 @@ def model(
     assert origin is not None  # it was just written
     compared = "as expected" if wanted else "not verified: no --sha256 was given"
     say(f"{target}: SHA-256 {origin.sha256} ({compared})")
-    say(f"next: mrtoct info {target.name}, mrtoct translate MR SCT --model {target.name}")
+    say(
+        f"next: mrtoct info {quoted(target.name)}, mrtoct translate MR SCT --model {quoted(target.name)}"
+    )
 
 
 def _ask() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,11 @@ def speaking(quiet: bool, verbose: bool, log: Path | None) -> Iterator[None]:
         console.quiet, _voice.verbose, _voice.log = False, False, None
         if file:
             file.close()
+
+
+def quoted(path: object) -> str:
+    """Return a path as a shell takes it: of one with spaces a suggested command can be copied."""
+    return shlex.quote(str(path))
 
 
 def say(text: str) -> None:
