@@ -69,9 +69,8 @@ def check(
     if mr is None:
         say(f"next: mrtoct prepare {quoted(source)} STORE")
     else:
-        say(
-            f"next: mrtoct register {quoted(source)} {quoted(mr)} --out CT_TO_MR.tfm --picture PICTURE.png"
-        )
+        pair = f"{quoted(source)} {quoted(mr)}"
+        say(f"next: mrtoct register {pair} --out CT_TO_MR.tfm --picture PICTURE.png")
 
 
 def pair_listing(ct: Path, mr: Path) -> Listing:

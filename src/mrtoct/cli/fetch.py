@@ -76,9 +76,8 @@ def rire(
         f"\nPlease acknowledge them where you use them:\n{ACKNOWLEDGEMENT}\n(also in "
         f"{folder / NOTICE})"
     )
-    say(
-        f"next: mrtoct check {quoted(folder)}, mrtoct prepare {quoted(folder)} STORE --recipe paper-unet-mae"
-    )
+    cohort = quoted(folder)
+    say(f"next: mrtoct check {cohort}, mrtoct prepare {cohort} STORE --recipe paper-unet-mae")
 
 
 def model(
@@ -139,9 +138,8 @@ def model(
     assert origin is not None  # it was just written
     compared = "as expected" if wanted else "not verified: no --sha256 was given"
     say(f"{target}: SHA-256 {origin.sha256} ({compared})")
-    say(
-        f"next: mrtoct info {quoted(target.name)}, mrtoct translate MR SCT --model {quoted(target.name)}"
-    )
+    model = quoted(target.name)
+    say(f"next: mrtoct info {model}, mrtoct translate MR SCT --model {model}")
 
 
 def _ask() -> None:
