@@ -69,4 +69,4 @@ def test_json_holds_what_the_table_shows(mrtoct, made, tmp_path):
     ((name, subject),) = told["subjects"].items()
     kept = made.run / "evaluation" / name / "metrics.json"
     assert subject["methods"] == json.loads(kept.read_text(encoding="utf-8"))["methods"]
-    assert f"next: mrtoct translate MR SCT --model {made.best}" in said.err
+    assert f"next: mrtoct translate MR SCT --model {quoted(made.best)}" in said.err

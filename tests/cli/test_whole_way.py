@@ -55,7 +55,7 @@ def test_prepare_again_redoes_nothing(made, mrtoct):
 
 def test_train_leaves_a_run_and_says_what_is_next(made):
     assert {"best", "last", "curves.csv", "run.json"} <= {p.name for p in made.run.iterdir()}
-    assert f"mrtoct report {made.run}" in made.said["train"].err
+    assert f"mrtoct report {quoted(made.run)}" in made.said["train"].err
     assert made.said["train"].out == ""
 
 
