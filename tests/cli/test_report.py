@@ -8,6 +8,8 @@ import shutil
 import matplotlib
 import pytest
 
+from mrtoct.cli.terminal import quoted
+
 
 @pytest.fixture(scope="module")
 def judged_run(made, tmp_path_factory):
