@@ -37,5 +37,5 @@ def test_a_label_map_becomes_a_cohort(mrtoct, labels, tmp_path):
 def test_a_wrong_effect_is_one_sentence(mrtoct, labels, tmp_path):
     result = mrtoct("simulate", labels, tmp_path / "out", "--effects", "ghosts")
     assert result.status == 1
-    assert result.err.startswith("mrtoct: 'ghosts' is no effect; did you mean ghost?")
+    assert result.err.startswith("mrtoct: 'ghosts' is not an effect; did you mean ghost?")
     assert mrtoct("simulate", tmp_path / "no", tmp_path / "out").err.startswith("mrtoct: ")
