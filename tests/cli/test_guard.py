@@ -86,7 +86,7 @@ def test_a_ct_is_refused_unless_one_insists(mrtoct: Any, made: Any, tmp_path: Pa
     result = mrtoct("translate", made.ct, sct, "--model", made.best)
     assert result.status == 1
     said = " ".join(result.err.split())
-    assert "is no head MR (looks-like-ct; see the warnings)" in said
+    assert "is not a head MR (looks-like-ct; see the warnings)" in said
     assert "--force" in said
     assert list(tmp_path.iterdir()) == []
     assert mrtoct("translate", made.ct, sct, "--model", made.best, "--force").status == 0

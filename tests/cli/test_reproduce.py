@@ -39,7 +39,7 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
 
     again = mrtoct("reproduce", store, study, "--only", "unet-mae")
     assert "was made with a budget of 0.0333333 minutes and one split" in again.sentence
-    assert again.sentence.endswith("; pass --overwrite for all experiments to start anew")
+    assert again.sentence.endswith("; pass --overwrite to start all experiments again")
 
 
 @pytest.mark.parametrize(

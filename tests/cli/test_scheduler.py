@@ -41,7 +41,7 @@ def test_heads_are_translated_and_judged_alike(
     for name in made:
         assert (heads / "there" / name).read_bytes() == (heads / "here" / name).read_bytes(), name
     again = mrtoct("translate", "heads", "there", *command, "--scheduler", scheduler)
-    assert again.out.rstrip().endswith("1 failed, 2 there already")
+    assert again.out.rstrip().endswith("1 failed, 2 existing")
 
     judged = ("evaluate", "there", "cts", "--json")
     assert mrtoct(*judged, "--scheduler", scheduler).out == mrtoct(*judged, "--workers", 1).out

@@ -81,7 +81,7 @@ def test_folders_that_hold_nothing_wanted(mrtoct, tree, tmp_path):
     assert "holds no CT, MR or PET" in mrtoct("series", tmp_path / "empty").sentence
     assert "does not exist" in mrtoct("series", tmp_path / "absent").sentence
     assert "no series 'flair', only 3 MR" in mrtoct("series", tree, "--series", "flair").sentence
-    assert "2 series are there" in mrtoct("series", tree, "--out", tmp_path / "x.nii").sentence
+    assert "2 series are available" in mrtoct("series", tree, "--out", tmp_path / "x.nii").sentence
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_what_a_ct_series_needs_is_asked_for_before_the_work(mrtoct, head, tmp_p
     no_dicom = mrtoct(*command, nifti, tmp_path / "ct", "--format", "dicom").sentence
     assert "not a folder of DICOM files" in no_dicom
     several = mrtoct(*command, head / "mr", tmp_path / "ct", "--format", "dicom").sentence
-    assert "2 MR series are there" in several
+    assert "2 MR series are available" in several
     assert "only a folder of DICOM" in mrtoct(
         *command, nifti, tmp_path / "x.nii", "--series", "5"
     ).sentence  # fmt: skip

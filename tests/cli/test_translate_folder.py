@@ -80,7 +80,7 @@ def test_the_rest_is_done(
     assert list(rows) == ["damaged", "empty", "good", "isct"]
     assert rows["good"].startswith("doubtful no-head -1024 to ")  # what a random network makes
     assert all(rows[name].startswith("failed ") for name in ("damaged", "empty", "isct"))
-    assert "no head MR (looks-like-ct" in rows["isct"]
+    assert "not a head MR (looks-like-ct" in rows["isct"]
     assert result.out.rstrip().endswith("3 failed, 1 translated")
     assert "isct: warning: MR: holds HU" in result.err
     assert files(out) == ["good_deviation.mha", "good_sct.mha"]
@@ -177,7 +177,7 @@ def test_bids_in_and_derivatives_out(
     result = mrtoct(*command)
     assert result.status == 0, result.err
     assert "sub-01: sub-01/anat/sub-01_run-2_T1w.nii.gz (there are T1w, T2w)" in result.err
-    assert "passed over, no MR to translate: sub-03" in result.err
+    assert "skipped, no MR to translate: sub-03" in result.err
     stems = ["sub-01/anat/sub-01_run-2", "sub-02/ses-x/anat/sub-02_ses-x"]
     volumes = [f"{s}_desc-sct_{kind}.nii.gz" for s in stems for kind in ("ct", "deviation")]
     sidecars = [name.replace(".nii.gz", ".json") for name in volumes]
@@ -260,10 +260,13 @@ def test_what_is_not_clear_is_asked(
     for arguments, sentence in (
         ((heads, tmp_path / "sct.nii.gz"), "is a single file; for a folder of heads name a folder"),
         ((studies / "p1", tmp_path / "out"), "are of one study: give an output file"),
-        ((studies, tmp_path / "x.nii"), "2 MR series are there"),
+        ((studies, tmp_path / "x.nii"), "2 MR series are available"),
         ((heads, heads), "is the folder of the heads; name another folder"),
-        ((heads, file), "file.txt is a file; for the heads in"),
-        ((heads, tmp_path / "out", "--page", file), "file.txt is a file; for the heads in"),
+        ((heads, file), "file.txt is a file; a folder is needed for the heads in"),
+        (
+            (heads, tmp_path / "out", "--page", file),
+            "file.txt is a file; a folder is needed for the heads in",
+        ),
         ((heads, tmp_path / "out", "--with", "T2=x.nii"), "--with is for a single head"),
         ((heads / "a.nii.gz", tmp_path / "x.nii", "--contrast", "T1"), "for one head, name the MR"),
     ):

@@ -100,7 +100,7 @@ def test_what_is_absent_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"format": 2,}', b"[" * 10**5])
 def test_what_is_no_json(tmp_path: Path, content: bytes) -> None:
-    assert said(tmp_path, content).startswith("damaged: it is no JSON (")
+    assert said(tmp_path, content).startswith("damaged: it is not JSON (")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def flip_one_bit(path):
 def test_one_flipped_bit_is_noticed_when_voxels_are_read(tmp_path, array):
     write_subject(tmp_path, random_subject())
     flip_one_bit(tmp_path / "a" / f"{array}.npy")
-    with pytest.raises(CohortError, match=rf"{array}\.npy is not as it was written"):
+    with pytest.raises(CohortError, match=rf"{array}\.npy has changed since it was written"):
         read_subject(tmp_path, "a")
     assert stored_subject(tmp_path, "a") is None  # so that it is prepared again
     assert open_subject(tmp_path, "a").fingerprint == "print-0"
@@ -172,7 +172,7 @@ def test_a_flipped_bit_of_what_carried_the_neck_is_noticed(tmp_path):
     write_subject(tmp_path, replace(random_subject(), deformation=carried))
     assert read_subject(tmp_path, "a").deformation is not None
     flip_one_bit(tmp_path / "a" / "deformation.npy")
-    with pytest.raises(CohortError, match=r"deformation\.npy is not as it was written"):
+    with pytest.raises(CohortError, match=r"deformation\.npy has changed since it was written"):
         read_subject(tmp_path, "a")
 
 
@@ -180,7 +180,7 @@ def test_a_store_of_before_sums_were_kept_is_read(tmp_path):
     write_subject(tmp_path, random_subject())
     path = tmp_path / "a" / "subject.json"
     path.write_text(path.read_text().replace("print-0", "print-1"))
-    with pytest.raises(CohortError, match=r"subject\.json is not as it was written"):
+    with pytest.raises(CohortError, match=r"subject\.json has changed since it was written"):
         read_subject(tmp_path, "a")
     (tmp_path / "a" / "SHA256SUMS").unlink()
     assert read_subject(tmp_path, "a").fingerprint == "print-1"

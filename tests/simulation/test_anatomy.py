@@ -76,7 +76,7 @@ def test_a_damaged_file_is_named(source: Anatomy, tmp_path: Path) -> None:
     file = tmp_path / "head.npz"
     write_anatomy(file, source)
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(FileError, match=r"head.npz is no anatomy, or damaged"):
+    with pytest.raises(FileError, match=r"head.npz is not an anatomy, or damaged"):
         read_anatomy(file)
     with file.open("wb") as stream:
         np.savez(stream, tissue=source.tissue, hu=source.hu[1:], trusted=source.trusted)

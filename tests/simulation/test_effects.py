@@ -54,7 +54,7 @@ def test_shape_and_noise_are_effects_too() -> None:
 
 
 def test_a_wrong_name_names_the_nearest() -> None:
-    with pytest.raises(ValueRangeError, match="'gost' is no effect; did you mean ghost\\?"):
+    with pytest.raises(ValueRangeError, match="'gost' is not an effect; did you mean ghost\\?"):
         chosen_effects("bias,gost")
     with pytest.raises(ValueRangeError, match="no effect is given"):
         chosen_effects(" ,")

@@ -62,7 +62,7 @@ def test_why_nothing_came_of_it_is_told(module, program, monkeypatch, tmp_path):
     ct = make_subject(3, TINY).ct
     model = write_shipped(tmp_path / "models") / "head"
     logic.start(program, Node("ct", ct), model=str(model), deviation=False)
-    assert told[-1].startswith("ct is no head MR")
+    assert told[-1].startswith("ct is not a head MR")
     assert told[-1].endswith("; tick Insist to do it anyway")
     assert scene.loaded == []
     assert ended == [True]
@@ -79,7 +79,7 @@ def test_a_program_that_is_not_there_is_not_found(module, monkeypatch, tmp_path)
     assert find_program(str(tmp_path / "mrtoct")) == ""
     job = Job("mrtoct", "x", "RUN/best", force=True)
     assert job.arguments(deviation=False)[-3:] == ["--model", "RUN/best", "--force"]
-    said = sorted_out("warning: the face is cut\nnote: fine\nmrtoct: x is no head MR\n")
+    said = sorted_out("warning: the face is cut\nnote: fine\nmrtoct: x is not a head MR\n")
     assert said.warnings == ("the face is cut",)
-    assert said.error == "x is no head MR"
+    assert said.error == "x is not a head MR"
     assert job.arguments(deviation=True)[:3] == ["translate", job.mr, job.sct]

@@ -229,7 +229,7 @@ def test_what_cannot_go_on_is_named_before_anything_is_made(
 
     slices = Recipe.model_validate({"name": "slices", "training": {"steps": 1}})
     assert sentence(slices) == (
-        f"{head} holds a head_unet, and recipe slices trains a unet: go on from it with a recipe "
+        f"{head} holds a head_unet, and recipe slices trains a unet: start from it with a recipe "
         "that trains a head_unet; the recipe finetune does"
     )
     said = sentence(recipe(data={"spacing": [2, 2, 2]}))

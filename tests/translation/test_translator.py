@@ -465,7 +465,7 @@ def test_what_is_no_mr_is_refused_by_what_it_is(upright: Volume) -> None:
         stub.translate(upright.voxels)  # type: ignore[arg-type]
     with pytest.raises(FileError, match=r"mr\.nii\.gz does not exist"):
         stub.translate("mr.nii.gz")
-    with pytest.raises(CohortError, match="knows the MR channels mr; it was given T9"):
+    with pytest.raises(CohortError, match="has the MR channels mr, not T9"):
         stub.translate({"T9": upright})
 
 
