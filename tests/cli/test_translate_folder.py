@@ -263,7 +263,10 @@ def test_what_is_not_clear_is_asked(
         ((studies, tmp_path / "x.nii"), "2 MR series are available"),
         ((heads, heads), "is the folder of the heads; name another folder"),
         ((heads, file), "file.txt is a file; a folder is needed for the heads in"),
-        ((heads, tmp_path / "out", "--page", file), "file.txt is a file; a folder is needed for the heads in"),
+        (
+            (heads, tmp_path / "out", "--page", file),
+            "file.txt is a file; a folder is needed for the heads in",
+        ),
         ((heads, tmp_path / "out", "--with", "T2=x.nii"), "--with is for a single head"),
         ((heads / "a.nii.gz", tmp_path / "x.nii", "--contrast", "T1"), "for one head, name the MR"),
     ):
