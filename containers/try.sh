@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Build the images and run each on a made-up head. Needs Docker (and Apptainer for the last step,
-# which is left out without it); nothing of it runs where there is no Docker daemon.
+# Build the images and run each on a phantom head. Needs a Docker daemon, and Apptainer for the last
+# step, which is skipped without it.
 set -euo pipefail
+if ! docker info >/dev/null 2>&1; then
+  echo "containers/try.sh: there is no Docker daemon; no image was built or run" >&2
+  exit 1
+fi
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -177,7 +177,9 @@ class MRToCTLogic(ScriptedLoadableModuleLogic):
             error = sorted_out(self.stderr).error or f"mrtoct ended with status {status}."
             # In the words of this panel, not of the command line.
             error = error.replace(self.job.mr, self.node.GetName())
-            self.told(error.replace("pass --force to insist", "tick Insist to do it anyway"))
+            self.told(
+                error.replace("pass --force to translate it anyway", "tick Insist to do it anyway")
+            )
         self._end()
 
     def load(self):

@@ -85,7 +85,7 @@ def test_files_that_cannot_be_read_are_findings(bench, tmp_path, kinds):
     check = check_subject(files)
     assert check.verdict == "unusable"
     said = {f.scan: f.sentence for f in check.findings}
-    assert "mr.nii.gz" in said["MR T1"] and "promises" in said["MR T1"]
+    assert "mr.nii.gz" in said["MR T1"] and "announces" in said["MR T1"]
     assert "no.nii does not exist" in said["MR T2"]
     assert set(check.scans) == {"CT"}
 

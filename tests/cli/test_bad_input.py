@@ -97,7 +97,7 @@ def no_spacing(spacing: float):
 
 
 SCANS = {
-    "truncated": (truncated, "promises"),
+    "truncated": (truncated, "announces"),
     "cut short": (cut_short, "damaged|is truncated|end"),
     "wrong magic": (wrong_magic, "magic|NIfTI"),
     "infinite": (with_voxel(np.inf), "1 voxels are infinite|1 voxels are NaN or infinite"),

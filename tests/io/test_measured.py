@@ -128,9 +128,7 @@ def test_a_tilted_grid_is_warned_of_once(tmp_path, caplog) -> None:
 def test_a_volume_is_not_given_the_name_of_a_record_and_a_mask_may_be(tmp_path) -> None:
     volume = random_volume(oblique_grid())
     path = tmp_path / "ct_measured.nii.gz"
-    with pytest.raises(
-        FileError, match="ends in _measured is reserved for masks of what was measured"
-    ):
+    with pytest.raises(FileError, match="ends in _measured is reserved for masks"):
         write_volume(path, volume)
     assert list(tmp_path.iterdir()) == []
     write_volume(tmp_path / "ct.nii.gz", volume)

@@ -172,8 +172,8 @@ def test_a_data_file_with_a_header_of_its_own(tmp_path, skip, before):
         ({"DimSize": "5 6 0"}, GeometryError, "three positive sizes"),
         ({"DimSize": "5 6 -7"}, GeometryError, "three positive sizes"),
         ({"DimSize": "5 6 7.5"}, FileError, "whole numbers"),
-        ({"DimSize": "5 6 8"}, FileError, "promises 480 bytes of voxels, the file holds 420"),
-        ({"DimSize": "5000 6000 70000"}, FileError, "promises .* holds 420$"),
+        ({"DimSize": "5 6 8"}, FileError, "announces 480 bytes of voxels, the file holds 420"),
+        ({"DimSize": "5000 6000 70000"}, FileError, "announces .* holds 420$"),
         ({"NDims": "99"}, FileError, "NDims is 99"),
         ({"NDims": "4", "DimSize": "5 6 1 7"}, GeometryError, "one frame is allowed"),
         ({"TransformMatrix": "0 0 0 0 0 0 0 0 0"}, GeometryError, "independent axes"),
@@ -212,7 +212,7 @@ def test_a_data_file_that_is_missing_or_cut_is_refused(tmp_path, capfd, compress
     whole = data.read_bytes()
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
         data.write_bytes(whole[:length])
-        with pytest.raises(FileError, match=r"cut short|promises 1820 bytes"):
+        with pytest.raises(FileError, match=r"cut short|announces 1820 bytes"):
             read_volume(path, "HU")
     data.unlink()
     with pytest.raises(FileError, match=rf"ct\.mhd: its data file {data.name} is missing"):
@@ -236,5 +236,5 @@ def test_more_voxels_than_memory_has_addresses(tmp_path):
     content = (tmp_path / "a.mha").read_bytes()
     many = b"DimSize = 2000000000 2000000000 2000000000"
     (tmp_path / "a.mha").write_bytes(content.replace(b"DimSize = 3 4 5", many))
-    with pytest.raises(FileError, match="promises 16000000000000000000000000000 bytes of voxels"):
+    with pytest.raises(FileError, match="announces 16000000000000000000000000000 bytes of voxels"):
         read_volume(tmp_path / "a.mha", "HU")

@@ -259,8 +259,8 @@ def pixdim(i: float, j: float, k: float) -> list[float]:
         ({"srow_z": [0, 0, np.nan, 0]}, GeometryError, "finite 4 x 4 affine"),
         ({"dim": [3, 5, 0, 7, 1, 1, 1, 1]}, GeometryError, "three positive sizes"),
         ({"dim": [3, 5, -6, 7, 1, 1, 1, 1]}, GeometryError, "three positive sizes"),
-        ({"dim": [3, 500, 600, 700, 1, 1, 1, 1]}, FileError, "promises 420000000 bytes"),
-        ({"dim": [3, 32767, 32767, 32767, 1, 1, 1, 1]}, FileError, "promises .* holds 420$"),
+        ({"dim": [3, 500, 600, 700, 1, 1, 1, 1]}, FileError, "announces 420000000 bytes"),
+        ({"dim": [3, 32767, 32767, 32767, 1, 1, 1, 1]}, FileError, "announces .* holds 420$"),
         ({"datatype": 7}, FileError, "data type 7 is unknown"),
         ({"datatype": 32}, FileError, "real numbers, got data type 32"),
         ({"datatype": 128}, FileError, "real numbers, got data type 128"),
@@ -344,14 +344,14 @@ def test_a_bomb_behind_the_voxels_is_not_unpacked(tmp_path):
     assert peak < 20e6
 
 
-def test_no_more_memory_than_the_file_holds_whatever_the_header_promises(tmp_path):
+def test_no_more_memory_than_the_file_holds_whatever_the_header_announces(tmp_path):
     grid = oblique_grid((3, 4, 5))
     path = save(
         tmp_path / "a.nii.gz", random_volume(grid).voxels, grid.affine, dim=[3] + 3 * [32000]
     )
     tracemalloc.start()
     with pytest.raises(
-        FileError, match="promises 65536000000000 bytes of voxels, the file holds 120"
+        FileError, match="announces 65536000000000 bytes of voxels, the file holds 120"
     ):
         read_volume(path, "HU")
     _, peak = tracemalloc.get_traced_memory()

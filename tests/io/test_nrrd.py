@@ -114,7 +114,7 @@ def test_spacings_alone_leave_left_and_right_open(tmp_path, caplog):
     [
         ({"sizes": "2 3 4 1", "dimension": "4"}, GeometryError, "three dimensions"),
         ({"sizes": "2 3 0"}, GeometryError, "must be positive"),
-        ({"sizes": "200 300 400"}, FileError, "promises 48000000 bytes of voxels, it holds 48"),
+        ({"sizes": "200 300 400"}, FileError, "announces 48000000 bytes of voxels, it holds 48"),
         ({"space": "scanner-xyz"}, GeometryError, "its space is scanner-xyz; allowed"),
         ({"space": None, "space_directions": None}, GeometryError, "neither space directions"),
         ({"space_directions": "(2,0,0) (0,nan,0) (0,0,4)"}, GeometryError, "not finite"),

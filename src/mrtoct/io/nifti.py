@@ -148,7 +148,7 @@ def _voxels(
     content = _beginning_with(beginning, stream, start + needed)
     held = max(len(content) - start, 0)
     if held < needed:
-        raise FileError(f"its header promises {needed} bytes of voxels, the file holds {held}")
+        raise FileError(f"its header announces {needed} bytes of voxels, the file holds {held}")
     voxels = np.frombuffer(content, dtype, count, start).reshape(shape, order="F")
     slope, intercept = header.get_slope_inter()
     if slope is not None and (slope, intercept) != (1.0, 0.0):

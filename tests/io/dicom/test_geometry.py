@@ -65,7 +65,7 @@ def test_copies_share_a_place():
 def test_planes_beside_each_other_or_shifted_at_random_are_refused():
     row = np.array(OBLIQUE[:3])
     beside = positions(OBLIQUE, np.array([0.0, 2, 4]))
-    with pytest.raises(GeometryError, match="beside each other"):
+    with pytest.raises(GeometryError, match="side by side"):
         stack_planes(np.vstack([beside, beside[:1] + 30 * row]), OBLIQUE)
     beside[1] += 0.5 * row
     with pytest.raises(GeometryError, match="sideways against each other"):

@@ -118,7 +118,7 @@ def test_metaimage_in_a_modality_folder(name: str, tmp_path: Path) -> None:
 def test_a_metaimage_of_a_damaged_packed_file(tmp_path: Path) -> None:
     (tmp_path / "a.mhd").write_bytes(metaimage_header(HEADER, "a.bin"))
     (tmp_path / "a.bin.Z").write_bytes(pack(VALUES.tobytes())[:20])
-    with pytest.raises(FileError, match=r"a\.mhd: its header promises 60 bytes"):
+    with pytest.raises(FileError, match=r"a\.mhd: its header announces 60 bytes"):
         read_volume(tmp_path / "a.mhd", "HU")
     (tmp_path / "a.bin.Z").write_bytes(pack(VALUES.tobytes() + b"more"))
     with pytest.raises(FileError, match=r"a\.mhd: it unpacks to more than 60 bytes"):
