@@ -53,7 +53,7 @@ def test_a_limit_beyond_all_memory_is_none() -> None:
 
 def test_damage_is_an_error() -> None:
     packed = gzip.compress(SCAN)
-    with pytest.raises(FileError, match="cut short"):
+    with pytest.raises(FileError, match="truncated"):
         unpack(packed[:-1], len(SCAN))
     with pytest.raises(FileError, match="damaged"):
         unpack(packed[:-8] + bytes(8), len(SCAN))
