@@ -56,7 +56,7 @@ def test_strict_refuses_it_before_the_work(
     )
     assert result.status == 1
     said = " ".join(result.err.split())
-    assert "is unlike the MR that" in said
+    assert "differs from the training data of" in said
     assert "turned" in said
     assert "--strict" in said
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,7 @@ def test_part_of_a_study_within_a_budget(store, mrtoct, tmp_path):
     )
     assert result.status == 0, result.err
     assert "unet-mae: " in result.err
-    assert "mind: unet-mae does not beat the intensity map" in result.err
+    assert "note: unet-mae does not beat the intensity map" in result.err
     assert "u-net, MAE" in result.out
     assert "water" in result.out
     text = (study / "study.md").read_text()
