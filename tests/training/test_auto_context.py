@@ -162,7 +162,7 @@ def test_one_iteration_needs_no_folds(tiny_store: Path, tmp_path: Path) -> None:
 
 
 def test_a_cascade_has_no_start(tiny_store: Path, run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot begin with the weights of a bundle"):
+    with pytest.raises(RecipeError, match="cannot start from the weights of a bundle"):
         train(tiny_store, tmp_path / "run", recipe(1), start=run / "best")
     assert not (tmp_path / "run").exists()
 

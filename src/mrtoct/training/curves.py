@@ -25,9 +25,6 @@ class CurvePoint:
     """Mean of the training loss since the row before."""
     validation_mae: float | None
     """HU inside the head, where the MR was measured; None without validation subjects."""
-    idle: float | None = None
-    """Share of the steps' time, since the row before, in which the network waited for its batches;
-    None in curves of older versions."""
     adversarial_loss: float | None = None
     """Of the generator against the discriminator, before its weight; None without one, and so are
     the others; all are means since the row before."""
@@ -36,6 +33,9 @@ class CurvePoint:
     """What the discriminator thinks of real CT slices or patches: 1 is real."""
     score_fake: float | None = None
     """What it thinks of synthetic ones."""
+    idle: float | None = None
+    """Share of the steps' time, since the row before, in which the network waited for its batches;
+    None in curves of older versions."""
 
 
 class Curves:
