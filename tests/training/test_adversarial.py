@@ -225,7 +225,7 @@ def test_signs_of_collapse() -> None:
     assert signs_of_collapse(fine) == []
     assert signs_of_collapse(fine[:2]) == []
     (won,) = signs_of_collapse(points([0.99] * 4, [0.01] * 4, [90, 80, 75, 76]))
-    assert "never wrong" in won
+    assert "is always right" in won
     (lost,) = signs_of_collapse(points([0.5] * 4, [0.5] * 4, [90, 80, 75, 76]))
     assert "no longer distinguishes" in lost
     (rose,) = signs_of_collapse(points([0.6] * 4, [0.4] * 4, [60, 120, 130, 140]))
