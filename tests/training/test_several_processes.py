@@ -43,7 +43,7 @@ def curve(run: Path) -> list[dict[str, float]]:
         {
             name: value
             for name, value in asdict(point).items()
-            if name != "seconds" and value is not None
+            if name not in ("seconds", "idle") and value is not None
         }
         for point in read_curves(run)
     ]

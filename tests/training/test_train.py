@@ -69,7 +69,7 @@ def same(first: Path, second: Path) -> bool:
 
 
 def rows(run: Path) -> list[dict[str, object]]:
-    return [{**asdict(p), "seconds": None} for p in read_curves(run)]
+    return [{**asdict(p), "seconds": None, "idle": None} for p in read_curves(run)]
 
 
 @pytest.fixture(scope="module")
