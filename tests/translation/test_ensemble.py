@@ -138,5 +138,5 @@ def test_bundles_are_loaded_by_their_folders(tmp_path: Path, mr: Volume) -> None
     assert np.abs(alone[0] - alone[1]).max() > 2
     np.testing.assert_allclose(both, (alone[0] + alone[1]) / 2, atol=1.01)  # three roundings
     assert len(Translator.load(folders).translate_stages(mr)) == 1
-    with pytest.raises(ValueRangeError, match="no model is named"):
+    with pytest.raises(ValueRangeError, match="no model is given"):
         Translator.load([])
