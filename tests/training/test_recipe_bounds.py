@@ -16,19 +16,18 @@ from mrtoct.training.recipe import Recipe
 
 Place = tuple[str | int, ...]
 
-SECTIONS: dict[str, dict[str, Any]] = {
-    "slices": {"adversarial": {}},
-    "patches": {"adversarial": {}},
-    "heads": {"simulation": {}},
+SECTIONS = {
+    "slices": ("adversarial", "unpaired"),
+    "patches": ("adversarial",),
+    "heads": ("simulation",),
 }
-"""What may be left out of a recipe, where a network of that kind takes it."""
+"""What may be left out of a recipe, where a network of that kind takes it; one at a time."""
 
 
-def whole(kind: str) -> dict[str, Any]:
+def whole(kind: str, section: str) -> dict[str, Any]:
     """Every key of a recipe, at its default."""
-    sections = SECTIONS[NETWORKS[kind].sees]
     training = {"steps": 1, "minutes": 1.0}
-    raw = {"name": "n", "training": training, "model": {"kind": kind}, **sections}
+    raw = {"name": "n", "training": training, "model": {"kind": kind}, section: {}}
     return Recipe.model_validate(raw).model_dump(mode="json")
 
 
@@ -39,23 +38,26 @@ def numbers(value: Any, place: Place = ()) -> Iterator[tuple[Place, int | float]
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield place, value
     else:
-        assert value is not None or place in {("adversarial",), ("simulation",)}, place
+        optional = {(name,) for names in SECTIONS.values() for name in names}
+        assert value is not None or place in optional, place
 
 
 CASES = [
-    pytest.param(kind, place, value, id=f"{kind}-{'.'.join(map(str, place))}")
+    pytest.param(kind, section, place, value, id=f"{kind}-{'.'.join(map(str, place))}")
     for kind in NETWORKS
-    for place, value in numbers(whole(kind))
-    if kind == "unet" or place[0] in ("model", *SECTIONS[NETWORKS[kind].sees])
+    for number, section in enumerate(SECTIONS[NETWORKS[kind].sees])
+    for place, value in numbers(whole(kind, section))
+    if place[0] == section or (number == 0 and (kind == "unet" or place[0] == "model"))
 ]
 
 
 def test_the_walk_finds_the_numbers() -> None:
-    found = {".".join(map(str, case.values[1])) for case in CASES}  # type: ignore[arg-type]
+    found = {".".join(map(str, case.values[2])) for case in CASES}  # type: ignore[arg-type]
     assert {
         "data.spacing.2", "data.size.0", "data.neighbours", "data.hu_window.high",
         "loss.0.weight", "focus.bone_above", "patches.part.0", "auto_context.folds",
-        "adversarial.width", "optimizer.learning_rate", "training.minutes", "training.seed",
+        "adversarial.width", "unpaired.structure", "optimizer.learning_rate", "training.minutes",
+        "training.seed",
         "augmentation.rotation", "split.seed", "model.depth", "model.widths.0", "model.detail",
         "simulation.variants", "simulation.scan.thickness.1", "simulation.anatomy.bone.metal",
         "simulation.anatomy.warp.bends.0.1",
@@ -63,10 +65,12 @@ def test_the_walk_finds_the_numbers() -> None:
     assert len(found) > 90
 
 
-@pytest.mark.parametrize(("kind", "place", "default"), CASES)
-def test_an_absurd_number_is_refused_at_once(kind: str, place: Place, default: float) -> None:
+@pytest.mark.parametrize(("kind", "section", "place", "default"), CASES)
+def test_an_absurd_number_is_refused_at_once(
+    kind: str, section: str, place: Place, default: float
+) -> None:
     absurd = 499999999999 if isinstance(default, int) else 1e300
-    raw = whole(kind)
+    raw = whole(kind, section)
     Recipe.model_validate(deepcopy(raw))  # nothing else is wrong with it
     at: Any = raw
     for step in place[:-1]:
