@@ -10,12 +10,9 @@ from mrtoct.networks.context_gan import ContextDiscriminator
 from mrtoct.networks.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
 from mrtoct.training import losses, ranks
-from mrtoct.training.average import MovingAverage
-from mrtoct.training.checkpoint import State
 from mrtoct.training.distance import distance_loss, middle, within
+from mrtoct.training.players import Players
 from mrtoct.training.recipe import AdversarialSection, Recipe
-from mrtoct.training.setting import adam_of
-from mrtoct.training.whole_batch import over_whole_batches
 
 JUDGED = 16
 """Side of the patch that a discriminator in 3-D is shown, as in the paper: of a larger patch the
@@ -33,21 +30,10 @@ class Adversarial:
         against: AdversarialSection,
         fabric: Fabric,
     ) -> None:
-        adam, its_adam = (
-            adam_of(over_whole_batches(n), recipe.optimizer) for n in (generator, discriminator)
-        )
-        self._players = generator, discriminator
-        self._recipe, self._against, self._fabric = recipe, against, fabric
+        self._recipe, self._against = recipe, against
         self._sees_mr = isinstance(discriminator, PatchDiscriminator)
-        self._generator, self._optimizer = fabric.setup(generator, adam)
-        self._discriminator, self._its_optimizer = fabric.setup(discriminator, its_adam)
-        self._average = MovingAverage(generator, recipe.training.average)
-        self.state = State(
-            self._average.network,
-            others={"discriminator": discriminator}
-            | ({} if self._average.network is generator else {"generator": generator}),
-            optimizers={"generator": adam, "discriminator": its_adam},
-        )
+        self._players = Players(generator, discriminator, recipe, fabric)
+        self.state = self._players.state
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the discriminator, then the generator; return the losses and scores of both.
@@ -55,28 +41,17 @@ class Adversarial:
         Scores are means over the map: near 1 for what is taken for real, near 0 for fake. Of
         several processes each returns its share, which add up to that of the whole batch.
         """
-        self._generator.train()
-        self._discriminator.train()
-        made = within(self._generator(batch.mr), batch.ct)
+        self._players.train()
+        made = within(self._players.generator(batch.mr), batch.ct)
 
         real, fake = self._judge(batch, batch.ct), self._judge(batch, made.detach())
         loss_of_discriminator = self._discriminator_loss(real, fake)
-        self._its_optimizer.zero_grad(set_to_none=True)
-        self._fabric.backward(loss_of_discriminator)
-        ranks.sum_gradients(self._players[1])
-        self._its_optimizer.step()
+        self._players.improve_discriminator(loss_of_discriminator)
 
-        # Its weights need no gradient while it only tells the generator what it sees.
-        self._discriminator.requires_grad_(False)
-        deceived = self._generator_loss(self._judge(batch, made))
-        distance = distance_loss(self._recipe, made, batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        self._fabric.backward(distance + self._against.weight * deceived)
-        ranks.sum_gradients(self._players[0])
-        self._optimizer.step()
-        self._discriminator.requires_grad_(True)
-
-        self._average.update()
+        with self._players.generators_turn():
+            deceived = self._generator_loss(self._judge(batch, made))
+            distance = distance_loss(self._recipe, made, batch)
+            self._players.improve_generator(distance + self._against.weight * deceived)
         return {
             "train_loss": distance.detach(),
             "adversarial_loss": deceived.detach(),
@@ -88,9 +63,9 @@ class Adversarial:
     def _judge(self, batch: Batch, ct: Tensor) -> Tensor:
         ct = ct * batch.covered  # what is left out is air in both, and tells nothing
         if self._sees_mr:
-            scores = self._discriminator(batch.mr, ct)
+            scores = self._players.discriminator(batch.mr, ct)
         else:
-            scores = self._discriminator(middle(ct, (JUDGED,) * 3))
+            scores = self._players.discriminator(middle(ct, (JUDGED,) * 3))
         assert isinstance(scores, Tensor)
         return scores
 

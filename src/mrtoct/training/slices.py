@@ -54,16 +54,13 @@ def train_slices(
     if recipe.unpaired is not None:
         terms = recipe.unpaired
         critic = PatchDiscriminatorConfig(in_channels=1, width=terms.width, depth=terms.depth)
-        discriminator = PatchDiscriminator(critic)
-        discriminator.to(memory_format=layout)  # type: ignore[call-overload]
-        learner = Unpaired(network, discriminator, recipe, terms, fabric)
+        learner = Unpaired(network, _discriminator(critic, layout), recipe, terms, fabric)
     elif recipe.adversarial is None:
         learner = Regression(network, recipe, fabric)
     else:
-        judge = PatchDiscriminatorConfig(in_channels=seen + 1, width=recipe.adversarial.width)
-        discriminator = PatchDiscriminator(judge)
-        discriminator.to(memory_format=layout)  # type: ignore[call-overload]
-        learner = Adversarial(network, discriminator, recipe, recipe.adversarial, fabric)
+        against = recipe.adversarial
+        judge = PatchDiscriminatorConfig(in_channels=seen + 1, width=against.width)
+        learner = Adversarial(network, _discriminator(judge, layout), recipe, against, fabric)
     bundle = begin_with(start, learner.state, bundle)
     draw = pairs_of(cohort, recipe) if recipe.unpaired is None else strangers_of(cohort, recipe)
 
@@ -77,6 +74,14 @@ def train_slices(
     if ranks.leads():
         calibrate(run / "best", cohort.validation, session.device)
     return progress, fabric.device.type
+
+
+def _discriminator(
+    config: PatchDiscriminatorConfig, layout: torch.memory_format
+) -> PatchDiscriminator:
+    discriminator = PatchDiscriminator(config)
+    discriminator.to(memory_format=layout)  # type: ignore[call-overload]
+    return discriminator
 
 
 Draw = Callable[[int, torch.Generator], Batch]

@@ -14,12 +14,9 @@ from torch import Tensor, nn
 from mrtoct.networks.pix2pix import PatchDiscriminator
 from mrtoct.sampling.slices import Batch
 from mrtoct.training import losses, ranks
-from mrtoct.training.average import MovingAverage
-from mrtoct.training.checkpoint import State
+from mrtoct.training.players import Players
 from mrtoct.training.recipe import Recipe, UnpairedSection
-from mrtoct.training.setting import adam_of
 from mrtoct.training.structure import histogram_loss, structure_loss
-from mrtoct.training.whole_batch import over_whole_batches
 
 
 class Unpaired:
@@ -33,22 +30,10 @@ class Unpaired:
         terms: UnpairedSection,
         fabric: Fabric,
     ) -> None:
-        adam, its_adam = (
-            adam_of(over_whole_batches(n), recipe.optimizer) for n in (generator, discriminator)
-        )
-        self._players = generator, discriminator
         self._terms = terms
-        self._fabric = fabric
         self._middle = recipe.data.neighbours
-        self._generator, self._optimizer = fabric.setup(generator, adam)
-        self._discriminator, self._its_optimizer = fabric.setup(discriminator, its_adam)
-        self._average = MovingAverage(generator, recipe.training.average)
-        self.state = State(
-            self._average.network,
-            others={"discriminator": discriminator}
-            | ({} if self._average.network is generator else {"generator": generator}),
-            optimizers={"generator": adam, "discriminator": its_adam},
-        )
+        self._players = Players(generator, discriminator, recipe, fabric)
+        self.state = self._players.state
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Improve the discriminator, then the generator; return the losses and scores of both.
@@ -60,31 +45,21 @@ class Unpaired:
         mr, inside = batch.mr[:half], batch.head[:half]
         covered, real_inside = batch.covered[half:], batch.head[half:]
         ct = batch.ct[half:] * covered
-        self._generator.train()
-        self._discriminator.train()
-        made = self._generator(mr)
+        players, terms = self._players, self._terms
+        players.train()
+        made = players.generator(mr)
 
-        real, fake = self._discriminator(ct), self._discriminator(made.detach())
+        real, fake = players.discriminator(ct), players.discriminator(made.detach())
         its_loss = losses.least_square_discriminator(real, fake) / ranks.size()
-        self._its_optimizer.zero_grad(set_to_none=True)
-        self._fabric.backward(its_loss)
-        ranks.sum_gradients(self._players[1])
-        self._its_optimizer.step()
+        players.improve_discriminator(its_loss)
 
-        # Its weights need no gradient while it only tells the generator what it sees.
-        self._discriminator.requires_grad_(False)
-        deceived = losses.least_square_generator(self._discriminator(made)) / ranks.size()
-        shown = mr[:, self._middle : self._middle + 1]
-        structure = structure_loss(made, shown, inside) / ranks.size()
-        histogram = histogram_loss(made, inside, ct, real_inside * covered) / ranks.size()
-        anchors = self._terms.structure * structure + self._terms.histogram * histogram
-        self._optimizer.zero_grad(set_to_none=True)
-        self._fabric.backward(anchors + self._terms.adversarial * deceived)
-        ranks.sum_gradients(self._players[0])
-        self._optimizer.step()
-        self._discriminator.requires_grad_(True)
-
-        self._average.update()
+        with players.generators_turn():
+            deceived = losses.least_square_generator(players.discriminator(made)) / ranks.size()
+            shown = mr[:, self._middle : self._middle + 1]
+            structure = structure_loss(made, shown, inside) / ranks.size()
+            histogram = histogram_loss(made, inside, ct, real_inside * covered) / ranks.size()
+            anchors = terms.structure * structure + terms.histogram * histogram
+            players.improve_generator(anchors + terms.adversarial * deceived)
         return {
             "train_loss": anchors.detach(),
             "adversarial_loss": deceived.detach(),
