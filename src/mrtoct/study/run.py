@@ -16,7 +16,7 @@ from mrtoct.study.folder import in_fold, known_identity, note_identity, run_fold
 from mrtoct.study.plan import Plan, run_identity
 from mrtoct.study.tasks import bundle_stages, judge_tasks
 from mrtoct.training.curves import read_curves
-from mrtoct.training.run import read_run
+from mrtoct.training.run import is_finished, read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.wording import counted
@@ -67,7 +67,7 @@ def _train(
     identity = run_identity(plan, experiment, split)
     before = known_identity(study, fold, experiment)
     begun = before == identity and (run / RUN).is_file()
-    if begun and read_run(run).finished is not None:
+    if begun and is_finished(run):
         return identity
     if before not in (None, identity):
         changed = f"{title}: its recipe or the store changed since it was trained; training again"

@@ -8,8 +8,7 @@ is a group of one, in which nothing is sent. Who starts the processes: launch.py
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 
 from mrtoct.errors import MrtoctError, RecipeError
 from mrtoct.hardware.share import Share
-from mrtoct.io import alone
 
 T = TypeVar("T")
 
@@ -135,14 +133,6 @@ def by_first(work: Callable[[], object]) -> None:
     failed = told_by_first(failed)
     if failed is not None:
         raise failed
-
-
-@contextmanager
-def alone_in(run: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder while the context lasts."""
-    with ExitStack() as stack:
-        by_first(lambda: stack.enter_context(alone.alone_in(run, "training")))
-        yield
 
 
 def require_same(value: object, what: str) -> None:

@@ -9,6 +9,8 @@ RUN/last/        bundle and optimizer state of the last checkpoint
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +20,10 @@ import torch
 
 from mrtoct._version import __version__
 from mrtoct.errors import FileError, RecipeError
+from mrtoct.io.alone import alone_in
 from mrtoct.io.atomic import is_empty
 from mrtoct.io.records import RUN, Record, read_record, write_record
+from mrtoct.training import ranks
 from mrtoct.training.curves import CURVES
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.split import Split
@@ -105,10 +109,37 @@ def open_run(
     write_record(run, record, overwrite=True)
 
 
+@contextmanager
+def opened_run(
+    run: Path,
+    source: Path,
+    recipe: Recipe,
+    split: Split,
+    fingerprints: dict[str, str],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Iterator[None]:
+    """Have a run's folder opened by the first process, and no other training in it meanwhile."""
+    with ExitStack() as stack:
+
+        def by_one() -> None:
+            stack.enter_context(alone_in(run, "training"))
+            open_run(run, source, recipe, split, fingerprints, resume=resume, overwrite=overwrite)
+
+        ranks.by_first(by_one)
+        yield
+
+
 def finish_run(run: Path, *, step: int, seconds: float, device: str) -> None:
     """Add what is known at the end to run.json."""
     record = replace(read_run(run), finished=Finished(step, seconds, device))
     write_record(run, record, overwrite=True)
+
+
+def is_finished(run: Path) -> bool:
+    """Tell whether a folder holds a training that came to its end."""
+    return (run / RUN).is_file() and read_run(run).finished is not None
 
 
 def read_run(run: Path | str) -> RunRecord:

@@ -31,7 +31,7 @@ from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.launch import train_together
 from mrtoct.training.loop import Job, learn
 from mrtoct.training.recipe import Recipe
-from mrtoct.training.run import finish_run, open_run
+from mrtoct.training.run import finish_run, opened_run
 from mrtoct.training.setting import Session, set_up
 from mrtoct.training.split import split_subjects
 from mrtoct.training.start import begin_with, going_on_from
@@ -108,18 +108,9 @@ def _train_here(
     split = replace(split, train=[source.name for source in learnt])
     fingerprints = {source.name: fingerprint(source) for source in found}
     require_trackers(session.trackers)
-    with ranks.alone_in(run):
-        ranks.by_first(
-            lambda: open_run(
-                run,
-                sources,
-                recipe,
-                split,
-                fingerprints,
-                resume=session.resume,
-                overwrite=overwrite,
-            )
-        )
+    with opened_run(
+        run, sources, recipe, split, fingerprints, resume=session.resume, overwrite=overwrite
+    ):
         shelf = AnatomyShelf(run / "anatomies", recipe.simulation.anatomy, recipe.simulation.seed)
         shelf.fill(found[ranks.rank() :: ranks.size()])
         ranks.wait()

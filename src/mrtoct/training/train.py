@@ -16,7 +16,7 @@ from mrtoct.training.heads import train_heads
 from mrtoct.training.launch import train_together
 from mrtoct.training.loop import Trainer
 from mrtoct.training.recipe import Recipe
-from mrtoct.training.run import finish_run, open_run
+from mrtoct.training.run import finish_run, opened_run
 from mrtoct.training.setting import Session
 from mrtoct.training.slices import train_slices
 from mrtoct.training.split import Split, split_subjects
@@ -137,19 +137,9 @@ def _train(
     split = split or split_subjects(names, parts.validation, parts.test, parts.seed)
     fingerprints = {name: open_subject(store, name).fingerprint for name in names}
     require_trackers(session.trackers)
-    chosen = split
-    with ranks.alone_in(run):
-        ranks.by_first(
-            lambda: open_run(
-                run,
-                store,
-                recipe,
-                chosen,
-                fingerprints,
-                resume=session.resume,
-                overwrite=overwrite,
-            )
-        )
+    with opened_run(
+        run, store, recipe, split, fingerprints, resume=session.resume, overwrite=overwrite
+    ):
         cohort = load_cohort(store, channels, split, recipe)
         train_network = TRAINERS[recipe.model.sees]
         progress, used = train_network(run, recipe, cohort, begin, session)
