@@ -134,8 +134,8 @@ def _remove_left_overs(path: Path) -> None:
 
     A former folder is put back if the process was killed between two renames.
     """
-    own = re.compile(rf"\.part-(former-)?{_machine()}-(\d+)-")
-    for left in path.parent.glob(f".part-*-{glob.escape(path.name)}"):
+    own = re.compile(rf"{re.escape(PART)}(former-)?{_machine()}-(\d+)-")
+    for left in path.parent.glob(f"{PART}*-{glob.escape(path.name)}"):
         begun = own.match(left.name)
         if not begun or _is_running(begun[2]):
             continue
@@ -201,6 +201,6 @@ def disk_errors_of(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
         other = error.filename
-        if other is not None and Path(os.fsdecode(other)) != path and ".part-" not in str(other):
+        if other is not None and Path(os.fsdecode(other)) != path and PART not in str(other):
             reason += f" ({other})"
         raise FileError(f"cannot write {path}: {reason}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     generate_uid,
@@ -76,7 +76,9 @@ def _stored(dataset: Dataset, path: Path) -> Array:
     except Exception as error:  # plugins raise what they like
         reason = " ".join(str(error).split())
         # What pydicom has a decoder for is damaged; a broken RLE ends the process inside ITK.
-        if not syntax.is_compressed or syntax.is_deflated or _is_known(syntax):
+        decoder = _decoder_for(syntax)
+        known = decoder is not None and decoder.is_available
+        if not syntax.is_compressed or syntax.is_deflated or known:
             raise FileError(f"its pixels cannot be read: {reason}") from error
         pixels = _decoded_by_itk(dataset, reason)
     shape = (int(dataset.get("NumberOfFrames", None) or 1), dataset.Rows, dataset.Columns)
@@ -115,19 +117,17 @@ def _decoded_by_itk(dataset: Dataset, reason: str) -> Array:
         ) from error
 
 
-def _is_known(syntax: str) -> bool:
-    """Tell whether pydicom can decode pixels of a transfer syntax with the plugins at hand."""
+def _decoder_for(syntax: str) -> Decoder | None:
+    """Return pydicom's decoder of a transfer syntax, which may lack its plugins, if it has one."""
     try:
-        return bool(get_decoder(syntax).is_available)
+        return get_decoder(syntax)
     except (NotImplementedError, KeyError):
-        return False
+        return None
 
 
 def _plugins(syntax: str) -> str:
-    try:
-        return "; ".join(get_decoder(syntax).missing_dependencies)
-    except (NotImplementedError, KeyError):
-        return ""
+    decoder = _decoder_for(syntax)
+    return "; ".join(decoder.missing_dependencies) if decoder else ""
 
 
 def _values(dataset: Dataset, stored: Array, index: int, unit: Unit) -> Array:
