@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import matplotlib
 import pytest
-
-from mrtoct.cli.terminal import quoted
 
 
 @pytest.fixture(scope="module")
@@ -71,4 +70,4 @@ def test_json_holds_what_the_table_shows(mrtoct, made, tmp_path):
     ((name, subject),) = told["subjects"].items()
     kept = made.run / "evaluation" / name / "metrics.json"
     assert subject["methods"] == json.loads(kept.read_text(encoding="utf-8"))["methods"]
-    assert f"next: mrtoct translate MR SCT --model {quoted(made.best)}" in said.err
+    assert f"next: mrtoct translate MR SCT --model {shlex.quote(str(made.best))}" in said.err

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
-from mrtoct.cli.terminal import quoted
 from mrtoct.io.files import read_volume, write_volume
 from mrtoct.io.transforms import read_transform
 from mrtoct.judging.metrics.evaluation import Evaluation, evaluation_of
@@ -23,7 +23,8 @@ def test_phantom_writes_the_heads_of_its_seed(made):
     expected = make_subject([1, 0], TINY)
     np.testing.assert_array_equal(read_volume(made.ct, "HU").voxels, expected.ct.voxels)
     assert (
-        f"next: mrtoct prepare {quoted(made.raw)} STORE --recipe demo" in made.said["phantom"].err
+        f"next: mrtoct prepare {shlex.quote(str(made.raw))} STORE --recipe demo"
+        in made.said["phantom"].err
     )
     assert made.said["phantom"].out == ""
 
@@ -55,7 +56,7 @@ def test_prepare_again_redoes_nothing(made, mrtoct):
 
 def test_train_leaves_a_run_and_says_what_is_next(made):
     assert {"best", "last", "curves.csv", "run.json"} <= {p.name for p in made.run.iterdir()}
-    assert f"mrtoct report {quoted(made.run)}" in made.said["train"].err
+    assert f"mrtoct report {shlex.quote(str(made.run))}" in made.said["train"].err
     assert made.said["train"].out == ""
 
 
@@ -120,7 +121,10 @@ def test_evaluate_as_a_table(mrtoct, pair, monkeypatch):
     odd.write_bytes((pair / "sct.nii.gz").read_bytes())
     result = mrtoct("evaluate", odd, pair / "ct.nii.gz")
     assert result.status == 0
-    assert result.err == f"next: mrtoct view '{odd}' --against {quoted(pair / 'ct.nii.gz')}\n"
+    assert (
+        result.err
+        == f"next: mrtoct view '{odd}' --against {shlex.quote(str(pair / 'ct.nii.gz'))}\n"
+    )
     assert "[bold]sct" in result.out
     assert "mask: head found on the CT" in result.out
 

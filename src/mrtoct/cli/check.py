@@ -13,7 +13,7 @@ from rich.text import Text
 from mrtoct.check.cohort import CohortCheck, check_cohort
 from mrtoct.check.subject import SubjectCheck
 from mrtoct.cli.options import Scheduler, Workers, processors
-from mrtoct.cli.terminal import quoted, say, watching
+from mrtoct.cli.terminal import command, say, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing, SubjectFiles
 from mrtoct.errors import FileError
@@ -67,10 +67,10 @@ def check(
     if not result.usable:
         raise typer.Exit(1)
     if mr is None:
-        say(f"next: mrtoct prepare {quoted(source)} STORE")
+        say(f"next: {command('prepare', source, 'STORE')}")
     else:
-        pair = f"{quoted(source)} {quoted(mr)}"
-        say(f"next: mrtoct register {pair} --out CT_TO_MR.tfm --picture PICTURE.png")
+        outputs = ("--out", "CT_TO_MR.tfm", "--picture", "PICTURE.png")
+        say(f"next: {command('register', source, mr, *outputs)}")
 
 
 def pair_listing(ct: Path, mr: Path) -> Listing:

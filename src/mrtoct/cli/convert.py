@@ -9,7 +9,7 @@ import typer
 
 from mrtoct.cli.calibrated import curve_for
 from mrtoct.cli.options import FILES, Overwrite, Sct
-from mrtoct.cli.terminal import about, console, quoted, say
+from mrtoct.cli.terminal import about, command, console, say
 from mrtoct.io.files import ending, read_volume
 from mrtoct.properties.convert import convert as convert_volume
 from mrtoct.properties.curves.find import find_quantity
@@ -80,7 +80,7 @@ def convert(
         say(f"{deviation_file(output)}: its standard deviation")
     for line in [why, *beyond_curve(facts)] if why else beyond_curve(facts):
         say(f"note: {line}")
-    say(f"next: mrtoct view {quoted(sct)} {quoted(output)}")
+    say(f"next: {command('view', sct, output)}")
 
 
 def beyond_curve(facts: dict[str, object]) -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mrtoct.cli.options import Device, Overwrite, Scheduler, Workers, listed, processors
-from mrtoct.cli.terminal import quoted, say, warn, watching
+from mrtoct.cli.terminal import command, say, warn, watching
 from mrtoct.errors import CohortError, ValueRangeError
 from mrtoct.io.atomic import require_absent, write_text
 from mrtoct.io.json_text import json_text
@@ -168,7 +168,7 @@ def evaluate(
         typer.echo(json_text(plain))
     elif pair:
         show_pair(result)
-        say(f"next: mrtoct view {quoted(sct)} --against {quoted(ct)}")
+        say(f"next: {command('view', sct, '--against', ct)}")
     else:
         show_cohort(result, rival=against is not None)
     if result.failed:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, listed
-from mrtoct.cli.terminal import in_words, quoted, say, watching
+from mrtoct.cli.terminal import command, in_words, say, watching
 from mrtoct.datasets.rire.catalog import ACKNOWLEDGEMENT, BASE, LICENSE, choose
 from mrtoct.datasets.rire.fetch import NOTICE, FetchSettings, fetch
 from mrtoct.errors import FileError, MrtoctError
@@ -76,8 +76,8 @@ def rire(
         f"\nPlease acknowledge them where you use them:\n{ACKNOWLEDGEMENT}\n(also in "
         f"{folder / NOTICE})"
     )
-    cohort = quoted(folder)
-    say(f"next: mrtoct check {cohort}, mrtoct prepare {cohort} STORE --recipe paper-unet-mae")
+    prepare = command("prepare", folder, "STORE", "--recipe", "paper-unet-mae")
+    say(f"next: {command('check', folder)}, {prepare}")
 
 
 def model(
@@ -138,8 +138,8 @@ def model(
     assert origin is not None  # it was just written
     compared = "as expected" if wanted else "not verified: no --sha256 was given"
     say(f"{target}: SHA-256 {origin.sha256} ({compared})")
-    model = quoted(target.name)
-    say(f"next: mrtoct info {model}, mrtoct translate MR SCT --model {model}")
+    translate = command("translate", "MR", "SCT", "--model", target.name)
+    say(f"next: {command('info', target.name)}, {translate}")
 
 
 def _ask() -> None:

@@ -10,7 +10,7 @@ import typer
 from mrtoct._version import __version__
 from mrtoct.cli.calibrated import curve_for
 from mrtoct.cli.options import FILES, Overwrite
-from mrtoct.cli.terminal import about, console, quoted, say
+from mrtoct.cli.terminal import about, command, console, say
 from mrtoct.errors import FileError
 from mrtoct.io import interfile
 from mrtoct.io.atomic import require_absent
@@ -110,4 +110,4 @@ def mumap(
     if why:
         say(f"note: {why}")
     if is_nifti:
-        say(f"next: mrtoct view {quoted(sct)} {quoted(output)}")
+        say(f"next: {command('view', sct, output)}")

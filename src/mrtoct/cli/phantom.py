@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, Workers, processors
-from mrtoct.cli.terminal import quoted, say, watching
+from mrtoct.cli.terminal import command, say, watching
 from mrtoct.phantom import DEMO, RIRE, TINY
 from mrtoct.phantom.cohort import write_cohort
 from mrtoct.wording import counted
@@ -70,4 +70,5 @@ def phantom(
             watcher=watcher,
         )
     made = counted(subjects, "subject")
-    say(f"{made} in {folder}; next: mrtoct prepare {quoted(folder)} STORE --recipe demo")
+    after = command("prepare", folder, "STORE", "--recipe", "demo")
+    say(f"{made} in {folder}; next: {after}")

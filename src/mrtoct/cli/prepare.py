@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mrtoct.cli.options import Scheduler, Workers, listed, processors, recipes_at_hand
-from mrtoct.cli.terminal import quoted, say, warn, watching
+from mrtoct.cli.terminal import command, say, warn, watching
 from mrtoct.datasets.listing import list_subjects
 from mrtoct.datasets.subject_files import Listing
 from mrtoct.errors import CohortError
@@ -117,7 +117,7 @@ def prepare(
         show(manifest)
     if manifest.failed:
         raise typer.Exit(1)
-    say(f"next: mrtoct train {quoted(store)} RUN --recipe {quoted(recipe)}")
+    say(f"next: {command('train', store, 'RUN', '--recipe', recipe)}")
 
 
 def verdicts(manifest: Manifest) -> dict[str, dict[str, str]]:

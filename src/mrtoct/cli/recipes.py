@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, recipes_at_hand
-from mrtoct.cli.terminal import quoted, say
+from mrtoct.cli.terminal import command, say
 from mrtoct.errors import FileError
 from mrtoct.io.atomic import write_text
 from mrtoct.training.recipe_file import load_recipe, recipe_names
@@ -54,4 +54,4 @@ def recipes(
     if out.suffix.lower() != ".toml":
         raise FileError(f"{out}: a recipe's name ends in .toml")
     write_text(out, text, overwrite=overwrite)
-    say(f"{out}: edit it; next: mrtoct train STORE RUN --recipe {quoted(out)}")
+    say(f"{out}: edit it; next: {command('train', 'STORE', 'RUN', '--recipe', out)}")

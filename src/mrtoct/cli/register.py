@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from mrtoct.cli.options import Device, Overwrite
 from mrtoct.cli.regions import region_lines, write_whole_field
-from mrtoct.cli.terminal import about, console, quoted, say, warn
+from mrtoct.cli.terminal import about, command, console, say, warn
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.errors import FileError
 from mrtoct.hardware.devices import device_named
@@ -189,7 +189,7 @@ def register(
     for path in outputs:
         say(f"{path} written")
     if out is not None:
-        say(f"next: mrtoct view {quoted(ct)} {quoted(mr)} --transform {quoted(out)}")
+        say(f"next: {command('view', ct, mr, '--transform', out)}")
     if resampled is not None:
         say_unmeasured(resampled, on_ct)
     if carried is not None and carried.deformation is None:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from mrtoct.cli.options import Device, Overwrite
-from mrtoct.cli.terminal import quoted, say, warn, watching
+from mrtoct.cli.terminal import command, say, warn, watching
 from mrtoct.errors import CohortError, FileError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.json_text import json_text
@@ -64,7 +64,7 @@ def report(
         typer.echo(json_text(result.to_json()))
     else:
         show(result)
-    say(f"next: mrtoct translate MR SCT --model {quoted(run_folder / 'best')}")
+    say(f"next: {command('translate', 'MR', 'SCT', '--model', run_folder / 'best')}")
 
 
 def show(result: Judgement) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from mrtoct.cli.any_volume import read_any
 from mrtoct.cli.options import Overwrite
-from mrtoct.cli.terminal import about, console, quoted, say
+from mrtoct.cli.terminal import about, command, console, say
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.files import read_scan, require_volume_absent, write_volume
@@ -95,7 +95,8 @@ def resample(
         write_volume(out, made, overwrite=overwrite)
     say(f"{out}: {made.grid}")
     say_unmeasured(out, made)
-    say(f"next: mrtoct view {quoted(out) if like is None else f'{quoted(like)} {quoted(out)}'}")
+    shown = (out,) if like is None else (like, out)
+    say(f"next: {command('view', *shown)}")
 
 
 def moved(source: Volume, grid: Grid, transform: Array | None = None) -> Volume:

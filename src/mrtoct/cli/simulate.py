@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Overwrite, Workers, processors
-from mrtoct.cli.terminal import quoted, say, watching
+from mrtoct.cli.terminal import command, say, watching
 from mrtoct.simulation.pairs import write_pairs
 from mrtoct.simulation.sources import find_sources
 from mrtoct.wording import counted
@@ -82,4 +82,4 @@ def simulate(
             overwrite=overwrite,
             watcher=watcher,
         )
-    say(f"{counted(total, 'subject')} in {out}; next: mrtoct prepare {quoted(out)} STORE")
+    say(f"{counted(total, 'subject')} in {out}; next: {command('prepare', out, 'STORE')}")

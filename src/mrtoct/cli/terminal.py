@@ -64,9 +64,9 @@ def speaking(quiet: bool, verbose: bool, log: Path | None) -> Iterator[None]:
             file.close()
 
 
-def quoted(path: object) -> str:
-    """Return a path as a shell takes it: of one with spaces a suggested command can be copied."""
-    return shlex.quote(str(path))
+def command(*words: object) -> str:
+    """Return a command of mrtoct as a shell takes it, whatever spaces its paths have."""
+    return shlex.join(["mrtoct", *map(str, words)])
 
 
 def say(text: str) -> None:

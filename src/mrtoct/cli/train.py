@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mrtoct.cli.options import Device, Overwrite, listed, model_names, recipes_at_hand
-from mrtoct.cli.terminal import quoted, say, warn, watching
+from mrtoct.cli.terminal import command, say, warn, watching
 from mrtoct.prepare.store import read_manifest
 from mrtoct.training.place import leads_here
 from mrtoct.training.recipe import Recipe
@@ -119,8 +119,8 @@ def train(
     if not leads_here():
         return
     say(
-        f"best bundle in {best}; next: mrtoct report {quoted(run_folder)}, or "
-        f"mrtoct translate MR SCT --model {quoted(best)}"
+        f"best bundle in {best}; next: {command('report', run_folder)}, or "
+        f"{command('translate', 'MR', 'SCT', '--model', best)}"
     )
 
 

@@ -14,7 +14,7 @@ from mrtoct.cli.heads_table import Row, plain, row_of, show
 from mrtoct.cli.many_heads import translate_heads
 from mrtoct.cli.one_head import Manner, Outputs, read_head, require_outputs, translate_head
 from mrtoct.cli.options import FILES, Device, Model, Overwrite, Scheduler, listed
-from mrtoct.cli.terminal import console, quoted, say, tell
+from mrtoct.cli.terminal import command, console, say, tell
 from mrtoct.cli.translation import load_translator, models_named
 from mrtoct.cli.unmeasured import say_unmeasured
 from mrtoct.datasets.heads import studies_in
@@ -276,7 +276,7 @@ def _translate_one(
     if outputs.page is not None:
         say(f"{outputs.page}: open it in a browser")
     else:
-        say(f"next: mrtoct view {quoted(scan.path)} {quoted(outputs.sct)}")
+        say(f"next: {command('view', scan.path, outputs.sct)}")
     return row_of(name, made, outputs, time.monotonic() - started)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mrtoct.cli.options import Overwrite, Sct
-from mrtoct.cli.terminal import about, console, quoted, say
+from mrtoct.cli.terminal import about, command, console, say
 from mrtoct.errors import ValueRangeError
 from mrtoct.io.atomic import require_absent
 from mrtoct.io.files import read_volume
@@ -72,7 +72,7 @@ def ultrasound(
         say(_told(on_path))
     for line in _notes(facts):
         say(f"note: {line}")
-    say(f"next: mrtoct view {quoted(sct)} --mask {quoted(folder / 'skull_mask.nii.gz')}")
+    say(f"next: {command('view', sct, '--mask', folder / 'skull_mask.nii.gz')}")
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
