@@ -1,11 +1,11 @@
-"""What the benchmarks of networks share: two steps timed in turn, and networks without spectra."""
+"""What the benchmarks of networks share: steps timed in turn, and networks without spectra."""
 
 from __future__ import annotations
 
 import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -21,16 +21,24 @@ def compare(
     device: torch.device = torch.device("cpu"),
 ) -> tuple[float, float]:
     """Return the median seconds of two steps run in turn, after a warm-up of each."""
-    times: tuple[list[float], list[float]] = ([], [])
+    first, second = compare_all((a, b), rounds, device)
+    return first, second
+
+
+def compare_all(
+    steps: Sequence[Callable[[], object]], rounds: int, device: torch.device
+) -> list[float]:
+    """Return the median seconds of each of some steps run in turn, after a warm-up of each."""
+    times: list[list[float]] = [[] for _ in steps]
     for number in range(rounds + 1):
-        for step, found in zip((a, b), times, strict=True):
+        for step, found in zip(steps, times, strict=True):
             started = time.perf_counter()
             step()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             if number:
                 found.append(time.perf_counter() - started)
-    return statistics.median(times[0]), statistics.median(times[1])
+    return [statistics.median(found) for found in times]
 
 
 def with_plain_convolutions(network: ContextGenerator) -> ContextGenerator:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +24,21 @@ from rich.table import Table
 
 from mrtoct.hardware.devices import device_named
 from mrtoct.judging.metrics import tissue
-from mrtoct.phantom import DEMO, make_subject
 from mrtoct.prepare.store import (
-    Manifest,
     read_manifest,
-    stored_subject,
-    write_manifest,
-    write_subject,
 )
-from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.sampling.parts import around_head
 from mrtoct.sampling.subjects import load_subject
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
-from mrtoct.training.run import read_run
+from mrtoct.training.run import is_finished, read_run
 from mrtoct.training.split import Split, split_subjects
 from mrtoct.training.train import train
 from mrtoct.translation.bundle import read_bundle
 from mrtoct.translation.predict import predict
 from mrtoct.translation.pretrained.shipped import find_bundle
 from mrtoct.volume import AIR_HU, Array
+from phantoms import make_store
 
 COLUMNS = ("MAE, head", "soft tissue", "bone", "air", "bone Dice")
 
@@ -59,23 +54,11 @@ class Trained:
     minutes: float = 0.0
 
 
-def make_store(store: Path, count: int, contrast: str, seed: int) -> None:
-    """Prepare phantoms of one contrast at 1 mm, each with its true alignment."""
-    settings = PrepareSettings(channels=(contrast,), judge_given=False)
-    names = [f"phantom-{n:03d}" for n in range(1, count + 1)]
-    for n, name in enumerate(names):
-        if stored_subject(store, name) is None:
-            head = make_subject([seed, n], replace(DEMO, contrasts=(contrast,)))
-            raw = RawSubject(name, {contrast: head.mr[contrast]}, head.ct, head.ct_to_mr)
-            write_subject(store, prepare_subject(raw, settings))
-    write_manifest(store, Manifest({}, (contrast,), names, {}))
-
-
 def trained(
     run: Path, store: Path, recipe: Recipe, start: Path | None, split: Split, name: str
 ) -> Trained:
     """Train, unless that is done already."""
-    if not (run / "run.json").is_file() or read_run(run).finished is None:
+    if not is_finished(run):
         began = time.monotonic()
         train(store, run, recipe, start=start, split=split, overwrite=True)
         print(f"{run}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)

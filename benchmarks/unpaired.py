@@ -26,24 +26,19 @@ from mrtoct.judging.baselines import IntensityMap, fitted_map, scaled_mr, water
 from mrtoct.judging.masks import judged_mask
 from mrtoct.judging.metrics import tissue
 from mrtoct.judging.metrics.surface import hd95
-from mrtoct.phantom import DEMO, make_subject
 from mrtoct.prepare.intensity import MrScaling
 from mrtoct.prepare.store import (
-    Manifest,
     PreparedSubject,
     read_subject,
-    stored_subject,
-    write_manifest,
-    write_subject,
 )
-from mrtoct.prepare.subject import PrepareSettings, RawSubject, prepare_subject
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
-from mrtoct.training.run import read_run
+from mrtoct.training.run import is_finished, read_run
 from mrtoct.training.split import Split
 from mrtoct.training.train import train
 from mrtoct.translation.translator import Translator
 from mrtoct.volume import Array
+from phantoms import make_store
 
 CONTRAST = "T1"
 WIDTH = 8
@@ -51,19 +46,6 @@ SPACING = (2.0, 2.0, 2.0)
 EXTENT = (192, 256)
 """mm of a slice, right-left and back-front."""
 COLUMNS = ("MAE, head", "soft tissue", "bone", "air", "bone Dice", "air Dice", "bone hd95")
-
-
-def make_store(store: Path, count: int) -> list[str]:
-    """Prepare phantoms, each with its true alignment; return their names."""
-    settings = PrepareSettings(channels=(CONTRAST,), spacing=SPACING, judge_given=False)
-    names = [f"phantom-{n:03d}" for n in range(1, count + 1)]
-    for n, name in enumerate(names):
-        if stored_subject(store, name) is None:
-            head = make_subject([11, n], replace(DEMO, contrasts=(CONTRAST,)))
-            raw = RawSubject(name, {CONTRAST: head.mr[CONTRAST]}, head.ct, head.ct_to_mr)
-            write_subject(store, prepare_subject(raw, settings))
-    write_manifest(store, Manifest({}, (CONTRAST,), names, {}))
-    return names
 
 
 def small(recipe: Recipe, spacing: float, minutes: float, **update: object) -> Recipe:
@@ -84,7 +66,7 @@ def small(recipe: Recipe, spacing: float, minutes: float, **update: object) -> R
 
 def trained(run: Path, store: Path, recipe: Recipe, split: Split) -> Translator:
     """Train, unless that is done already."""
-    if not (run / "run.json").is_file() or read_run(run).finished is None:
+    if not is_finished(run):
         train(store, run, recipe, split=split, overwrite=True)
     done = read_run(run).finished
     assert done is not None
@@ -115,7 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     work, spacing = arguments.work, arguments.spacing
-    names = make_store(work / "phantoms", arguments.heads + arguments.judged)
+    names = make_store(work / "phantoms", arguments.heads + arguments.judged, CONTRAST, 11, SPACING)
     learning, judged = names[: arguments.heads], names[arguments.heads :]
     split = Split(learning, [], judged)
     store, recipe = work / "phantoms", load_recipe("unpaired")

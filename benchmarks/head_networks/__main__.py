@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from benchmarks.comparison import compare_all
 from benchmarks.real_heads.judge import judge
 from benchmarks.real_heads.part import Setting, Table
 
@@ -19,7 +19,7 @@ from mrtoct.sampling.slices import Batch
 from mrtoct.training.expected_error import RegressionWithError
 from mrtoct.training.recipe import Recipe
 from mrtoct.training.recipe_file import load_recipe
-from mrtoct.training.run import read_run
+from mrtoct.training.run import is_finished
 from mrtoct.training.setting import set_up
 from mrtoct.training.simulated import train_from_simulation
 from mrtoct.translation.predict_head import predict_head
@@ -63,20 +63,13 @@ def timed(names: list[str]) -> dict[str, tuple[float, float]]:
         batch = Batch(mr, mr, ones, ones, ones).to(fabric.device, torch.channels_last_3d)
         work[name, 0] = partial(learner.step, batch)
         work[name, 1] = partial(predict_head, learner.state.translator.eval(), np.zeros((1, *HEAD)))
-    found: dict[tuple[str, int], list[float]] = {key: [] for key in work}
-    for number in range(ROUNDS + 1):
-        for key, run in work.items():
-            began = time.perf_counter()
-            run()
-            if number:
-                found[key].append(time.perf_counter() - began)
-    median = {key: statistics.median(times) for key, times in found.items()}
+    median = dict(zip(work, compare_all([*work.values()], ROUNDS, fabric.device), strict=True))
     return {name: (median[name, 0], median[name, 1]) for name in names}
 
 
 def trained(run: Path, labels: Path, recipe: Recipe) -> Path:
     """Train, unless that is done already; return the bundle."""
-    if not (run / "run.json").is_file() or read_run(run).finished is None:
+    if not is_finished(run):
         shared = run.parent / "anatomies"  # drawn once, for all
         shared.mkdir(exist_ok=True)
         if not (run / "anatomies").exists():
